@@ -1,0 +1,58 @@
+//! One type for each id, so that a mailbox's can never stand where a job's belongs.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, num::ParseIntError, str::FromStr};
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[serde(transparent)]
+        pub struct $name(pub i64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIntError;
+            fn from_str(text: &str) -> Result<Self, ParseIntError> {
+                text.parse().map(Self)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A customer of the hosting provider.
+    TenantId,
+    /// A person who works at the Desk.
+    UserId,
+    /// A scoped service token.
+    TokenId,
+    /// A ticket of the Desk.
+    TicketId,
+    /// A file on a ticket.
+    AttachmentId,
+    /// One domain's move.
+    JobId,
+    /// One mailbox of a job.
+    MailboxId,
+    /// One folder of a mailbox.
+    FolderId,
+    /// One message of the ledger.
+    MessageId,
+    /// One execution on a mailbox or a job.
+    RunId,
+    /// One step of a run.
+    StepId,
+    /// One line of a run's log.
+    EventId,
+    /// What one verification read on both sides.
+    EvidenceId,
+    /// One row of the audit log.
+    AuditId,
+}

@@ -1,0 +1,31 @@
+//! What the browser and the server both speak: ids, states, data transfer objects and [`Problem`].
+//!
+//! No IO, no clock, no business rule. Names of states, roles and checks are those of the data model and
+//! appear on the wire and in the database exactly as [`std::fmt::Display`] prints them. Times are RFC 3339
+//! text in UTC; sizes are bytes; percentages run from 0 to 100.
+
+mod audit;
+mod evidence;
+mod gate;
+mod identity;
+mod ids;
+mod job;
+mod mailbox;
+mod page;
+mod problem;
+mod run;
+mod states;
+mod ticket;
+
+pub use audit::*;
+pub use evidence::*;
+pub use gate::*;
+pub use identity::*;
+pub use ids::*;
+pub use job::*;
+pub use mailbox::*;
+pub use page::*;
+pub use problem::*;
+pub use run::*;
+pub use states::*;
+pub use ticket::*;

@@ -1,0 +1,374 @@
+//! The closed sets of names that the data model fixes.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// A name that is not in the set it was read for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownName {
+    /// The set: `phase`, `gate`, …
+    pub set: &'static str,
+    /// What was read.
+    pub name: String,
+    /// All that would have been right, comma separated.
+    pub allowed: &'static str,
+}
+
+impl fmt::Display for UnknownName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is no {}; it may be {}", self.name, self.set, self.allowed)
+    }
+}
+
+impl std::error::Error for UnknownName {}
+
+macro_rules! names {
+    ($(#[$doc:meta])* $set:literal $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $text)] $variant),+
+        }
+
+        impl $name {
+            /// Every name of the set, in the order of the data model.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name on the wire and in the database.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownName;
+            fn from_str(text: &str) -> Result<Self, UnknownName> {
+                match text {
+                    $($text => Ok(Self::$variant),)+
+                    _ => Err(UnknownName {
+                        set: $set,
+                        name: text.chars().take(80).collect(),
+                        allowed: concat!($($text, " "),+).trim_ascii_end(),
+                    }),
+                }
+            }
+        }
+    };
+}
+
+names! {
+    /// Where a job stands. The table of possible transitions lives in the gate crate.
+    "phase" Phase {
+        /// The job exists, nothing was looked at yet.
+        Discovered = "discovered",
+        /// Both servers are being, or were, looked at.
+        Preflight = "preflight",
+        /// The first copy.
+        InitialSync = "initial_sync",
+        /// Copies of what is new since.
+        DeltaSync = "delta_sync",
+        /// The gate is open; the MX may be changed.
+        CutoverReady = "cutover_ready",
+        /// The MX was changed.
+        DnsCutover = "dns_cutover",
+        /// Stragglers are fetched from the old server.
+        FinalSync = "final_sync",
+        /// The last verification found everything.
+        Verified = "verified",
+        /// Done.
+        Closed = "closed",
+        /// Every mailbox of the last start failed; a retry returns to the phase that failed.
+        Failed = "failed",
+    }
+}
+
+names! {
+    /// The verdict on a job.
+    "gate" Gate {
+        /// A check fails: the MX must not be changed.
+        Blocked = "blocked",
+        /// No check fails, but one warns or the approval is missing.
+        Warning = "warning",
+        /// Approved on evidence: the MX may be changed.
+        ReadyForDns = "ready_for_dns",
+    }
+}
+
+impl Gate {
+    /// Whether the MX may be changed.
+    #[must_use]
+    pub const fn dns_allowed(self) -> bool {
+        matches!(self, Self::ReadyForDns)
+    }
+}
+
+names! {
+    /// The result of one check.
+    "check status" CheckStatus {
+        /// In order.
+        Pass = "pass",
+        /// A person should look.
+        Warn = "warn",
+        /// The gate stays shut.
+        Fail = "fail",
+    }
+}
+
+names! {
+    /// What the gate looks at.
+    "check" CheckId {
+        /// Arrived ÷ source, of the worst mailbox.
+        CountRatio = "count_ratio",
+        /// Every source folder was visited and is mapped.
+        FolderCoverage = "folder_coverage",
+        /// Nothing unexplained is missing from any INBOX.
+        InboxComplete = "inbox_complete",
+        /// The same for the folder of sent mail.
+        SentComplete = "sent_complete",
+        /// What was re-read carries the same content, date, folder and flags.
+        ContentMatch = "content_match",
+        /// No open quarantine item.
+        PstQuarantine = "pst_quarantine",
+        /// The last delta is recent, ended well and left nothing pending.
+        DeltaPending = "delta_pending",
+        /// An ops lead or super admin approved this evidence.
+        ManualApproval = "manual_approval",
+    }
+}
+
+names! {
+    /// What a person may do.
+    "role" Role {
+        /// Opens jobs and runs them.
+        Technician = "technician",
+        /// Approves the gate, waives messages.
+        OpsLead = "ops_lead",
+        /// Users, tokens, overrides.
+        SuperAdmin = "super_admin",
+    }
+}
+
+names! {
+    /// What a service token may do.
+    "scope" Scope {
+        /// Ask the gate.
+        GateRead = "gate:read",
+        /// Report that the MX was changed.
+        DnsWrite = "dns:write",
+        /// Read jobs, runs and evidence.
+        JobsRead = "jobs:read",
+    }
+}
+
+names! {
+    /// Where a mailbox's mail comes from.
+    "source type" SourceType {
+        /// An IMAP server with a password.
+        Imap = "imap",
+        /// An IMAP server with an OAuth 2 token.
+        ImapOauth = "imap_oauth",
+        /// An Outlook file.
+        Pst = "pst",
+        /// An mbox file.
+        Mbox = "mbox",
+        /// A folder or zip of messages.
+        Eml = "eml",
+        /// A Zimbra export.
+        Tgz = "tgz",
+        /// A Zimbra server.
+        Zimbra = "zimbra",
+        /// A Dovecot server.
+        Dovecot = "dovecot",
+    }
+}
+
+names! {
+    /// How a connection is protected.
+    "security" Security {
+        /// TLS from the first byte (port 993).
+        Tls = "tls",
+        /// STARTTLS on the plain port (143).
+        Starttls = "starttls",
+        /// None: loopback addresses only, unless the configuration allows it.
+        Plain = "plain",
+    }
+}
+
+impl Security {
+    /// The port that the protocol assigns.
+    #[must_use]
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Tls => 993,
+            Self::Starttls | Self::Plain => 143,
+        }
+    }
+}
+
+names! {
+    /// How a mailbox stands.
+    "mailbox status" MailboxStatus {
+        /// Nothing has run yet.
+        Pending = "pending",
+        /// A run is at work.
+        Syncing = "syncing",
+        /// The last run ended well.
+        Ok = "ok",
+        /// The last run failed; `last_error` says why.
+        Error = "error",
+        /// Messages wait in quarantine.
+        Quarantine = "quarantine",
+    }
+}
+
+names! {
+    /// What a run does.
+    "run type" RunType {
+        /// Looks at both servers, changes nothing.
+        Preflight = "preflight",
+        /// The first copy.
+        Initial = "initial",
+        /// What is new since.
+        Delta = "delta",
+        /// The copy after the MX was changed.
+        Final = "final",
+        /// Re-reads both servers.
+        Verify = "verify",
+        /// Takes mail out of a PST file.
+        PstExtract = "pst_extract",
+        /// Appends mail taken out of a PST file.
+        PstUpload = "pst_upload",
+        /// Exports a Zimbra mailbox.
+        TgzExport = "tgz_export",
+        /// Imports a Zimbra mailbox.
+        TgzImport = "tgz_import",
+    }
+}
+
+names! {
+    /// What does the work of a run.
+    "tool" Tool {
+        /// The built-in engine.
+        Native = "native",
+        /// imapsync.
+        Imapsync = "imapsync",
+        /// readpst.
+        Readpst = "readpst",
+        /// imap_upload.py.
+        ImapUpload = "imap-upload",
+        /// zmmailbox.
+        Zmmailbox = "zmmailbox",
+        /// doveadm.
+        Doveadm = "doveadm",
+        /// Gatepost's own verification.
+        Verify = "verify",
+    }
+}
+
+names! {
+    /// How a run stands.
+    "run status" RunStatus {
+        /// Waiting for a worker.
+        Queued = "queued",
+        /// At work.
+        Running = "running",
+        /// All done.
+        Success = "success",
+        /// Ended with something left over, or cancelled; safe to run again.
+        Partial = "partial",
+        /// Could not do its work.
+        Failed = "failed",
+    }
+}
+
+impl RunStatus {
+    /// Whether nothing more will happen in the run.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Success | Self::Partial | Self::Failed)
+    }
+}
+
+names! {
+    /// Where a source message stands. The four add up to what the source holds.
+    "message state" MessageState {
+        /// Its arrival was proved by a verification, or recorded by the engine and not yet disproved.
+        Arrived = "arrived",
+        /// Not copied yet, or found missing again.
+        Pending = "pending",
+        /// Refused, with a cause.
+        Quarantined = "quarantined",
+        /// Given up on purpose: by whom and why is recorded.
+        Waived = "waived",
+    }
+}
+
+names! {
+    /// How a message at the destination compares with its source.
+    "fidelity" Fidelity {
+        /// The same bytes.
+        Identical = "identical",
+        /// Only line endings or a header that the server adds on delivery differ.
+        Equivalent = "equivalent",
+        /// The server rebuilt the MIME structure; headers and parts agree.
+        Rewritten = "rewritten",
+        /// Something else.
+        Changed = "changed",
+    }
+}
+
+names! {
+    /// How thoroughly a verification reads.
+    "depth" Depth {
+        /// Counts and sizes of folders.
+        Quick = "quick",
+        /// Every message on both sides by UID, size, date, flags and Message-Id; bodies in doubt are re-read.
+        Standard = "standard",
+        /// Every body read again and digested.
+        Deep = "deep",
+    }
+}
+
+names! {
+    /// What a folder is for (RFC 6154), and INBOX.
+    "special use" SpecialUse {
+        /// The inbox.
+        Inbox = "inbox",
+        /// A view of all mail.
+        All = "all",
+        /// Archived mail.
+        Archive = "archive",
+        /// Drafts.
+        Drafts = "drafts",
+        /// Flagged mail.
+        Flagged = "flagged",
+        /// Spam.
+        Junk = "junk",
+        /// Sent mail.
+        Sent = "sent",
+        /// Deleted mail.
+        Trash = "trash",
+    }
+}
+
+names! {
+    /// How loud a log line is.
+    "level" Level {
+        /// For those who look closely.
+        Debug = "debug",
+        /// Progress.
+        Info = "info",
+        /// Something a person should know.
+        Warn = "warn",
+        /// Something failed.
+        Error = "error",
+    }
+}

@@ -1,0 +1,271 @@
+-- The five tables of the data model, with its names, and what the proof needs beside them.
+-- Columns below the line `-- beside the data model` are our own.
+
+CREATE TABLE migration_jobs (
+    id                   BIGSERIAL PRIMARY KEY,
+    tenant_id            BIGINT NOT NULL REFERENCES tenants (id),
+    ticket_id            BIGINT NULL REFERENCES tickets (id),
+    domain               TEXT NOT NULL,
+    phase                TEXT NOT NULL DEFAULT 'discovered' CHECK (phase IN ('discovered', 'preflight', 'initial_sync',
+                             'delta_sync', 'cutover_ready', 'dns_cutover', 'final_sync', 'verified', 'closed', 'failed')),
+    migration_gate       TEXT NOT NULL DEFAULT 'blocked' CHECK (migration_gate IN ('blocked', 'warning', 'ready_for_dns')),
+    source_server_label  TEXT NOT NULL DEFAULT '',
+    dest_imap_host       TEXT NOT NULL,
+    notes                TEXT NOT NULL DEFAULT '',
+    approved_by          TEXT NULL,
+    approved_at          TEXT NULL,
+    dns_cutover_at       TEXT NULL,
+    created_at           TEXT NOT NULL,
+    updated_at           TEXT NOT NULL,
+    -- beside the data model
+    failed_phase         TEXT NULL CHECK ((phase = 'failed') = (failed_phase IS NOT NULL)),
+    dest_imap_port       BIGINT NOT NULL CHECK (dest_imap_port BETWEEN 1 AND 65535),
+    dest_imap_security   TEXT NOT NULL CHECK (dest_imap_security IN ('tls', 'starttls', 'plain')),
+    dest_insecure_tls    BIGINT NOT NULL DEFAULT 0 CHECK (dest_insecure_tls IN (0, 1)),
+    approved_evidence_id BIGINT NULL,
+    approval_note        TEXT NULL,
+    override_reason      TEXT NULL,
+    -- Sums over the mailboxes, kept by the same transactions that change them, so that lists stay cheap.
+    messages_source      BIGINT NOT NULL DEFAULT 0,
+    messages_dest        BIGINT NOT NULL DEFAULT 0,
+    mailboxes            BIGINT NOT NULL DEFAULT 0,
+    mailboxes_in_trouble BIGINT NOT NULL DEFAULT 0,
+    active_runs          BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX idx_migration_jobs_domain ON migration_jobs (domain);
+CREATE INDEX idx_migration_jobs_phase ON migration_jobs (phase);
+CREATE INDEX idx_migration_jobs_gate ON migration_jobs (migration_gate);
+CREATE INDEX idx_migration_jobs_tenant ON migration_jobs (tenant_id);
+CREATE INDEX idx_migration_jobs_ticket ON migration_jobs (ticket_id);
+CREATE INDEX idx_migration_jobs_updated ON migration_jobs (updated_at);
+CREATE INDEX idx_migration_jobs_trouble ON migration_jobs (mailboxes_in_trouble);
+
+CREATE TABLE migration_mailboxes (
+    id                    BIGSERIAL PRIMARY KEY,
+    job_id                BIGINT NOT NULL REFERENCES migration_jobs (id),
+    email                 TEXT NOT NULL,
+    source_type           TEXT NOT NULL CHECK (source_type IN ('imap', 'imap_oauth', 'pst', 'mbox', 'eml', 'tgz', 'zimbra', 'dovecot')),
+    source_host           TEXT NULL,
+    source_user           TEXT NULL,
+    credentials_ref       TEXT NULL,
+    pst_path              TEXT NULL,
+    folder_map_json       TEXT NULL,
+    messages_source       BIGINT NOT NULL DEFAULT 0,
+    messages_dest         BIGINT NOT NULL DEFAULT 0,
+    bytes_source          BIGINT NOT NULL DEFAULT 0,
+    bytes_dest            BIGINT NOT NULL DEFAULT 0,
+    sync_percent          DOUBLE PRECISION NOT NULL DEFAULT 0,
+    last_error            TEXT NULL,
+    status                TEXT NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'syncing', 'ok', 'error', 'quarantine')),
+    created_at            TEXT NOT NULL,
+    updated_at            TEXT NOT NULL,
+    -- beside the data model
+    tool                  TEXT NOT NULL DEFAULT 'native' CHECK (tool IN ('native', 'imapsync', 'readpst', 'imap-upload', 'zmmailbox', 'doveadm')),
+    source_port           BIGINT NULL CHECK (source_port BETWEEN 1 AND 65535),
+    source_security       TEXT NULL CHECK (source_security IN ('tls', 'starttls', 'plain')),
+    source_insecure_tls   BIGINT NOT NULL DEFAULT 0 CHECK (source_insecure_tls IN (0, 1)),
+    dest_user             TEXT NULL,
+    dest_credentials_ref  TEXT NULL
+);
+CREATE INDEX idx_migration_mailboxes_job ON migration_mailboxes (job_id);
+-- Several sources may feed one mailbox (a server and a file), but not the same one twice.
+CREATE UNIQUE INDEX idx_migration_mailboxes_one ON migration_mailboxes
+    (job_id, lower(email), source_type, coalesce(source_host, ''), coalesce(source_user, ''), coalesce(pst_path, ''));
+
+CREATE TABLE migration_runs (
+    id               BIGSERIAL PRIMARY KEY,
+    job_id           BIGINT NOT NULL REFERENCES migration_jobs (id),
+    mailbox_id       BIGINT NULL REFERENCES migration_mailboxes (id) ON DELETE CASCADE,
+    run_type         TEXT NOT NULL CHECK (run_type IN ('preflight', 'initial', 'delta', 'final', 'verify',
+                         'pst_extract', 'pst_upload', 'tgz_export', 'tgz_import')),
+    tool             TEXT NOT NULL CHECK (tool IN ('native', 'imapsync', 'readpst', 'imap-upload', 'zmmailbox', 'doveadm', 'verify')),
+    status           TEXT NOT NULL DEFAULT 'queued' CHECK (status IN ('queued', 'running', 'success', 'partial', 'failed')),
+    exit_code        BIGINT NULL,
+    log_path         TEXT NOT NULL DEFAULT '',
+    stats_json       TEXT NOT NULL DEFAULT '{}',
+    started_at       TEXT NULL,
+    finished_at      TEXT NULL,
+    triggered_by     TEXT NOT NULL,
+    -- beside the data model
+    params_json      TEXT NOT NULL DEFAULT '{}',
+    summary          TEXT NULL,
+    queued_at        TEXT NOT NULL,
+    -- The queue: a worker holds a run by a lease that it renews; a run whose lease has ended is taken up again.
+    worker           TEXT NULL,
+    lease_until      BIGINT NULL,
+    attempts         BIGINT NOT NULL DEFAULT 0,
+    cancel_requested BIGINT NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)),
+    done             BIGINT NOT NULL DEFAULT 0,
+    total            BIGINT NOT NULL DEFAULT 0,
+    bytes_done       BIGINT NOT NULL DEFAULT 0,
+    bytes_total      BIGINT NOT NULL DEFAULT 0,
+    bytes_per_second DOUBLE PRECISION NOT NULL DEFAULT 0,
+    eta_seconds      BIGINT NULL
+);
+CREATE INDEX idx_migration_runs_job ON migration_runs (job_id);
+CREATE INDEX idx_migration_runs_status ON migration_runs (status, id);
+CREATE INDEX idx_migration_runs_mailbox ON migration_runs (mailbox_id, run_type, id);
+-- One run at a time for a mailbox, whoever asks and however many workers there are.
+CREATE UNIQUE INDEX idx_migration_runs_one_active ON migration_runs (mailbox_id) WHERE status IN ('queued', 'running');
+
+CREATE TABLE migration_gate_checks (
+    id          BIGSERIAL PRIMARY KEY,
+    job_id      BIGINT NOT NULL REFERENCES migration_jobs (id),
+    check_id    TEXT NOT NULL CHECK (check_id IN ('count_ratio', 'folder_coverage', 'inbox_complete', 'sent_complete',
+                    'content_match', 'pst_quarantine', 'delta_pending', 'manual_approval')),
+    status      TEXT NOT NULL CHECK (status IN ('pass', 'warn', 'fail')),
+    message     TEXT NOT NULL,
+    checked_at  TEXT NOT NULL
+);
+-- The present result of each check; what it was before stands in the audit log.
+CREATE UNIQUE INDEX idx_migration_gate_checks_one ON migration_gate_checks (job_id, check_id);
+
+CREATE TABLE migration_credentials (
+    id           TEXT PRIMARY KEY,
+    mailbox_id   BIGINT NOT NULL REFERENCES migration_mailboxes (id) ON DELETE CASCADE,
+    secret_blob  BYTEA NOT NULL,
+    created_at   TEXT NOT NULL,
+    expires_at   TEXT NULL
+);
+CREATE INDEX idx_migration_credentials_mailbox ON migration_credentials (mailbox_id);
+
+CREATE TABLE migration_phase_history (
+    id          BIGSERIAL PRIMARY KEY,
+    job_id      BIGINT NOT NULL REFERENCES migration_jobs (id),
+    from_phase  TEXT NOT NULL,
+    to_phase    TEXT NOT NULL,
+    at          TEXT NOT NULL,
+    actor       TEXT NOT NULL,
+    reason      TEXT NOT NULL
+);
+CREATE INDEX idx_migration_phase_history_job ON migration_phase_history (job_id, id);
+
+CREATE TABLE migration_run_steps (
+    id           BIGSERIAL PRIMARY KEY,
+    run_id       BIGINT NOT NULL REFERENCES migration_runs (id) ON DELETE CASCADE,
+    position     BIGINT NOT NULL,
+    kind         TEXT NOT NULL,
+    name         TEXT NOT NULL,
+    status       TEXT NOT NULL CHECK (status IN ('queued', 'running', 'success', 'partial', 'failed')),
+    done         BIGINT NOT NULL DEFAULT 0,
+    total        BIGINT NOT NULL DEFAULT 0,
+    bytes_done   BIGINT NOT NULL DEFAULT 0,
+    bytes_total  BIGINT NOT NULL DEFAULT 0,
+    note         TEXT NULL,
+    started_at   TEXT NULL,
+    finished_at  TEXT NULL
+);
+CREATE UNIQUE INDEX idx_migration_run_steps_one ON migration_run_steps (run_id, position);
+
+CREATE TABLE migration_run_events (
+    id       BIGSERIAL PRIMARY KEY,
+    run_id   BIGINT NOT NULL REFERENCES migration_runs (id) ON DELETE CASCADE,
+    at       TEXT NOT NULL,
+    level    TEXT NOT NULL CHECK (level IN ('debug', 'info', 'warn', 'error')),
+    kind     TEXT NOT NULL,
+    message  TEXT NOT NULL
+);
+CREATE INDEX idx_migration_run_events_run ON migration_run_events (run_id, id);
+
+-- The ledger: every folder and every message of a source, and what became of it.
+CREATE TABLE migration_folders (
+    id               BIGSERIAL PRIMARY KEY,
+    mailbox_id       BIGINT NOT NULL REFERENCES migration_mailboxes (id) ON DELETE CASCADE,
+    source_path      TEXT NOT NULL,
+    dest_path        TEXT NOT NULL,
+    special_use      TEXT NULL,
+    -- The epoch of dest_uid in migration_messages.
+    dest_epoch       BIGINT NULL,
+    cursor_epoch     BIGINT NULL,
+    cursor_next_uid  BIGINT NULL,
+    cursor_modseq    BIGINT NULL,
+    visited_at       TEXT NULL,
+    gone_at          TEXT NULL
+);
+CREATE UNIQUE INDEX idx_migration_folders_one ON migration_folders (mailbox_id, source_path);
+
+-- A cursor advances only after what it covers is in the ledger; its history shows that.
+CREATE TABLE migration_cursor_history (
+    id          BIGSERIAL PRIMARY KEY,
+    folder_id   BIGINT NOT NULL REFERENCES migration_folders (id) ON DELETE CASCADE,
+    epoch       BIGINT NOT NULL,
+    next_uid    BIGINT NOT NULL,
+    modseq      BIGINT NULL,
+    at          TEXT NOT NULL
+);
+CREATE INDEX idx_migration_cursor_history_folder ON migration_cursor_history (folder_id, id);
+
+CREATE TABLE migration_messages (
+    id                 BIGSERIAL PRIMARY KEY,
+    folder_id          BIGINT NOT NULL REFERENCES migration_folders (id) ON DELETE CASCADE,
+    uid                BIGINT NOT NULL,
+    size               BIGINT NOT NULL,
+    internal_date      TEXT NOT NULL,
+    flags              TEXT NOT NULL,
+    state              TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('arrived', 'pending', 'quarantined', 'waived')),
+    cause              TEXT NULL,
+    dest_uid           BIGINT NULL,
+    digest             BYTEA NULL,
+    canonical_digest   BYTEA NULL,
+    bytes              BIGINT NULL,
+    message_id_header  TEXT NULL,
+    dropped_flags      TEXT NULL,
+    adopted            BIGINT NOT NULL DEFAULT 0 CHECK (adopted IN (0, 1)),
+    fidelity           TEXT NULL CHECK (fidelity IN ('identical', 'equivalent', 'rewritten', 'changed')),
+    verified_at        TEXT NULL,
+    first_seen_at      TEXT NOT NULL,
+    copied_at          TEXT NULL
+);
+CREATE UNIQUE INDEX idx_migration_messages_one ON migration_messages (folder_id, uid);
+-- The residue is small beside the ledger: this index holds nothing else.
+CREATE INDEX idx_migration_messages_residue ON migration_messages (folder_id, state) WHERE state <> 'arrived';
+
+-- A message given up on purpose: by whom and why. The row stays when the message itself has gone from the source.
+CREATE TABLE migration_waivers (
+    id          BIGSERIAL PRIMARY KEY,
+    mailbox_id  BIGINT NOT NULL REFERENCES migration_mailboxes (id) ON DELETE CASCADE,
+    message_id  BIGINT NOT NULL,
+    actor       TEXT NOT NULL,
+    reason      TEXT NOT NULL,
+    at          TEXT NOT NULL
+);
+
+-- What a verification read of one mailbox. Never changed: a waiver adds a new row that names the old one.
+CREATE TABLE migration_evidence (
+    id           BIGSERIAL PRIMARY KEY,
+    job_id       BIGINT NOT NULL REFERENCES migration_jobs (id),
+    mailbox_id   BIGINT NOT NULL REFERENCES migration_mailboxes (id) ON DELETE CASCADE,
+    run_id       BIGINT NOT NULL,
+    replaces     BIGINT NULL,
+    depth        TEXT NOT NULL CHECK (depth IN ('quick', 'standard', 'deep')),
+    read_at      TEXT NOT NULL,
+    source       BIGINT NOT NULL,
+    arrived      BIGINT NOT NULL,
+    pending      BIGINT NOT NULL,
+    quarantined  BIGINT NOT NULL,
+    waived       BIGINT NOT NULL
+);
+CREATE INDEX idx_migration_evidence_mailbox ON migration_evidence (mailbox_id, id);
+CREATE INDEX idx_migration_evidence_job ON migration_evidence (job_id, id);
+
+CREATE TABLE migration_evidence_folders (
+    evidence_id  BIGINT NOT NULL REFERENCES migration_evidence (id) ON DELETE CASCADE,
+    position     BIGINT NOT NULL,
+    folder_id    BIGINT NULL,
+    source_path  TEXT NOT NULL,
+    dest_path    TEXT NULL,
+    special_use  TEXT NULL,
+    visited      BIGINT NOT NULL CHECK (visited IN (0, 1)),
+    source       BIGINT NOT NULL,
+    arrived      BIGINT NOT NULL,
+    pending      BIGINT NOT NULL,
+    quarantined  BIGINT NOT NULL,
+    waived       BIGINT NOT NULL,
+    extra        BIGINT NOT NULL,
+    changed      BIGINT NOT NULL,
+    rewritten    BIGINT NOT NULL,
+    flags_lost   BIGINT NOT NULL,
+    bodies_read  BIGINT NOT NULL,
+    note         TEXT NULL,
+    PRIMARY KEY (evidence_id, position)
+);

@@ -1,0 +1,74 @@
+# Shared by the scripts: messages, and what must be installed. Sourced, not run.
+
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
+TARGET="$CARGO_TARGET_DIR"
+CACHE="${GATEPOST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gatepost}"
+export PATH="$HOME/.cargo/bin:$PATH"
+
+WASM_BINDGEN=0.2.130
+BINARYEN=132.0.0
+ESBUILD=0.28.2
+
+say() { printf '%s %s\n' "$(date +%H:%M:%S)" "$*" >&2; }
+fail() { printf 'failed: %s\n' "$*" >&2; exit 1; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif command -v sudo >/dev/null; then sudo "$@"
+  else fail "this needs root: run  $*  as root, then start again"; fi
+}
+
+# ensure_apt COMMAND PACKAGE [COMMAND PACKAGE ...]: installs the packages whose commands are missing.
+ensure_apt() {
+  local missing=()
+  while [ $# -gt 1 ]; do
+    command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || missing+=("$2")
+    shift 2
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  command -v apt-get >/dev/null || fail "please install: ${missing[*]}"
+  say "installing ${missing[*]}"
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+ensure_rust() {
+  command -v cargo >/dev/null || fail "Rust is missing: install it with rustup (https://rustup.rs), then start again"
+  if command -v rustup >/dev/null; then
+    rustup target list --installed | grep -q '^wasm32-unknown-unknown$' || {
+      say "installing the wasm target"
+      rustup target add wasm32-unknown-unknown
+    }
+  fi
+  [ -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown" ] ||
+    fail "the wasm target is missing: run  rustup target add wasm32-unknown-unknown"
+}
+
+# npm_bin TOOL ARGS...: runs a tool of the pinned npm packages, kept in the cache.
+npm_bin() {
+  local tool=$1
+  shift
+  "$CACHE/npm/node_modules/.bin/$tool" "$@"
+}
+
+ensure_npm_tools() {
+  command -v npm >/dev/null || fail "Node.js with npm is missing: install it (apt-get install nodejs npm), then start again"
+  [ "$(cat "$CACHE/npm/.versions" 2>/dev/null)" = "$BINARYEN $ESBUILD" ] && return
+  say "installing binaryen and esbuild"
+  mkdir -p "$CACHE/npm"
+  npm install --prefix "$CACHE/npm" --no-audit --no-fund --silent "binaryen@$BINARYEN" "esbuild@$ESBUILD"
+  echo "$BINARYEN $ESBUILD" > "$CACHE/npm/.versions"
+}
+
+ensure_wasm_bindgen() {
+  [ "$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $WASM_BINDGEN" ] && return
+  say "installing wasm-bindgen $WASM_BINDGEN (a few minutes)"
+  cargo install -q wasm-bindgen-cli --version "$WASM_BINDGEN"
+}
+
+ensure_build_tools() {
+  ensure_apt cc gcc brotli brotli
+  ensure_rust
+  ensure_npm_tools
+  ensure_wasm_bindgen
+}

@@ -1,0 +1,69 @@
+//! What the service must be told at its start.
+
+use gatepost_contract::{Role, Secret, Security};
+use std::path::PathBuf;
+
+/// The settings. Where they come from is the caller's business.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where files lie: uploads/, logs/, quarantine/, work/ and the keys.
+    pub data_path: PathBuf,
+    /// The database.
+    pub database_url: String,
+    /// False: no run is taken up.
+    pub enabled: bool,
+    /// The least part of each mailbox that must have arrived, 0 to 1.
+    pub gate_min_ratio: f64,
+    /// Who may open the gate in spite of failing checks.
+    pub override_roles: Vec<Role>,
+    /// Fernet keys, comma separated; a key file below the data path where none is given.
+    pub credentials_key: Option<Secret>,
+    /// The largest upload.
+    pub max_pst_gb: u64,
+    /// The new server of a new job.
+    pub dest_imap_host: Option<String>,
+    /// Its port.
+    pub dest_imap_port: Option<u16>,
+    /// How the connection to it is protected.
+    pub dest_imap_security: Security,
+    /// How many runs are at work at once.
+    pub workers: usize,
+    /// Memory for everything in flight.
+    pub memory_budget_mb: u64,
+    /// Where browsers reach the Desk.
+    pub public_url: Option<String>,
+    /// The key of JWTs; a key file below the data path where none is given.
+    pub jwt_key: Option<Secret>,
+    /// Certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Plain connections beyond the loopback addresses.
+    pub allow_plaintext: bool,
+    /// Hosts that may be used although their addresses are link-local or otherwise refused.
+    pub allowed_hosts: Vec<String>,
+}
+
+impl Config {
+    /// The usual settings with everything below one folder.
+    #[must_use]
+    pub fn below(data_path: PathBuf) -> Self {
+        Self {
+            database_url: format!("sqlite://{}?mode=rwc", data_path.join("gatepost.db").display()),
+            data_path,
+            enabled: true,
+            gate_min_ratio: 0.99,
+            override_roles: vec![Role::SuperAdmin],
+            credentials_key: None,
+            max_pst_gb: 50,
+            dest_imap_host: None,
+            dest_imap_port: None,
+            dest_imap_security: Security::Tls,
+            workers: 4,
+            memory_budget_mb: 256,
+            public_url: None,
+            jwt_key: None,
+            ca_file: None,
+            allow_plaintext: false,
+            allowed_hosts: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The service's refusals. Every one has a sentence for the person who asked; what lies behind an internal fault is
+//! logged once, where the error leaves the service, and never shown.
+
+use gatepost_contract::{Check, FieldError, Problem};
+use gatepost_store::Error as StoreError;
+use gatepost_transfer::Fault;
+
+/// What the service answers.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why it refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no such thing, or the caller may not know of it.
+    #[error("There is no such {0}.")]
+    NotFound(&'static str),
+    /// Nobody is signed in, or the proof of it is not accepted.
+    #[error("{0}")]
+    Unauthorized(String),
+    /// Somebody is signed in, but may not.
+    #[error("{0}")]
+    Forbidden(String),
+    /// Some fields are wrong.
+    #[error("{}", Problem::invalid(.0.clone()).detail)]
+    Invalid(Vec<FieldError>),
+    /// It cannot be done as things stand.
+    #[error("{detail}")]
+    Conflict {
+        /// For programs.
+        code: &'static str,
+        /// For people.
+        detail: String,
+        /// The checks that stand against an approval.
+        checks: Vec<Check>,
+    },
+    /// Too often.
+    #[error("Too many attempts. Wait {retry_after} seconds and try again.")]
+    TooMany {
+        /// Seconds.
+        retry_after: u64,
+    },
+    /// A fault of ours.
+    #[error("Something went wrong on our side. The server's log has the cause.")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// A conflict without checks.
+    pub(crate) fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::Conflict { code, detail: detail.into(), checks: Vec::new() }
+    }
+
+    /// One wrong field.
+    pub(crate) fn field(field: &str, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError { field: field.to_owned(), message: message.into() }])
+    }
+
+    /// A fault of ours.
+    pub(crate) fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(cause.into())
+    }
+
+    /// The public face.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        let detail = self.to_string();
+        match self {
+            Self::NotFound(what) => Problem::not_found(what),
+            Self::Unauthorized(_) => Problem::new(401, "unauthorized", detail),
+            Self::Forbidden(_) => Problem::new(403, "forbidden", detail),
+            Self::Invalid(errors) => Problem::invalid(errors.clone()),
+            Self::Conflict { code, checks, .. } => Problem { checks: checks.clone(), ..Problem::new(409, code, detail) },
+            Self::TooMany { .. } => Problem::new(429, "too_many_attempts", detail),
+            Self::Internal(_) => Problem::internal(),
+        }
+    }
+}
+
+/// Logs what lies behind an internal fault: this is where it leaves the service.
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        if let Error::Internal(cause) = &error {
+            let mut chain = cause.to_string();
+            let mut next = cause.source();
+            while let Some(deeper) = next {
+                chain.push_str(": ");
+                chain.push_str(&deeper.to_string());
+                next = deeper.source();
+            }
+            tracing::error!(cause = %chain, "internal error");
+        }
+        error.problem()
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::AlreadyRunning => Self::conflict(
+                "already_running",
+                "A run for this mailbox is queued or running already. Wait for it, or cancel it first.",
+            ),
+            StoreError::Exists { what } => Self::conflict("exists", format!("That {what} exists already.")),
+            StoreError::Sort { allowed } => Self::field("sort", format!("may be one of: {allowed}")),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::internal(fault)
+    }
+}

@@ -1,0 +1,106 @@
+//! What the gate looks at, as plain data that the caller has gathered.
+//!
+//! Sums are derived, never stored twice: a mailbox's tally is the sum of its folders' tallies.
+
+use gatepost_contract::{Depth, EvidenceId, SpecialUse, Tally};
+
+/// Everything that the gate of one job depends on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Facts {
+    /// `MIGRATION_GATE_MIN_RATIO`, 0 to 1. Compared as a whole number of billionths; what is no number counts as 1.
+    pub min_ratio: f64,
+    /// How old the last delta may be, in seconds.
+    pub delta_max_age_seconds: i64,
+    /// The present, in seconds since the same instant that [`DeltaFacts::finished_seconds`] counts from.
+    pub now_seconds: i64,
+    /// The present as RFC 3339 text, copied into every check's `checked_at`.
+    pub sampled_at: String,
+    /// The job's mailboxes with their newest evidence.
+    pub mailboxes: Vec<MailboxFacts>,
+    /// Whether the initial sync of every mailbox has ended.
+    pub initial_done: bool,
+    /// The last delta (or final run) since the initial sync.
+    pub last_delta: Option<DeltaFacts>,
+    /// The newest evidence; none until every mailbox was verified.
+    pub current_evidence: Option<EvidenceId>,
+    /// The approval that the job carries.
+    pub approval: Option<Approval>,
+    /// Whether the MX was changed (`dns_cutover_at` is set).
+    pub dns_cutover: bool,
+}
+
+/// One mailbox as the newest verification saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailboxFacts {
+    /// Its address.
+    pub email: String,
+    /// How thoroughly it was verified; none while it never was.
+    pub depth: Option<Depth>,
+    /// Every folder of the source.
+    pub folders: Vec<FolderFacts>,
+}
+
+impl MailboxFacts {
+    /// The sum over the folders.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.folders.iter().fold(Tally::default(), |sum, folder| Tally {
+            source: sum.source.saturating_add(folder.tally.source),
+            arrived: sum.arrived.saturating_add(folder.tally.arrived),
+            pending: sum.pending.saturating_add(folder.tally.pending),
+            quarantined: sum.quarantined.saturating_add(folder.tally.quarantined),
+            waived: sum.waived.saturating_add(folder.tally.waived),
+        })
+    }
+}
+
+/// One folder as the newest verification saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderFacts {
+    /// Its path at the source.
+    pub source_path: String,
+    /// What it is for.
+    pub special_use: Option<SpecialUse>,
+    /// Whether it has a place at the destination.
+    pub mapped: bool,
+    /// Whether both sides could be read.
+    pub visited: bool,
+    /// How its messages add up.
+    pub tally: Tally,
+    /// Re-read messages with another body, date or folder.
+    pub changed: i64,
+    /// Re-read messages that the server rebuilt.
+    pub rewritten: i64,
+    /// Messages that lack flags which the source has.
+    pub flags_lost: i64,
+}
+
+/// How the last delta ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeltaFacts {
+    /// When it finished, in seconds; of several mailboxes the oldest counts.
+    pub finished_seconds: i64,
+    /// Whether it succeeded, for every mailbox.
+    pub ended_well: bool,
+    /// Messages that it left to be copied.
+    pub pending: i64,
+}
+
+/// A person's word that the MX may be changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// The evidence that the person looked at.
+    pub evidence_id: Option<EvidenceId>,
+    /// The written reason, where failing checks were overridden. A blank one overrides nothing.
+    pub override_reason: Option<String>,
+    /// Who, as people know them.
+    pub by: String,
+}
+
+impl Approval {
+    /// The reason of an override that was really given.
+    #[must_use]
+    pub fn overriding(&self) -> Option<&str> {
+        self.override_reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty())
+    }
+}

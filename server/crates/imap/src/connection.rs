@@ -1,0 +1,139 @@
+//! One connection: bytes out, events in. The only file of the engine that reads and writes. It always writes and
+//! reads at the same time, so that a server which stops reading until its answers are read cannot block us.
+
+use crate::{
+    account::Timeouts,
+    faults,
+    net::Stream,
+    wire::{Decoder, Event},
+};
+use bytes::{Buf, BytesMut};
+use gatepost_transfer::Fault;
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+};
+use tokio::io::{AsyncReadExt, AsyncWrite};
+
+/// How much is read at once.
+const READ: usize = 64 << 10;
+
+pub(crate) struct Connection {
+    stream: Option<Stream>,
+    timeouts: Timeouts,
+    server: String,
+    decoder: Decoder,
+    out: BytesMut,
+    unflushed: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(stream: Stream, server: String) -> Self {
+        Self {
+            timeouts: stream.timeouts(),
+            stream: Some(stream),
+            server,
+            decoder: Decoder::new(),
+            out: BytesMut::new(),
+            unflushed: false,
+        }
+    }
+
+    /// `host:port`.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Whether TLS protects it.
+    pub(crate) fn is_protected(&self) -> bool {
+        self.stream.as_ref().is_some_and(Stream::is_protected)
+    }
+
+    /// Whether it can still be used.
+    pub(crate) fn is_open(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Gives the connection up without a goodbye; whatever is under way stays open at the server.
+    pub(crate) fn give_up(&mut self) {
+        self.stream = None;
+        self.out.clear();
+    }
+
+    /// Puts bytes in the queue to be sent; they leave while events are waited for.
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// How many bytes wait to be sent.
+    pub(crate) fn unsent(&self) -> usize {
+        self.out.len()
+    }
+
+    /// The next event. Cancelling the future loses nothing.
+    pub(crate) async fn next(&mut self) -> Result<Event, Fault> {
+        loop {
+            if let Some(event) = self.drive(0).await? {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// Sends and receives until there is an event, or until fewer than `low` bytes wait to be sent (`None`).
+    /// Cancelling the future loses nothing.
+    pub(crate) async fn drive(&mut self, low: usize) -> Result<Option<Event>, Fault> {
+        let result = poll_fn(|cx| self.poll(cx, low)).await;
+        if result.is_err() {
+            self.give_up();
+        }
+        result
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, low: usize) -> Poll<Result<Option<Event>, Fault>> {
+        let Some(stream) = &mut self.stream else { return Poll::Ready(Err(faults::lost(&self.server))) };
+        // A server that says why it closes does so before our writes fail: what it said is read first.
+        let sent = send(stream, &mut self.out, &mut self.unflushed, cx);
+        loop {
+            match self.decoder.next() {
+                Ok(Some(event)) => return Poll::Ready(Ok(Some(event))),
+                Ok(None) => {}
+                Err(e) => return Poll::Ready(Err(faults::wire(&self.server, e))),
+            }
+            let buffer = self.decoder.buffer();
+            buffer.reserve(READ);
+            match pin!(stream.read_buf(buffer)).poll(cx) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(faults::lost(&self.server))),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(e)) => return Poll::Ready(Err(faults::io(&self.server, self.timeouts, e))),
+                Poll::Pending => break,
+            }
+        }
+        match sent {
+            Poll::Ready(Err(e)) => Poll::Ready(Err(faults::io(&self.server, self.timeouts, e))),
+            _ if self.out.len() < low => Poll::Ready(Ok(None)),
+            _ => Poll::Pending,
+        }
+    }
+}
+
+fn send(
+    stream: &mut Stream,
+    out: &mut BytesMut,
+    unflushed: &mut bool,
+    cx: &mut Context<'_>,
+) -> Poll<std::io::Result<()>> {
+    while !out.is_empty() {
+        let n = ready!(Pin::new(&mut *stream).poll_write(cx, out))?;
+        if n == 0 {
+            return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into()));
+        }
+        out.advance(n);
+        *unflushed = true;
+    }
+    if *unflushed {
+        ready!(Pin::new(stream).poll_flush(cx))?;
+        *unflushed = false;
+    }
+    Poll::Ready(Ok(()))
+}

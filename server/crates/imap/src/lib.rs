@@ -1,0 +1,24 @@
+//! IMAP as a source and as a destination, and the independent reader that verification uses.
+//!
+//! [`ImapDriver`] opens connections for the engine ([`gatepost_transfer::Source`],
+//! [`gatepost_transfer::Destination`]) and for the witness ([`gatepost_transfer::Reader`]). The engine speaks IMAP
+//! with this crate's own protocol layer ([`wire`]), which pipelines and streams; the witness speaks it with the
+//! crate async-imap, so that a mistake in one is seen by the other. Neither retries: that is the engine's business.
+
+pub mod account;
+mod connection;
+mod destination;
+mod driver;
+mod faults;
+mod folders;
+mod login;
+mod mailbox;
+pub mod net;
+mod reader;
+mod session;
+mod source;
+mod uids;
+pub mod wire;
+
+pub use account::{Account, Credential, NetPolicy, Timeouts};
+pub use driver::ImapDriver;

@@ -1,0 +1,144 @@
+//! The ledger as the engine sees it: which source message became which destination message.
+//!
+//! Rows are written before the cursor moves past them, and `arrived` is written only after the destination has
+//! acknowledged the message. What is in flight when a process dies is found again by looking at the destination
+//! (see [`crate::copy`]), so nothing here needs to be undone.
+
+use crate::{Digests, Fault, Flags, FolderPath, InternalDate, MessageMeta};
+use async_trait::async_trait;
+use gatepost_contract::{Fidelity, FolderId, MessageId, MessageState, SpecialUse};
+
+/// How a source says "nothing has changed since": its epoch and the position within it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// UIDVALIDITY.
+    pub epoch: u32,
+    /// UIDNEXT: every UID below it is in the ledger.
+    pub next_uid: u32,
+    /// HIGHESTMODSEQ: every flag change up to it is in the ledger.
+    pub modseq: Option<u64>,
+}
+
+/// A source folder with the place that the mapping gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedFolder {
+    /// The folder's row.
+    pub id: FolderId,
+    /// Its path at the source.
+    pub source: FolderPath,
+    /// Its path at the destination.
+    pub dest: FolderPath,
+    /// What it is for.
+    pub special_use: Option<SpecialUse>,
+    /// The destination's UIDVALIDITY when the ledger's destination UIDs were written.
+    pub dest_epoch: Option<u32>,
+    /// How far the source was listed.
+    pub cursor: Option<Cursor>,
+}
+
+/// What the ledger holds of one source message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerRow {
+    /// The row.
+    pub id: MessageId,
+    /// Its UID at the source.
+    pub uid: u32,
+    /// Its size as listed.
+    pub size: u64,
+    /// When it was received.
+    pub internal_date: InternalDate,
+    /// Its flags at the last listing.
+    pub flags: Flags,
+    /// Where it stands.
+    pub state: MessageState,
+    /// Its UID at the destination.
+    pub dest_uid: Option<u32>,
+    /// What the source's bytes digest to, where they were read.
+    pub digests: Option<Digests>,
+}
+
+/// A message that a listing found for the first time.
+pub type NewMessage = MessageMeta;
+
+/// A message that the destination acknowledged, or that was found there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Its UID at the source.
+    pub uid: u32,
+    /// Its UID at the destination, where that is known.
+    pub dest_uid: Option<u32>,
+    /// What the source's bytes digest to.
+    pub digests: Digests,
+    /// Flags that the folder could not keep.
+    pub dropped_flags: Flags,
+    /// Found at the destination instead of sent there.
+    pub adopted: bool,
+}
+
+/// A message that cannot be copied, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its UID at the source.
+    pub uid: u32,
+    /// The cause, with the server's own words.
+    pub cause: String,
+}
+
+/// What a verification found out about one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The row.
+    pub id: MessageId,
+    /// Where the message stands.
+    pub state: MessageState,
+    /// Why it does not stand where it should, with what to do.
+    pub cause: Option<String>,
+    /// How the copy compares, where it was looked at.
+    pub fidelity: Option<Fidelity>,
+    /// The Message-Id header, as the witness read it at the source.
+    pub message_id: Option<String>,
+}
+
+/// The ledger of one mailbox.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Records the plan: each source folder and its place; folders that have gone from the source are marked so.
+    async fn place(&self, folders: &[(FolderPath, FolderPath, Option<SpecialUse>)])
+    -> Result<Vec<PlacedFolder>, Fault>;
+
+    /// The folders that were placed and are still at the source, in the order of the plan.
+    async fn placed(&self) -> Result<Vec<PlacedFolder>, Fault>;
+
+    /// Every message of the folder in the present epoch that is still at the source, by ascending UID.
+    async fn rows(&self, folder: FolderId) -> Result<Vec<LedgerRow>, Fault>;
+
+    /// Adds messages as pending; those that are there already stay as they are.
+    async fn add(&self, folder: FolderId, messages: &[NewMessage]) -> Result<(), Fault>;
+
+    /// These have arrived.
+    async fn arrived(&self, folder: FolderId, arrivals: &[Arrival]) -> Result<(), Fault>;
+
+    /// These were refused: quarantined, with their cause.
+    async fn refused(&self, folder: FolderId, refusals: &[Refusal]) -> Result<(), Fault>;
+
+    /// These are not at the source any more.
+    async fn vanished(&self, folder: FolderId, uids: &[u32]) -> Result<(), Fault>;
+
+    /// These carry other flags at the source now.
+    async fn flags(&self, folder: FolderId, changes: &[(u32, Flags)]) -> Result<(), Fault>;
+
+    /// These are not at the destination any more: pending again.
+    async fn lost(&self, folder: FolderId, uids: &[u32]) -> Result<(), Fault>;
+
+    /// The source's UIDs mean nothing any more: its rows are set aside, and a full listing follows.
+    async fn new_source_epoch(&self, folder: FolderId) -> Result<(), Fault>;
+
+    /// The destination's UIDs mean nothing any more: every arrived row of the folder is pending again.
+    async fn new_dest_epoch(&self, folder: FolderId, epoch: u32) -> Result<(), Fault>;
+
+    /// A verification has judged these.
+    async fn verified(&self, folder: FolderId, findings: &[Finding]) -> Result<(), Fault>;
+
+    /// Everything up to this cursor is recorded; its history is kept.
+    async fn advance(&self, folder: FolderId, cursor: Cursor) -> Result<(), Fault>;
+}

@@ -1,0 +1,26 @@
+//! Moving messages: what a source and a destination are, how folders are mapped, how a copy runs, what it records
+//! and how it is proved.
+//!
+//! Knows neither IMAP nor SQL: sources and destinations implement [`Source`] and [`Destination`], the store stands
+//! behind [`Ledger`], and verification reads through [`Reader`], which an engine never uses.
+
+mod adopt;
+pub mod copy;
+mod digest;
+mod fault;
+mod ledger;
+pub mod mapping;
+mod model;
+mod ports;
+pub mod preflight;
+mod watch;
+pub mod verify;
+
+pub use digest::{Digest, Digester, Digests};
+pub use fault::{Fault, FaultKind};
+pub use ledger::{Arrival, Cursor, Finding, Ledger, LedgerRow, NewMessage, PlacedFolder, Refusal};
+pub use model::{Flags, FolderPath, FolderState, InternalDate, Limits, MessageMeta, Quota, RemoteFolder, UidSet};
+pub use ports::{
+    Appended, Destination, Driver, Incoming, Outgoing, ReadMessage, ReadScope, Reader, Rejection, Source,
+};
+pub use watch::{Silent, Watch};

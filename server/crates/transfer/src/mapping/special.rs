@@ -1,0 +1,95 @@
+//! Which source folder is the account's Sent, Drafts, Trash, Junk and Archive, and where it goes.
+//!
+//! Where it goes depends only on what the destination held before and on what the plan does not put there itself,
+//! so that a plan made after the first copy comes out the same.
+
+use super::{Options, fold::fold_path, names, own_place};
+use crate::{FolderPath, RemoteFolder};
+use gatepost_contract::SpecialUse;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A folder that won its use.
+pub(super) struct Winner {
+    /// What it is for.
+    pub(super) purpose: SpecialUse,
+    /// Where it goes.
+    pub(super) to: FolderPath,
+    /// Whether the source's attribute decided, not the name.
+    pub(super) by_attribute: bool,
+}
+
+/// The winners by their source path, and a sentence for each folder that lost.
+pub(super) fn choose(
+    candidates: &[&RemoteFolder],
+    taken: &BTreeSet<Vec<String>>,
+    dest: &[RemoteFolder],
+    options: &Options,
+) -> (BTreeMap<FolderPath, Winner>, Vec<String>) {
+    let mut winners = BTreeMap::new();
+    let mut warnings = Vec::new();
+    for (purpose, standard) in names::STANDARD {
+        let standard = FolderPath::new([standard]);
+        let mut rivals: Vec<&RemoteFolder> =
+            candidates.iter().copied().filter(|f| purpose_of(f) == Some(purpose)).collect();
+        let declared = declared(dest, purpose, &standard);
+        // The attribute decides; then what an earlier run placed; then the one that needs no new name; then the path.
+        let goal = fold_path(declared.unwrap_or(&standard));
+        rivals.sort_by_key(|f| {
+            let own = fold_path(&own_place(&f.path, options).0);
+            (f.special_use.is_none(), !options.placed.contains_key(&f.path), own != goal, f.path.clone())
+        });
+        let Some((winner, losers)) = rivals.split_first() else { continue };
+        let mut kept: BTreeSet<Vec<String>> =
+            losers.iter().map(|f| fold_path(&own_place(&f.path, options).0)).collect();
+        kept.extend(taken.iter().cloned());
+        let to = options
+            .placed
+            .get(&winner.path)
+            .or(declared)
+            .or_else(|| named(dest, purpose, &standard, &kept))
+            .unwrap_or(&standard)
+            .clone();
+        for loser in losers {
+            warnings.push(format!(
+                "\"{}\" looks like the {purpose} folder too, but \"{}\" is it; \"{}\" keeps its own name. Say in the \
+                 folder map where it shall go if that is wrong.",
+                loser.path, winner.path, loser.path
+            ));
+        }
+        let by_attribute = winner.special_use.is_some();
+        winners.insert(winner.path.clone(), Winner { purpose, to, by_attribute });
+    }
+    (winners, warnings)
+}
+
+/// What a folder is for: its attribute, or its name where it has none.
+pub(super) fn purpose_of(folder: &RemoteFolder) -> Option<SpecialUse> {
+    folder.special_use.or_else(|| names::known(&folder.path))
+}
+
+/// The destination's folder with the attribute.
+fn declared<'a>(dest: &'a [RemoteFolder], purpose: SpecialUse, standard: &FolderPath) -> Option<&'a FolderPath> {
+    best(dest.iter().filter(|f| f.selectable && f.special_use == Some(purpose)), standard)
+}
+
+/// The destination's folder with a known name, unless the plan itself sends another folder there.
+fn named<'a>(
+    dest: &'a [RemoteFolder],
+    purpose: SpecialUse,
+    standard: &FolderPath,
+    kept: &BTreeSet<Vec<String>>,
+) -> Option<&'a FolderPath> {
+    best(
+        dest.iter().filter(|f| {
+            f.selectable
+                && f.special_use.is_none()
+                && names::known(&f.path) == Some(purpose)
+                && !kept.contains(&fold_path(&f.path))
+        }),
+        standard,
+    )
+}
+
+fn best<'a>(folders: impl Iterator<Item = &'a RemoteFolder>, standard: &FolderPath) -> Option<&'a FolderPath> {
+    folders.map(|f| &f.path).min_by_key(|p| (fold_path(p) != fold_path(standard), p.levels().len(), (*p).clone()))
+}

@@ -1,0 +1,348 @@
+//! What both sides of a copy talk about.
+
+use gatepost_contract::SpecialUse;
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+use time::{OffsetDateTime, UtcOffset};
+
+/// A folder's path, level by level, decoded. As text, levels are joined by `/`; a `/` or `\` inside a name is
+/// written `\/` or `\\`, so that the text can be read back.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", from = "String")]
+pub struct FolderPath(Vec<String>);
+
+impl FolderPath {
+    /// A path of these levels.
+    pub fn new(levels: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self(levels.into_iter().map(Into::into).collect())
+    }
+
+    /// The INBOX.
+    #[must_use]
+    pub fn inbox() -> Self {
+        Self::new(["INBOX"])
+    }
+
+    /// The levels from the top.
+    #[must_use]
+    pub fn levels(&self) -> &[String] {
+        &self.0
+    }
+
+    /// The last level.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.last().map_or("", String::as_str)
+    }
+
+    /// Whether this is the INBOX itself, in any case (RFC 3501 section 5.1).
+    #[must_use]
+    pub fn is_inbox(&self) -> bool {
+        matches!(self.0.as_slice(), [one] if one.eq_ignore_ascii_case("INBOX"))
+    }
+
+    /// The path with one more level below.
+    #[must_use]
+    pub fn child(&self, name: &str) -> Self {
+        let mut levels = self.0.clone();
+        levels.push(name.to_owned());
+        Self(levels)
+    }
+}
+
+impl fmt::Display for FolderPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, level) in self.0.iter().enumerate() {
+            if n > 0 {
+                f.write_str("/")?;
+            }
+            f.write_str(&level.replace('\\', "\\\\").replace('/', "\\/"))?;
+        }
+        Ok(())
+    }
+}
+
+impl From<String> for FolderPath {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<&str> for FolderPath {
+    fn from(text: &str) -> Self {
+        let mut levels = vec![String::new()];
+        let mut chars = text.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '/' => levels.push(String::new()),
+                '\\' => levels.last_mut().expect("there is always a level").push(chars.next().unwrap_or('\\')),
+                c => levels.last_mut().expect("there is always a level").push(c),
+            }
+        }
+        Self(levels)
+    }
+}
+
+impl From<FolderPath> for String {
+    fn from(path: FolderPath) -> Self {
+        path.to_string()
+    }
+}
+
+/// A folder as a store lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteFolder {
+    /// Its path, without the personal namespace's prefix.
+    pub path: FolderPath,
+    /// Its name as the store itself writes it (IMAP: decoded from modified UTF-7, with prefix and separators).
+    pub native: String,
+    /// What it is for, where the store says so.
+    pub special_use: Option<SpecialUse>,
+    /// Whether it can hold messages.
+    pub selectable: bool,
+}
+
+/// An opened folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FolderState {
+    /// How many messages it holds.
+    pub messages: u32,
+    /// The epoch of its UIDs (RFC 3501 section 2.3.1.1).
+    pub uid_validity: u32,
+    /// The next UID, where the store says so.
+    pub uid_next: Option<u32>,
+    /// The highest modification sequence (RFC 7162), where the store keeps one.
+    pub highest_modseq: Option<u64>,
+    /// The flags that can be stored for good, without `\*`; `None` where the store did not say.
+    pub permanent_flags: Option<Flags>,
+    /// Whether new keywords can be made (`\*` in PERMANENTFLAGS).
+    pub new_keywords: bool,
+}
+
+/// Flags and keywords, without `\Recent`, sorted without regard to case. System flags are kept in their usual
+/// spelling; keywords keep theirs and are compared without regard to case (RFC 3501 section 2.3.2). One string
+/// holds them all, because a ledger holds a set for each message.
+#[derive(Clone, Debug, Default)]
+pub struct Flags(String);
+
+impl Flags {
+    /// Adds one; `\Recent` is left out, since it is the server's own.
+    pub fn insert(&mut self, flag: &str) {
+        const SYSTEM: [&str; 5] = ["\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft"];
+        if flag.is_empty() || flag.eq_ignore_ascii_case("\\Recent") || self.contains(flag) {
+            return;
+        }
+        let spelled = SYSTEM.iter().find(|s| s.eq_ignore_ascii_case(flag)).map_or(flag, |s| *s);
+        let mut all: Vec<&str> = self.iter().chain([spelled]).collect();
+        all.sort_unstable_by_key(|f| f.to_ascii_lowercase());
+        self.0 = all.join(" ");
+    }
+
+    /// Whether this one is set.
+    #[must_use]
+    pub fn contains(&self, flag: &str) -> bool {
+        self.iter().any(|f| f.eq_ignore_ascii_case(flag))
+    }
+
+    /// Each of them, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.split_ascii_whitespace()
+    }
+
+    /// Whether none is set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Those that `other` does not have.
+    #[must_use]
+    pub fn minus(&self, other: &Self) -> Self {
+        self.iter().filter(|f| !other.contains(f)).collect()
+    }
+
+    /// Those of both.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        self.iter().chain(other.iter()).collect()
+    }
+
+    /// Those that a folder can keep, and those that it cannot.
+    #[must_use]
+    pub fn split_by(&self, folder: &FolderState) -> (Self, Self) {
+        let Some(permanent) = &folder.permanent_flags else { return (self.clone(), Self::default()) };
+        let keeps = |flag: &&str| permanent.contains(flag) || (folder.new_keywords && !flag.starts_with('\\'));
+        (self.iter().filter(keeps).collect(), self.iter().filter(|f| !keeps(f)).collect())
+    }
+}
+
+impl PartialEq for Flags {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for Flags {}
+
+impl<S: AsRef<str>> FromIterator<S> for Flags {
+    fn from_iter<I: IntoIterator<Item = S>>(flags: I) -> Self {
+        let mut all = Self::default();
+        for flag in flags {
+            all.insert(flag.as_ref());
+        }
+        all
+    }
+}
+
+/// The flags, separated by spaces; the ledger stores them so.
+impl fmt::Display for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for Flags {
+    fn from(text: &str) -> Self {
+        text.split_ascii_whitespace().collect()
+    }
+}
+
+/// INTERNALDATE: when a message was received, to the second, with its zone (RFC 3501 section 2.3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct InternalDate {
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub seconds: i64,
+    /// The zone, in minutes east of UTC.
+    pub zone_minutes: i16,
+}
+
+impl InternalDate {
+    /// As a point in time; `None` outside of the years -9999 to 9999.
+    #[must_use]
+    pub fn to_time(self) -> Option<OffsetDateTime> {
+        let zone = UtcOffset::from_whole_seconds(i32::from(self.zone_minutes) * 60).ok()?;
+        OffsetDateTime::from_unix_timestamp(self.seconds).ok()?.checked_to_offset(zone)
+    }
+
+    /// From a point in time.
+    #[must_use]
+    pub fn from_time(at: OffsetDateTime) -> Self {
+        Self { seconds: at.unix_timestamp(), zone_minutes: at.offset().whole_minutes() }
+    }
+}
+
+/// RFC 3339 with the zone; the ledger stores it so.
+impl fmt::Display for InternalDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(at) = self.to_time() else { return write!(f, "@{}", self.seconds) };
+        let (sign, zone) = if self.zone_minutes < 0 { ('-', -self.zone_minutes) } else { ('+', self.zone_minutes) };
+        write!(
+            f,
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{sign}{:02}:{:02}",
+            at.year(),
+            u8::from(at.month()),
+            at.day(),
+            at.hour(),
+            at.minute(),
+            at.second(),
+            zone / 60,
+            zone % 60
+        )
+    }
+}
+
+impl FromStr for InternalDate {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339)
+            .map(Self::from_time)
+            .map_err(|e| format!("{text:?} is no RFC 3339 time: {e}"))
+    }
+}
+
+/// What a listing tells of a message, without its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageMeta {
+    /// Its UID.
+    pub uid: u32,
+    /// RFC822.SIZE, in bytes, as the store states it.
+    pub size: u64,
+    /// When it was received.
+    pub internal_date: InternalDate,
+    /// Its flags.
+    pub flags: Flags,
+}
+
+/// UIDs in ascending order, as a store wants them asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UidSet(Vec<(u32, u32)>);
+
+impl UidSet {
+    /// The ranges, inclusive, ascending, not touching.
+    #[must_use]
+    pub fn ranges(&self) -> &[(u32, u32)] {
+        &self.0
+    }
+
+    /// Whether it names none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many it names.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.0.iter().map(|(from, to)| u64::from(to - from) + 1).sum()
+    }
+}
+
+impl FromIterator<u32> for UidSet {
+    fn from_iter<I: IntoIterator<Item = u32>>(uids: I) -> Self {
+        let mut all: Vec<u32> = uids.into_iter().collect();
+        all.sort_unstable();
+        let mut ranges: Vec<(u32, u32)> = Vec::new();
+        for uid in all {
+            match ranges.last_mut() {
+                Some((_, to)) if uid <= to.saturating_add(1) => *to = uid.max(*to),
+                _ => ranges.push((uid, uid)),
+            }
+        }
+        Self(ranges)
+    }
+}
+
+/// As an IMAP sequence set (RFC 3501 section 9): `1:5,7`.
+impl fmt::Display for UidSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, (from, to)) in self.0.iter().enumerate() {
+            if n > 0 {
+                f.write_str(",")?;
+            }
+            if from == to { write!(f, "{from}")? } else { write!(f, "{from}:{to}")? }
+        }
+        Ok(())
+    }
+}
+
+/// How full an account is (RFC 9208); both in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// In use.
+    pub used: u64,
+    /// At most.
+    pub limit: u64,
+}
+
+/// What a store can do and takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// What it calls itself, where it says so.
+    pub server: Option<String>,
+    /// Its capabilities, upper case.
+    pub capabilities: Vec<String>,
+    /// The largest message that it takes, in bytes (APPENDLIMIT, RFC 7889).
+    pub append_limit: Option<u64>,
+    /// How full the account is.
+    pub quota: Option<Quota>,
+}

@@ -1,0 +1,176 @@
+//! What a store of mail must be able to do, to be copied from, copied to, or read as a witness.
+
+use crate::{Digests, Fault, Flags, FolderPath, FolderState, InternalDate, Limits, MessageMeta, RemoteFolder, UidSet};
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+/// A message on its way out of a source. The pieces of one message come in order and are not interleaved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// A message begins; `size` is what will really follow, whatever the listing said.
+    Begin {
+        /// Its UID.
+        uid: u32,
+        /// Bytes to come.
+        size: u64,
+    },
+    /// At most 64 KiB of it.
+    Data(Bytes),
+    /// All of it was delivered.
+    End,
+    /// A UID that was asked for is not there any more.
+    Gone {
+        /// Which.
+        uid: u32,
+    },
+}
+
+/// A message on its way into a destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outgoing {
+    /// A message begins.
+    Begin {
+        /// The caller's name for it; comes back in [`Appended`].
+        key: u32,
+        /// Bytes to come, exactly.
+        size: u64,
+        /// When it was received.
+        internal_date: InternalDate,
+        /// Flags to set; only such as the folder can keep.
+        flags: Flags,
+    },
+    /// At most 64 KiB of it.
+    Data(Bytes),
+    /// All of it was delivered.
+    End,
+}
+
+/// What became of one message that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The caller's name for it.
+    pub key: u32,
+    /// Its new UID where the server tells (APPENDUID, RFC 4315), or why it was refused.
+    pub result: Result<Option<u32>, Rejection>,
+}
+
+/// A destination's refusal of one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// The server's own words.
+    pub words: String,
+    /// Whether the account is full: the rest need not be tried.
+    pub over_quota: bool,
+    /// Whether the folder is not there (TRYCREATE).
+    pub no_folder: bool,
+}
+
+/// Mail that can be read. It is never changed by reading: IMAP opens with EXAMINE and fetches with BODY.PEEK.
+#[async_trait]
+pub trait Source: Send {
+    /// What it can do and takes.
+    async fn limits(&mut self) -> Result<Limits, Fault>;
+
+    /// Every folder of the account's own, sorted by path; INBOX is always among them.
+    async fn folders(&mut self) -> Result<Vec<RemoteFolder>, Fault>;
+
+    /// Opens a folder for the calls below: a source read-only, a destination for writing.
+    async fn open(&mut self, folder: &RemoteFolder) -> Result<FolderState, Fault>;
+
+    /// Lists the messages of the open folder from this UID on, by ascending UID.
+    async fn list(&mut self, from_uid: u32) -> Result<Vec<MessageMeta>, Fault>;
+
+    /// Which messages up to this UID changed their flags after this modification sequence (CHANGEDSINCE, RFC 7162);
+    /// `None` where the store cannot tell, and the flags must be listed.
+    async fn changed_flags(&mut self, up_to_uid: u32, since: u64) -> Result<Option<Vec<(u32, Flags)>>, Fault>;
+
+    /// Streams messages of the open folder in ascending order of their UIDs, each whole before the next.
+    /// Ends early without an error when `out` is closed.
+    async fn fetch(&mut self, uids: &UidSet, out: mpsc::Sender<Incoming>) -> Result<(), Fault>;
+
+    /// Says goodbye; errors do not matter any more.
+    async fn close(&mut self);
+}
+
+/// Mail that can be added to. Nothing is ever deleted.
+#[async_trait]
+pub trait Destination: Source {
+    /// Makes a folder with all levels above it and subscribes to it; fine when it is there already.
+    async fn create(&mut self, path: &FolderPath) -> Result<RemoteFolder, Fault>;
+
+    /// Appends what `input` delivers to `folder`, which is open, and reports each message as the server answers.
+    /// A fault leaves open what became of messages not yet reported: the caller looks before it sends them again.
+    async fn append(
+        &mut self,
+        folder: &RemoteFolder,
+        input: mpsc::Receiver<Outgoing>,
+        results: mpsc::Sender<Appended>,
+    ) -> Result<(), Fault>;
+
+    /// Makes a message's flags exactly these (of those that the folder can keep).
+    async fn set_flags(&mut self, changes: &[(u32, Flags)]) -> Result<(), Fault>;
+}
+
+/// How much a [`Reader`] reads of each message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadScope {
+    /// UID, size, date, flags and Message-Id.
+    Listing,
+    /// The bytes too, digested.
+    Bodies,
+}
+
+/// A message as a witness saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadMessage {
+    /// Its UID.
+    pub uid: u32,
+    /// RFC822.SIZE; with [`ReadScope::Bodies`] the number of bytes that came.
+    pub size: u64,
+    /// When it was received.
+    pub internal_date: InternalDate,
+    /// Its flags.
+    pub flags: Flags,
+    /// The Message-Id header's value, trimmed; `None` where it is missing or empty.
+    pub message_id: Option<String>,
+    /// Digests of the bytes, with [`ReadScope::Bodies`].
+    pub digests: Option<Digests>,
+}
+
+/// A witness: a second way of reading that shares no code with the engine's.
+#[async_trait]
+pub trait Reader: Send {
+    /// Every folder of the account's own, as [`Source::folders`].
+    async fn folders(&mut self) -> Result<Vec<RemoteFolder>, Fault>;
+
+    /// Opens a folder read-only and tells its UIDVALIDITY and number of messages.
+    async fn open(&mut self, folder: &RemoteFolder) -> Result<(u32, u32), Fault>;
+
+    /// Reads messages of the open folder: all, or only these, by ascending UID, into `out`.
+    async fn read(
+        &mut self,
+        uids: Option<&UidSet>,
+        scope: ReadScope,
+        out: mpsc::Sender<ReadMessage>,
+    ) -> Result<(), Fault>;
+
+    /// Says goodbye.
+    async fn close(&mut self);
+}
+
+/// Opens connections to one account of one kind. Cheap to keep; holds the secret and shows it nowhere.
+#[async_trait]
+pub trait Driver: Send + Sync {
+    /// The account as people know it: `ana@example.com at imap.example.com:993`.
+    fn label(&self) -> String;
+
+    /// Connects to read.
+    async fn source(&self) -> Result<Box<dyn Source>, Fault>;
+
+    /// Connects to write; a [`FaultKind::Forbidden`](crate::FaultKind) where the kind cannot be written to.
+    async fn destination(&self) -> Result<Box<dyn Destination>, Fault>;
+
+    /// Connects as a witness.
+    async fn reader(&self) -> Result<Box<dyn Reader>, Fault>;
+}

@@ -1,0 +1,270 @@
+//! The settings of the program: what they may be, their defaults, and what core needs of them.
+//!
+//! [`load`] reads everything at once and reports every fault at once. Nothing else in the program reads the environment.
+
+mod source;
+#[cfg(test)]
+mod tests;
+
+pub use source::{Fault, Settings};
+
+use crate::http::client::Network;
+use gatepost_contract::{Role, Secret, Security};
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+/// The commented sample, printed by `gatepost config`.
+pub const SAMPLE: &str = include_str!("config/sample.toml");
+
+/// Every variable that the program knows.
+pub const NAMES: &[&str] = &[
+    "GATEPOST_CONFIG",
+    "GATEPOST_DATABASE_URL",
+    "GATEPOST_JWT_KEY",
+    "GATEPOST_LISTEN",
+    "GATEPOST_LOG",
+    "GATEPOST_LOG_FORMAT",
+    "GATEPOST_MEMORY_BUDGET_MB",
+    "GATEPOST_PUBLIC_URL",
+    "GATEPOST_SITE_ROOT",
+    "GATEPOST_TRUSTED_PROXIES",
+    "GATEPOST_WORKERS",
+    "MIGRATION_ALLOWED_HOSTS",
+    "MIGRATION_ALLOW_PLAINTEXT",
+    "MIGRATION_CARBONIO_SSH",
+    "MIGRATION_CA_FILE",
+    "MIGRATION_CREDENTIALS_KEY",
+    "MIGRATION_DATA_PATH",
+    "MIGRATION_DEST_IMAP_HOST",
+    "MIGRATION_DEST_IMAP_PORT",
+    "MIGRATION_DEST_IMAP_SSL",
+    "MIGRATION_ENABLED",
+    "MIGRATION_GATE_MIN_RATIO",
+    "MIGRATION_GATE_OVERRIDE_ROLES",
+    "MIGRATION_IMAPSYNC_BIN",
+    "MIGRATION_IMAP_UPLOAD",
+    "MIGRATION_MAX_PST_GB",
+    "MIGRATION_READPST_BIN",
+    "MIGRATION_TOOLS_PATH",
+    "MIGRATION_ZMMAILBOX_USER",
+];
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// External programs, each optional.
+#[derive(Clone, Debug, Default)]
+pub struct Tools {
+    /// A directory that is searched before `PATH`.
+    pub path: Option<PathBuf>,
+    /// imapsync.
+    pub imapsync: Option<PathBuf>,
+    /// readpst.
+    pub readpst: Option<PathBuf>,
+    /// imap_upload.py.
+    pub imap_upload: Option<PathBuf>,
+    /// `user@host` where zmmailbox is run.
+    pub carbonio_ssh: Option<String>,
+    /// As whom.
+    pub zmmailbox_user: Option<String>,
+}
+
+/// All settings, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What the service itself needs.
+    pub core: gatepost_core::Config,
+    /// Where the Desk and the API listen.
+    pub listen: SocketAddr,
+    /// The log's filter.
+    pub log: String,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Where the pages' assets are, if it was set.
+    pub site_root: Option<PathBuf>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// External programs.
+    pub tools: Tools,
+}
+
+/// Settings that cannot be used, all of them.
+#[derive(Debug)]
+pub struct Unusable(pub Vec<Fault>);
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the settings cannot be used:")?;
+        self.0.iter().try_for_each(|fault| write!(f, "\n  {}: {}", fault.name, fault.message))
+    }
+}
+
+impl std::error::Error for Unusable {}
+
+/// Reads the process's environment, and the file of `--config` or `GATEPOST_CONFIG` below it.
+pub fn load(file: Option<&Path>) -> Result<Config, Unusable> {
+    let mut environment = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        let Some(name) = name.to_str().filter(|name| NAMES.contains(name)) else { continue };
+        match value.into_string() {
+            Ok(value) => environment.push((name.to_owned(), value)),
+            Err(_) => {
+                return Err(Unusable(vec![Fault { name: name.to_owned(), message: "is not valid UTF-8".into() }]));
+            }
+        }
+    }
+    let named = environment.iter().find(|(name, value)| name == "GATEPOST_CONFIG" && !value.is_empty());
+    let path = file.map(Path::to_path_buf).or_else(|| named.map(|(_, value)| PathBuf::from(value)));
+    let text = match &path {
+        None => None,
+        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
+            let message = format!("{} cannot be read: {error}", path.display());
+            Unusable(vec![Fault { name: "GATEPOST_CONFIG".into(), message }])
+        })?),
+    };
+    read(Settings::new(environment, path.as_deref().zip(text.as_deref())))
+}
+
+/// Makes a configuration of settings; every fault is reported.
+pub fn read(s: Settings) -> Result<Config, Unusable> {
+    let data_path = PathBuf::from(s.text("MIGRATION_DATA_PATH").unwrap_or_else(|| "./data".into()));
+    let database_url = s.parsed(
+        "GATEPOST_DATABASE_URL",
+        format!("sqlite://{}", data_path.join("gatepost.db").display()),
+        "sqlite://PATH or postgres://USER@HOST/DATABASE",
+        |text| {
+            let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+            if known { Ok(text.to_owned()) } else { Err(()) }
+        },
+    );
+    let core = gatepost_core::Config {
+        database_url,
+        enabled: s.truth("MIGRATION_ENABLED", true),
+        gate_min_ratio: s.parsed("MIGRATION_GATE_MIN_RATIO", 0.99, "a number above 0 and at most 1, e.g. 0.99", |text| {
+            text.parse().ok().filter(|ratio: &f64| *ratio > 0.0 && *ratio <= 1.0).ok_or(())
+        }),
+        override_roles: s
+            .list("MIGRATION_GATE_OVERRIDE_ROLES", "technician, ops_lead, super_admin, comma separated", str::parse)
+            .unwrap_or_else(|| vec![Role::SuperAdmin]),
+        credentials_key: credentials_key(&s),
+        max_pst_gb: s.number("MIGRATION_MAX_PST_GB", 50, 1, 1024, "a size in GiB"),
+        dest_imap_host: s.parsed("MIGRATION_DEST_IMAP_HOST", None, "a host name or address without port", host),
+        dest_imap_port: s.parsed("MIGRATION_DEST_IMAP_PORT", None, "a port from 1 to 65535", |text| {
+            text.parse().ok().filter(|port| *port > 0).map(Some).ok_or(())
+        }),
+        dest_imap_security: s.parsed("MIGRATION_DEST_IMAP_SSL", Security::Tls, "true (TLS) or false (STARTTLS)", security),
+        workers: usize::try_from(s.number("GATEPOST_WORKERS", 4, 1, 64, "a number of mailboxes")).unwrap_or(4),
+        memory_budget_mb: s.number("GATEPOST_MEMORY_BUDGET_MB", 256, 16, 65_536, "a size in MiB"),
+        public_url: s.parsed("GATEPOST_PUBLIC_URL", None, "an http or https URL without path", public_url),
+        jwt_key: jwt_key(&s),
+        ca_file: file(&s, "MIGRATION_CA_FILE"),
+        allow_plaintext: s.truth("MIGRATION_ALLOW_PLAINTEXT", false),
+        allowed_hosts: s
+            .list("MIGRATION_ALLOWED_HOSTS", "host names or addresses, comma separated", |text| {
+                host(text).and_then(|host| host.ok_or(()))
+            })
+            .unwrap_or_default(),
+        data_path,
+    };
+    let config = Config {
+        core,
+        listen: s.parsed("GATEPOST_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8080)), "ADDRESS:PORT, e.g. 127.0.0.1:8080", |text| {
+            text.parse()
+        }),
+        log: s.parsed("GATEPOST_LOG", "info".to_owned(), "a filter such as info or gatepost=debug,warn", |text| {
+            text.parse::<tracing_subscriber::EnvFilter>().map(|_| text.to_owned())
+        }),
+        log_format: s.parsed("GATEPOST_LOG_FORMAT", LogFormat::Text, "text or json", |text| match text {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err(()),
+        }),
+        site_root: s.text("GATEPOST_SITE_ROOT").map(PathBuf::from),
+        trusted_proxies: s
+            .list("GATEPOST_TRUSTED_PROXIES", "addresses or networks, comma separated, e.g. 10.0.0.0/8", str::parse)
+            .unwrap_or_default(),
+        tools: Tools {
+            path: s.text("MIGRATION_TOOLS_PATH").map(PathBuf::from),
+            imapsync: s.text("MIGRATION_IMAPSYNC_BIN").map(PathBuf::from),
+            readpst: s.text("MIGRATION_READPST_BIN").map(PathBuf::from),
+            imap_upload: s.text("MIGRATION_IMAP_UPLOAD").map(PathBuf::from),
+            carbonio_ssh: s.text("MIGRATION_CARBONIO_SSH"),
+            zmmailbox_user: s.text("MIGRATION_ZMMAILBOX_USER"),
+        },
+    };
+    let faults = s.into_faults();
+    if faults.is_empty() { Ok(config) } else { Err(Unusable(faults)) }
+}
+
+impl Config {
+    /// Whether people reach the Desk by https.
+    pub fn is_https(&self) -> bool {
+        self.core.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+    }
+}
+
+/// The keys are checked for their form here, so that a wrong one stops the start and is not quoted.
+fn credentials_key(s: &Settings) -> Option<Secret> {
+    let text = s.text("MIGRATION_CREDENTIALS_KEY")?;
+    let fernet = |key: &str| {
+        let key = key.trim();
+        key.len() == 44 && key.ends_with('=') && key[..43].bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    };
+    if text.is_ascii() && text.split(',').all(fernet) {
+        Some(Secret(text))
+    } else {
+        s.fault(
+            "MIGRATION_CREDENTIALS_KEY",
+            "must be one or more Fernet keys (44 characters of URL-safe base64), comma separated; \
+             `gatepost vault keygen` makes one",
+        );
+        None
+    }
+}
+
+fn jwt_key(s: &Settings) -> Option<Secret> {
+    let text = s.text("GATEPOST_JWT_KEY")?;
+    if text.len() < 32 {
+        s.fault("GATEPOST_JWT_KEY", "is too short; it must have at least 32 characters, e.g. of `openssl rand -hex 32`");
+        return None;
+    }
+    Some(Secret(text))
+}
+
+fn file(s: &Settings, name: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(s.text(name)?);
+    if let Err(error) = std::fs::File::open(&path) {
+        s.fault(name, format!("{} cannot be read: {error}", path.display()));
+    }
+    Some(path)
+}
+
+fn host(text: &str) -> Result<Option<String>, ()> {
+    url::Host::parse(text).or_else(|_| url::Host::parse(&format!("[{text}]"))).map_err(|_| ())?;
+    Ok(Some(text.to_owned()))
+}
+
+fn security(text: &str) -> Result<Security, ()> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" | "tls" => Ok(Security::Tls),
+        "false" | "0" | "no" | "off" | "starttls" => Ok(Security::Starttls),
+        "plain" => Ok(Security::Plain),
+        _ => Err(()),
+    }
+}
+
+fn public_url(text: &str) -> Result<Option<String>, ()> {
+    let url = url::Url::parse(text).map_err(|_| ())?;
+    let bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+    let known = matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.username().is_empty();
+    if bare && known { Ok(Some(url.as_str().trim_end_matches('/').to_owned())) } else { Err(()) }
+}

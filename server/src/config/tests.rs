@@ -1,0 +1,93 @@
+use super::*;
+
+fn with(pairs: &[(&str, &str)]) -> Result<Config, Unusable> {
+    read(Settings::new(pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())), None))
+}
+
+#[test]
+fn nothing_set_gives_the_documented_defaults() {
+    let config = with(&[]).expect("defaults are valid");
+    assert_eq!(config.core.data_path, PathBuf::from("./data"));
+    assert_eq!(config.core.database_url, "sqlite://./data/gatepost.db");
+    assert_eq!(config.core.override_roles, [Role::SuperAdmin]);
+    assert!((config.core.gate_min_ratio - 0.99).abs() < 1e-9);
+    assert!(config.core.enabled);
+    assert_eq!(config.core.dest_imap_security, Security::Tls);
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+}
+
+#[test]
+fn a_wrong_value_is_named_with_what_it_may_be() {
+    for (name, value, says) in [
+        ("GATEPOST_LISTEN", "8080", "ADDRESS:PORT"),
+        ("GATEPOST_LOG_FORMAT", "xml", "text or json"),
+        ("GATEPOST_WORKERS", "0", "from 1 to 64"),
+        ("GATEPOST_PUBLIC_URL", "desk.example", "http or https"),
+        ("GATEPOST_PUBLIC_URL", "https://desk.example/path", "without path"),
+        ("GATEPOST_DATABASE_URL", "mysql://x", "sqlite://PATH"),
+        ("GATEPOST_TRUSTED_PROXIES", "10.0.0.0/40", "networks"),
+        ("GATEPOST_JWT_KEY", "short", "at least 32"),
+        ("MIGRATION_ENABLED", "maybe", "true or false"),
+        ("MIGRATION_GATE_MIN_RATIO", "99", "at most 1"),
+        ("MIGRATION_GATE_MIN_RATIO", "NaN", "at most 1"),
+        ("MIGRATION_GATE_OVERRIDE_ROLES", "root", "super_admin"),
+        ("MIGRATION_CREDENTIALS_KEY", "abc", "Fernet"),
+        ("MIGRATION_DEST_IMAP_PORT", "99999", "1 to 65535"),
+        ("MIGRATION_DEST_IMAP_SSL", "ssl3", "STARTTLS"),
+        ("MIGRATION_DEST_IMAP_HOST", "a b", "host name"),
+        ("MIGRATION_CA_FILE", "/nonexistent/ca.pem", "cannot be read"),
+    ] {
+        let error = with(&[(name, value)]).expect_err(name);
+        assert_eq!(error.0.len(), 1, "{name}: {error}");
+        assert_eq!(error.0[0].name, name);
+        assert!(error.0[0].message.contains(says), "{name}: {error}");
+    }
+}
+
+#[test]
+fn every_fault_is_reported_at_once_and_no_key_is_quoted() {
+    let error = with(&[("GATEPOST_JWT_KEY", "hunter2"), ("MIGRATION_CREDENTIALS_KEY", "hunter2"), ("GATEPOST_WORKERS", "x")])
+        .expect_err("three faults");
+    assert_eq!(error.0.len(), 3);
+    assert!(!error.to_string().contains("hunter2"));
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let file = "[gatepost]\nworkers = 9\nlisten = \"127.0.0.1:1\"\n[migration]\ngate_override_roles = [\"ops_lead\", \"super_admin\"]\n";
+    let settings = Settings::new([("GATEPOST_WORKERS".to_owned(), "3".to_owned())], Some((Path::new("f.toml"), file)));
+    let config = read(settings).expect("valid");
+    assert_eq!(config.core.workers, 3);
+    assert_eq!(config.listen.port(), 1);
+    assert_eq!(config.core.override_roles, [Role::OpsLead, Role::SuperAdmin]);
+}
+
+#[test]
+fn a_file_with_unknown_settings_or_bad_syntax_is_refused() {
+    for file in ["[gatepost]\nlissten = 1", "[other]\nx = 1", "x = 1", "[gatepost", "[gatepost]\nlisten = {}"] {
+        let settings = Settings::new([], Some((Path::new("f.toml"), file)));
+        assert!(read(settings).is_err(), "{file}");
+    }
+}
+
+#[test]
+fn every_line_of_the_sample_is_a_setting_that_can_be_used() {
+    let lines: String = SAMPLE
+        .lines()
+        .filter_map(|line| match line.strip_prefix('#') {
+            Some(setting) if !setting.starts_with(' ') => Some(setting),
+            Some(_) => None,
+            None => Some(line),
+        })
+        .filter(|line| !line.contains("_key =") && !line.contains("ca_file"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let settings = Settings::new([], Some((Path::new("sample.toml"), &lines)));
+    if let Err(error) = read(settings) {
+        panic!("{error}");
+    }
+    for name in NAMES.iter().filter(|name| **name != "GATEPOST_CONFIG") {
+        let (_, key) = name.split_once('_').expect("a prefix");
+        assert!(SAMPLE.contains(&format!("#{} = ", key.to_ascii_lowercase())), "{name} is not in the sample");
+    }
+}
