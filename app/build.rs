@@ -1,7 +1,7 @@
 //! Turns `locales/*.json` into the module `crate::i18n::generated`. Only the server renders text, so the browser's
 //! build carries no translation at all.
 
-use leptos_i18n_build::{Config, TranslationsInfos, options::CodegenOptions};
+use leptos_i18n_build::{Config, ParseOptions, TranslationsInfos, options::CodegenOptions};
 use std::{error::Error, path::PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -11,7 +11,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let directory = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?).join("i18n");
-    let config = Config::new("en")?.add_locale("pt-BR")?.locales_path("locales");
+    // Texts are used as strings, not as views.
+    let options = ParseOptions::default().interpolate_display(true);
+    let config = Config::new("en")?.add_locale("pt-BR")?.locales_path("locales").parse_options(options);
     let translations = TranslationsInfos::parse(config)?;
     translations.emit_diagnostics();
     translations.rerun_if_locales_changed();

@@ -6,13 +6,15 @@
 //! read who is asking, make calls into `gatepost_core`, and show what comes back. The HTTP server provides the
 //! contexts described in [`session`].
 
+// First, so that its macro is known in all that follows.
+#[cfg(feature = "ssr")]
+#[macro_use]
+mod i18n;
+
 pub mod islands;
 pub mod numbers;
 pub mod serverfns;
 
-#[cfg(feature = "ssr")]
-#[macro_use]
-mod i18n;
 #[cfg(feature = "ssr")]
 pub mod app;
 #[cfg(feature = "ssr")]

@@ -29,8 +29,7 @@ CREATE TABLE migration_jobs (
     messages_source      INTEGER NOT NULL DEFAULT 0,
     messages_dest        INTEGER NOT NULL DEFAULT 0,
     mailboxes            INTEGER NOT NULL DEFAULT 0,
-    mailboxes_in_trouble INTEGER NOT NULL DEFAULT 0,
-    active_runs          INTEGER NOT NULL DEFAULT 0
+    mailboxes_in_trouble INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX idx_migration_jobs_domain ON migration_jobs (domain);
 CREATE INDEX idx_migration_jobs_phase ON migration_jobs (phase);
@@ -38,7 +37,9 @@ CREATE INDEX idx_migration_jobs_gate ON migration_jobs (migration_gate);
 CREATE INDEX idx_migration_jobs_tenant ON migration_jobs (tenant_id);
 CREATE INDEX idx_migration_jobs_ticket ON migration_jobs (ticket_id);
 CREATE INDEX idx_migration_jobs_updated ON migration_jobs (updated_at);
-CREATE INDEX idx_migration_jobs_trouble ON migration_jobs (mailboxes_in_trouble);
+-- What the overview shows as needing attention; it holds nothing else.
+CREATE INDEX idx_migration_jobs_attention ON migration_jobs (updated_at)
+    WHERE phase <> 'closed' AND (mailboxes_in_trouble > 0 OR phase = 'failed');
 
 CREATE TABLE migration_mailboxes (
     id                    INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -107,6 +108,8 @@ CREATE INDEX idx_migration_runs_status ON migration_runs (status, id);
 CREATE INDEX idx_migration_runs_mailbox ON migration_runs (mailbox_id, run_type, id);
 -- One run at a time for a mailbox, whoever asks and however many workers there are.
 CREATE UNIQUE INDEX idx_migration_runs_one_active ON migration_runs (mailbox_id) WHERE status IN ('queued', 'running');
+-- A job's runs at work are counted through this index, so no sum of them can drift.
+CREATE INDEX idx_migration_runs_active ON migration_runs (job_id) WHERE status IN ('queued', 'running');
 
 CREATE TABLE migration_gate_checks (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -218,7 +221,8 @@ CREATE TABLE migration_messages (
 );
 CREATE UNIQUE INDEX idx_migration_messages_one ON migration_messages (folder_id, uid);
 -- The residue is small beside the ledger: this index holds nothing else.
-CREATE INDEX idx_migration_messages_residue ON migration_messages (folder_id, state) WHERE state <> 'arrived';
+CREATE INDEX idx_migration_messages_residue ON migration_messages (folder_id, state)
+    WHERE state <> 'arrived' OR fidelity = 'changed';
 
 -- A message given up on purpose: by whom and why. The row stays when the message itself has gone from the source.
 CREATE TABLE migration_waivers (
@@ -229,6 +233,7 @@ CREATE TABLE migration_waivers (
     reason      TEXT NOT NULL,
     at          TEXT NOT NULL
 );
+CREATE INDEX idx_migration_waivers_mailbox ON migration_waivers (mailbox_id, id);
 
 -- What a verification read of one mailbox. Never changed: a waiver adds a new row that names the old one.
 CREATE TABLE migration_evidence (

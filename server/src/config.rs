@@ -1,6 +1,7 @@
 //! The settings of the program: what they may be, their defaults, and what core needs of them.
 //!
-//! [`load`] reads everything at once and reports every fault at once. Nothing else in the program reads the environment.
+//! [`load`] reads everything at once and reports every fault at once. Nothing else reads settings from the
+//! environment.
 
 mod source;
 #[cfg(test)]
@@ -16,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The commented sample, printed by `gatepost config`.
+/// The commented sample, printed by `gatepost config sample`.
 pub const SAMPLE: &str = include_str!("config/sample.toml");
 
 /// Every variable that the program knows.
@@ -85,8 +86,8 @@ pub struct Config {
     pub core: gatepost_core::Config,
     /// Where the Desk and the API listen.
     pub listen: SocketAddr,
-    /// The log's filter.
-    pub log: String,
+    /// The log's filter, if it was set.
+    pub log: Option<String>,
     /// How log lines look.
     pub log_format: LogFormat,
     /// Where the pages' assets are, if it was set.
@@ -139,7 +140,7 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
     let data_path = PathBuf::from(s.text("MIGRATION_DATA_PATH").unwrap_or_else(|| "./data".into()));
     let database_url = s.parsed(
         "GATEPOST_DATABASE_URL",
-        format!("sqlite://{}", data_path.join("gatepost.db").display()),
+        format!("sqlite://{}?mode=rwc", data_path.join("gatepost.db").display()),
         "sqlite://PATH or postgres://USER@HOST/DATABASE",
         |text| {
             let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
@@ -180,8 +181,8 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
         listen: s.parsed("GATEPOST_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8080)), "ADDRESS:PORT, e.g. 127.0.0.1:8080", |text| {
             text.parse()
         }),
-        log: s.parsed("GATEPOST_LOG", "info".to_owned(), "a filter such as info or gatepost=debug,warn", |text| {
-            text.parse::<tracing_subscriber::EnvFilter>().map(|_| text.to_owned())
+        log: s.parsed("GATEPOST_LOG", None, "a filter such as info or gatepost=debug,warn", |text| {
+            text.parse::<tracing_subscriber::EnvFilter>().map(|_| Some(text.to_owned()))
         }),
         log_format: s.parsed("GATEPOST_LOG_FORMAT", LogFormat::Text, "text or json", |text| match text {
             "text" => Ok(LogFormat::Text),

@@ -1,7 +1,12 @@
 //! Which language a page is in, and the texts of `locales/*.json`.
 //!
-//! `t!(page.key)` is a text in the language of the request; [`names`] translates states, roles and the like. Only the
+//! `t!(nav.jobs)` is a text in the language of the request; [`names`] translates states, roles and the like. Only the
 //! server knows this module: islands get their texts as properties.
+
+/// A text of `locales/*.json` in the language of the request.
+macro_rules! t {
+    ($($key:tt)+) => { leptos_i18n::td_string!($crate::i18n::locale(), $($key)+) };
+}
 
 pub mod names;
 
@@ -9,18 +14,15 @@ use crate::{context, numbers::Numbers};
 use http::request::Parts;
 use leptos::prelude::{provide_context, use_context};
 
-include!(concat!(env!("OUT_DIR"), "/i18n/mod.rs"));
+#[allow(dead_code, unused_imports, reason = "the generated module offers more than is used here")]
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/i18n/mod.rs"));
+}
 
-pub use i18n::Locale;
-pub use leptos_i18n::Locale as LocaleTrait;
+pub use generated::i18n::Locale;
 
 /// The cookie that holds the language that was chosen.
 pub const COOKIE: &str = "gatepost_lang";
-
-/// A text of `locales/*.json` in the language of the request.
-macro_rules! t {
-    ($($key:tt)+) => { leptos_i18n::td_string!($crate::i18n::locale(), $($key)+) };
-}
 
 /// Decides the language of a request, from the cookie or what the browser prefers, and provides it.
 pub fn provide() {

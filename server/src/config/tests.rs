@@ -8,7 +8,7 @@ fn with(pairs: &[(&str, &str)]) -> Result<Config, Unusable> {
 fn nothing_set_gives_the_documented_defaults() {
     let config = with(&[]).expect("defaults are valid");
     assert_eq!(config.core.data_path, PathBuf::from("./data"));
-    assert_eq!(config.core.database_url, "sqlite://./data/gatepost.db");
+    assert_eq!(config.core.database_url, "sqlite://./data/gatepost.db?mode=rwc");
     assert_eq!(config.core.override_roles, [Role::SuperAdmin]);
     assert!((config.core.gate_min_ratio - 0.99).abs() < 1e-9);
     assert!(config.core.enabled);

@@ -5,6 +5,8 @@
 //! with this crate's own protocol layer ([`wire`]), which pipelines and streams; the witness speaks it with the
 //! crate async-imap, so that a mistake in one is seen by the other. Neither retries: that is the engine's business.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
 pub mod account;
 mod connection;
 mod destination;

@@ -1,1 +1,32 @@
-//! x
+//! What tests and the demo need to be true to life: a real Dovecot, generated mail, an independent reader that judges
+//! copies, a proxy that cuts and delays, and a scripted IMAP server for faults that a real one never shows.
+//!
+//! Everything blocks and runs on threads, so that it works alike in sync and async tests; in a single-threaded async
+//! test call long operations (`fill`, `Snapshot::read`) from `spawn_blocking` when the other side runs on the same
+//! runtime. Nothing here shares code with gatepost-imap: what judges a copy must not share its mistakes.
+
+pub mod client;
+pub mod compare;
+pub mod date;
+pub mod dovecot;
+pub mod error;
+pub mod fill;
+pub mod mail;
+pub mod proxy;
+pub mod scripted;
+pub mod snapshot;
+pub mod special_use;
+mod wire;
+
+pub use client::{Account, RawClient};
+pub use compare::{Differences, compare};
+pub use date::InternalDate;
+pub use dovecot::{Certificate, Dovecot, Storage, dovecot_or_explain};
+pub use error::{Error, Result};
+pub use fill::{FillReport, fill, put};
+pub use mail::{Generated, Profile};
+pub use proxy::Proxy;
+pub use scripted::{ScriptedImap, on};
+pub use snapshot::Snapshot;
+pub use special_use::SpecialUse;
+pub use wire::{mutf7_decode, mutf7_encode};

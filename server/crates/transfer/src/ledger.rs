@@ -91,6 +91,8 @@ pub struct Finding {
     pub id: MessageId,
     /// Where the message stands.
     pub state: MessageState,
+    /// Its UID at the destination, where it was found.
+    pub dest_uid: Option<u32>,
     /// Why it does not stand where it should, with what to do.
     pub cause: Option<String>,
     /// How the copy compares, where it was looked at.

@@ -110,6 +110,7 @@ pub struct MappingProblem {
 /// Plans where each source folder goes. The order of the folders does not matter.
 pub fn plan(source: &[RemoteFolder], dest: &[RemoteFolder], options: &Options) -> Result<Plan, Vec<MappingProblem>> {
     let options = &Options { dest_separator: options.dest_separator.or_else(|| separator(dest)), ..options.clone() };
+    let dest = &with_parents(dest);
     let user = UserMap::read(&options.folder_map)?;
     let globs = glob::Globs::new(&options.globs);
     let mut plan = Plan::default();
@@ -134,10 +135,17 @@ pub fn plan(source: &[RemoteFolder], dest: &[RemoteFolder], options: &Options) -
 
     let mapped_by_user: BTreeSet<Vec<String>> = wanted
         .iter()
-        .filter_map(|f| Some(fold_path(&rename::carry(&user.wish(&f.path)?.to, options.dest_separator).0)))
+        .filter_map(|f| Some(rename::carry(&user.wish(&f.path)?.to, options.dest_separator).0))
+        .flat_map(|to| special::with_levels_above(&to))
         .collect();
-    let candidates: Vec<&RemoteFolder> =
-        wanted.iter().copied().filter(|f| user.wish(&f.path).is_none() && !is_inbox(f)).collect();
+    let candidates: Vec<(&RemoteFolder, FolderPath)> = wanted
+        .iter()
+        .filter(|f| user.wish(&f.path).is_none() && !is_inbox(f))
+        .map(|f| {
+            let (own, ..) = place(f, &user, &BTreeMap::new(), &sorted);
+            (*f, rename::carry(&composed(&own), options.dest_separator).0)
+        })
+        .collect();
     let (winners, second) = special::choose(&candidates, &mapped_by_user, dest, options);
     plan.warnings.extend(second);
 
@@ -189,6 +197,22 @@ pub fn separator(folders: &[RemoteFolder]) -> Option<char> {
     })
 }
 
+/// The folders and the levels above them that a store does not list: they are there, or come to be listed once
+/// something is made below them.
+fn with_parents(folders: &[RemoteFolder]) -> Vec<RemoteFolder> {
+    let mut paths: BTreeSet<FolderPath> = folders.iter().map(|f| f.path.clone()).collect();
+    let mut all = folders.to_vec();
+    for folder in folders {
+        for len in 1..folder.path.levels().len() {
+            let path = FolderPath::new(&folder.path.levels()[..len]);
+            if paths.insert(path.clone()) {
+                all.push(RemoteFolder { native: path.to_string(), path, special_use: None, selectable: false });
+            }
+        }
+    }
+    all
+}
+
 /// Why a folder is not copied; `None` where it is.
 fn leave_out(folder: &RemoteFolder, user: &UserMap, globs: &glob::Globs) -> Option<String> {
     if let Some(reason) = globs.refuses(&folder.path) {
@@ -204,11 +228,6 @@ fn leave_out(folder: &RemoteFolder, user: &UserMap, globs: &glob::Globs) -> Opti
 
 fn is_inbox(folder: &RemoteFolder) -> bool {
     folder.path.is_inbox() || folder.special_use == Some(SpecialUse::Inbox)
-}
-
-/// A folder's own path as the destination can carry it.
-fn own_place(path: &FolderPath, options: &Options) -> (FolderPath, Vec<String>) {
-    rename::carry(&composed(path), options.dest_separator)
 }
 
 /// The place that the rules give a folder, what it is for, the rule, and the user's key.
@@ -291,8 +310,9 @@ fn collisions(folders: &[Mapped], keys: &[Option<String>]) -> Vec<MappingProblem
             MappingProblem {
                 dest: Some(folders[members[0]].dest.clone()),
                 sentence: format!(
-                    "The source folders {} would all go to {}{same}. Give one of them another place in the folder map, \
-                     for example \"{last}\" = \"{last} 2\"; or name each of them there with the same place to merge them.",
+                    "The source folders {} would all go to {}{same}. Give one of them another place in the folder \
+                     map, for example \"{last}\" = \"{last} 2\"; or name each of them there with \
+                     the same place to merge them.",
                     named.join(" and "),
                     dests.into_iter().collect::<Vec<_>>().join(" and "),
                 ),
@@ -322,6 +342,9 @@ impl<'a> Spelling<'a> {
 
     /// The path with as many levels as possible in the destination's spelling, and whether it is all there.
     fn of_path(&self, path: &FolderPath) -> (FolderPath, bool) {
+        if path.is_inbox() {
+            return (FolderPath::inbox(), true);
+        }
         for len in (1..=path.levels().len()).rev() {
             let (upper, rest) = path.levels().split_at(len);
             let upper = FolderPath::new(upper);
@@ -330,8 +353,7 @@ impl<'a> Spelling<'a> {
             let to = FolderPath::new(found.path.levels().iter().chain(rest));
             return (to, rest.is_empty() && found.selectable);
         }
-        let inbox = path.is_inbox();
-        (path.clone(), inbox)
+        (path.clone(), false)
     }
 
     fn differs_in_case(&self, path: &FolderPath) -> Option<&FolderPath> {

@@ -56,10 +56,10 @@ impl WireError {
 #[must_use]
 pub fn printable(bytes: &[u8], max: usize) -> String {
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(max * 4)]);
-    let mut words: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(max).collect();
-    words.truncate(words.trim_end().len());
-    if text.trim().chars().count() > max {
-        words.push('…');
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text = text.trim();
+    match text.char_indices().nth(max) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
     }
-    words
 }

@@ -117,7 +117,21 @@ pub(super) fn parse(text: &[u8], literals: &[Literal]) -> Result<Response, WireE
         Err(_) if !KNOWN.contains(&name.as_str()) && literals.is_empty() => Vec::new(),
         Err(e) => return Err(e),
     };
+    if name == "FETCH" && number.is_some() && !is_fetch(&values) {
+        return Err(WireError::syntax("a FETCH response that is no list of names with values", line));
+    }
     Ok(Response::Data { number, name, values })
+}
+
+/// Whether these are names with values. Looked at closely, because it is what tells that the literal of a body had
+/// the length that was announced: what comes behind a wrong one seldom fits.
+fn is_fetch(values: &[Value]) -> bool {
+    let [Value::List(items)] = values else { return false };
+    let named = |item: &Value| match item {
+        Value::Atom(name) => name.starts_with(|c: char| c.is_ascii_alphabetic()),
+        _ => false,
+    };
+    items.len().is_multiple_of(2) && items.iter().step_by(2).all(named)
 }
 
 const KNOWN: [&str; 8] = ["CAPABILITY", "FETCH", "FLAGS", "LIST", "NAMESPACE", "QUOTA", "STATUS", "EXISTS"];
@@ -197,7 +211,8 @@ mod tests {
 
     #[test]
     fn what_is_no_response_is_an_error() {
-        for text in ["\r\n", "HTTP/1.1 400 Bad Request\r\n", "a1 BYE x\r\n", "* \r\n", "* 1 FETCH (\r\n"] {
+        for text in ["\r\n", "HTTP/1.1 400 Bad Request\r\n", "a1 BYE x\r\n", "* \r\n", "* 1 FETCH (\r\n", "* 1 FETCH (UID)\r\n",
+            "* 1 FETCH (UID 1 2 FLAGS)\r\n", "* 1 FETCH\r\n"] {
             assert!(read(text).is_err(), "{text}");
         }
     }

@@ -44,7 +44,7 @@ impl Copy<'_> {
         let before = rows.iter().filter(|r| r.state == MessageState::Arrived).count() as u64;
         let (todo, weight) = (pending.len() as u64, pending.iter().map(|r| r.size).sum());
         self.watch.begin(task.step, todo, weight);
-        let mut refused = self.refuse_oversize(lines, task, &mut pending).await?;
+        let mut refused = self.refuse_oversize(lines.dest_limits.append_limit, task, &mut pending).await?;
         let adopted = self.adopt(lines, task, &dest, &rows, &mut pending).await?;
         outcome.adopted += adopted;
         let sent = if pending.is_empty() {
@@ -221,11 +221,11 @@ impl Copy<'_> {
     /// Messages that the destination has said it will not take.
     async fn refuse_oversize(
         &self,
-        lines: &Lines,
+        append_limit: Option<u64>,
         task: &FolderTask<'_>,
         pending: &mut Vec<&LedgerRow>,
     ) -> Result<u64, Fault> {
-        let Some(limit) = lines.dest_limits.append_limit else { return Ok(0) };
+        let Some(limit) = append_limit else { return Ok(0) };
         let refusals: Vec<Refusal> = pending
             .iter()
             .filter(|r| r.size > limit)

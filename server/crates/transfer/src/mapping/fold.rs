@@ -20,9 +20,11 @@ pub(super) fn bare(name: &str) -> String {
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A path in composed form (NFC), as RFC 5198 wants text on the wire.
+/// A path in composed form (NFC), as RFC 5198 wants text on the wire, with INBOX in its usual case.
 pub(super) fn composed(path: &FolderPath) -> FolderPath {
-    FolderPath::new(path.levels().iter().map(|level| level.nfc().collect::<String>()))
+    FolderPath::new(path.levels().iter().enumerate().map(|(n, level)| {
+        if n == 0 && level.eq_ignore_ascii_case("INBOX") { "INBOX".to_owned() } else { level.nfc().collect() }
+    }))
 }
 
 #[cfg(test)]

@@ -38,34 +38,42 @@ const KNOWN: &[(SpecialUse, &[&str])] = &[
     (Sent, &["E-mails enviados", "Emails enviados"]), (Trash, &["Lixeira"]),
     // Thunderbird, Roundcube and Apple Mail, Brazilian Portuguese.
     (Sent, &["Enviados", "Enviadas", "Mensagens enviadas", "E-mail enviado", "Enviado"]), (Drafts, &["Rascunho"]),
-    (Trash, &["Excluídos", "Mensagens excluídas", "Mensagens apagadas"]), (Archive, &["Arquivos", "Arquivadas", "Arquivados"]),
+    (Trash, &["Excluídos", "Mensagens excluídas", "Mensagens apagadas"]),
+    (Archive, &["Arquivos", "Arquivadas", "Arquivados"]),
     // Outlook, Portuguese of Portugal, in the spelling of today and that before 2009.
-    (Trash, &["Itens Eliminados"]), (Junk, &["Lixo Electrónico", "Correio Eletrónico de Lixo", "Correio não solicitado", "E-mail de Lixo"]),
+    (Trash, &["Itens Eliminados"]),
+    (Junk, &["Lixo Electrónico", "Correio Eletrónico de Lixo", "Correio não solicitado", "E-mail de Lixo"]),
     // Gmail, Thunderbird and Roundcube, Portuguese of Portugal.
-    (Sent, &["Correio enviado"]), (Trash, &["Lixo", "Reciclagem", "Eliminados", "Eliminadas"]), (Archive, &["Arquivo", "Arquivo de correio"]),
+    (Sent, &["Correio enviado"]), (Trash, &["Lixo", "Reciclagem", "Eliminados", "Eliminadas"]),
+    (Archive, &["Arquivo", "Arquivo de correio"]),
 
     // Outlook and Exchange, Spanish.
     (Sent, &["Elementos enviados"]), (Drafts, &["Borradores"]), (Trash, &["Elementos eliminados"]),
     (Junk, &["Correo no deseado", "Correo electrónico no deseado"]), (Archive, &["Archivo"]),
     // Gmail, Thunderbird, Roundcube and Apple Mail, Spanish.
     (Sent, &["Correo enviado", "Mensajes enviados"]), (Drafts, &["Borrador"]),
-    (Trash, &["Papelera", "Papelera de reciclaje", "Mensajes eliminados"]), (Junk, &["Correo basura", "No deseado", "No deseados"]),
+    (Trash, &["Papelera", "Papelera de reciclaje", "Mensajes eliminados"]),
+    (Junk, &["Correo basura", "No deseado", "No deseados"]),
     (Archive, &["Archivos", "Archivados", "Archivado"]),
 
     // Outlook and Exchange, German.
-    (Sent, &["Gesendete Elemente"]), (Drafts, &["Entwürfe"]), (Trash, &["Gelöschte Elemente"]), (Junk, &["Junk-E-Mail"]),
+    (Sent, &["Gesendete Elemente"]), (Drafts, &["Entwürfe"]), (Trash, &["Gelöschte Elemente"]),
+    (Junk, &["Junk-E-Mail"]),
     (Archive, &["Archiv"]),
     // Gmail, Thunderbird, Roundcube, GMX, T-Online and Apple Mail, German.
     (Sent, &["Gesendet", "Gesendete Objekte", "Gesendete Nachrichten", "Gesendete E-Mails"]), (Drafts, &["Entwurf"]),
     (Trash, &["Papierkorb", "Gelöscht", "Gelöschte Objekte", "Gelöschte Nachrichten"]),
-    (Junk, &["Spamverdacht", "Unerwünscht", "Unerwünschte Werbung", "Spam-Verdacht"]), (Archive, &["Archive (Archiv)", "Archiviert"]),
+    (Junk, &["Spamverdacht", "Unerwünscht", "Unerwünschte Werbung", "Spam-Verdacht"]),
+    (Archive, &["Archiviert"]),
 
     // Outlook and Exchange, French.
-    (Sent, &["Éléments envoyés"]), (Drafts, &["Brouillons"]), (Trash, &["Éléments supprimés"]), (Junk, &["Courrier indésirable"]),
+    (Sent, &["Éléments envoyés"]), (Drafts, &["Brouillons"]), (Trash, &["Éléments supprimés"]),
+    (Junk, &["Courrier indésirable"]),
     // Gmail, Thunderbird, Roundcube, Orange and Apple Mail, French.
     (Sent, &["Envoyés", "Envoyé", "Messages envoyés", "Courrier envoyé", "Objets envoyés", "E-mails envoyés"]),
     (Drafts, &["Brouillon"]), (Trash, &["Corbeille", "Messages supprimés", "Supprimés", "Poubelle"]),
-    (Junk, &["Indésirables", "Courriers indésirables", "Messages indésirables", "Pourriel"]), (Archive, &["Archivés", "Messages archivés"]),
+    (Junk, &["Indésirables", "Courriers indésirables", "Messages indésirables", "Pourriel"]),
+    (Archive, &["Archivés", "Messages archivés"]),
 ];
 
 /// Gmail's views, in the five languages: below `[Gmail]` or `[Google Mail]` only. The words are those of Gmail's
@@ -104,11 +112,17 @@ pub(super) fn known(path: &FolderPath) -> Option<SpecialUse> {
     }
 }
 
+/// Whether a path is one below which known names are looked for.
+pub(super) fn is_root(path: &FolderPath) -> bool {
+    matches!(path.levels(), [root] if ROOTS.contains(&bare(root).as_str()))
+}
+
 /// Whether a path is one of Gmail's views by its name alone.
 pub(super) fn is_view(path: &FolderPath) -> bool {
     match path.levels() {
         [root, name] => {
-            ["[gmail]", "[google mail]"].contains(&bare(root).as_str()) && VIEWS.iter().any(|view| bare(view) == bare(name))
+            ["[gmail]", "[google mail]"].contains(&bare(root).as_str())
+                && VIEWS.iter().any(|view| bare(view) == bare(name))
         }
         _ => false,
     }

@@ -3,7 +3,7 @@
 //! Where it goes depends only on what the destination held before and on what the plan does not put there itself,
 //! so that a plan made after the first copy comes out the same.
 
-use super::{Options, fold::fold_path, names, own_place};
+use super::{Options, fold::fold_path, names};
 use crate::{FolderPath, RemoteFolder};
 use gatepost_contract::SpecialUse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,9 +18,10 @@ pub(super) struct Winner {
     pub(super) by_attribute: bool,
 }
 
-/// The winners by their source path, and a sentence for each folder that lost.
+/// The winners by their source path, and a sentence for each folder that lost. `candidates` come with the place that
+/// they have unless they win, `taken` is where the user's map sends folders.
 pub(super) fn choose(
-    candidates: &[&RemoteFolder],
+    candidates: &[(&RemoteFolder, FolderPath)],
     taken: &BTreeSet<Vec<String>>,
     dest: &[RemoteFolder],
     options: &Options,
@@ -29,19 +30,22 @@ pub(super) fn choose(
     let mut warnings = Vec::new();
     for (purpose, standard) in names::STANDARD {
         let standard = FolderPath::new([standard]);
-        let mut rivals: Vec<&RemoteFolder> =
-            candidates.iter().copied().filter(|f| purpose_of(f) == Some(purpose)).collect();
+        let mut rivals: Vec<&(&RemoteFolder, FolderPath)> =
+            candidates.iter().filter(|(f, _)| purpose_of(f) == Some(purpose)).collect();
         let declared = declared(dest, purpose, &standard);
         // The attribute decides; then what an earlier run placed; then the one that needs no new name; then the path.
         let goal = fold_path(declared.unwrap_or(&standard));
-        rivals.sort_by_key(|f| {
-            let own = fold_path(&own_place(&f.path, options).0);
-            (f.special_use.is_none(), !options.placed.contains_key(&f.path), own != goal, f.path.clone())
+        rivals.sort_by_key(|(f, own)| {
+            let renamed = fold_path(own) != goal;
+            (f.special_use.is_none(), !options.placed.contains_key(&f.path), renamed, f.path.clone())
         });
-        let Some((winner, losers)) = rivals.split_first() else { continue };
-        let mut kept: BTreeSet<Vec<String>> =
-            losers.iter().map(|f| fold_path(&own_place(&f.path, options).0)).collect();
-        kept.extend(taken.iter().cloned());
+        let Some(((winner, _), losers)) = rivals.split_first() else { continue };
+        // What the plan makes beside the winner's place, with the levels above, must not be taken for it next time.
+        let below = |f: &RemoteFolder| f.path.levels().starts_with(winner.path.levels());
+        let mut kept: BTreeSet<Vec<String>> = taken.clone();
+        for (_, own) in candidates.iter().filter(|(f, _)| !below(f)) {
+            kept.extend(with_levels_above(own));
+        }
         let to = options
             .placed
             .get(&winner.path)
@@ -49,7 +53,7 @@ pub(super) fn choose(
             .or_else(|| named(dest, purpose, &standard, &kept))
             .unwrap_or(&standard)
             .clone();
-        for loser in losers {
+        for (loser, _) in losers {
             warnings.push(format!(
                 "\"{}\" looks like the {purpose} folder too, but \"{}\" is it; \"{}\" keeps its own name. Say in the \
                  folder map where it shall go if that is wrong.",
@@ -67,9 +71,15 @@ pub(super) fn purpose_of(folder: &RemoteFolder) -> Option<SpecialUse> {
     folder.special_use.or_else(|| names::known(&folder.path))
 }
 
-/// The destination's folder with the attribute.
+/// A path and every level above it, folded.
+pub(super) fn with_levels_above(path: &FolderPath) -> impl Iterator<Item = Vec<String>> + use<> {
+    let folded = fold_path(path);
+    (1..=folded.len()).map(move |len| folded[..len].to_vec())
+}
+
+/// The destination's folder with the attribute. One that cannot hold messages yet is made to by creating it.
 fn declared<'a>(dest: &'a [RemoteFolder], purpose: SpecialUse, standard: &FolderPath) -> Option<&'a FolderPath> {
-    best(dest.iter().filter(|f| f.selectable && f.special_use == Some(purpose)), standard)
+    best(dest.iter().filter(|f| f.special_use == Some(purpose) && !names::is_root(&f.path)), standard)
 }
 
 /// The destination's folder with a known name, unless the plan itself sends another folder there.
@@ -81,10 +91,7 @@ fn named<'a>(
 ) -> Option<&'a FolderPath> {
     best(
         dest.iter().filter(|f| {
-            f.selectable
-                && f.special_use.is_none()
-                && names::known(&f.path) == Some(purpose)
-                && !kept.contains(&fold_path(&f.path))
+            f.special_use.is_none() && names::known(&f.path) == Some(purpose) && !kept.contains(&fold_path(&f.path))
         }),
         standard,
     )

@@ -1,6 +1,6 @@
 //! The user's own folder map: which key speaks for a folder. Knows nothing of what happens where none does.
 
-use super::{MappingProblem, fold::fold_path, fold::composed};
+use super::{MappingProblem, fold::composed, fold::fold_path};
 use crate::{FolderPath, RemoteFolder};
 use std::collections::BTreeMap;
 
@@ -31,7 +31,11 @@ impl UserMap {
         let mut entries = Vec::with_capacity(map.len());
         let mut problems = Vec::new();
         for (key, value) in map {
-            let from = FolderPath::from(key.trim_end_matches('/'));
+            let mut levels = FolderPath::from(key.as_str()).levels().to_vec();
+            while levels.len() > 1 && levels.last().is_some_and(String::is_empty) {
+                levels.pop();
+            }
+            let from = FolderPath::new(levels);
             let to = FolderPath::new(FolderPath::from(value.trim()).levels().iter().filter(|level| !level.is_empty()));
             if to.levels().is_empty() {
                 problems.push(MappingProblem {

@@ -34,6 +34,7 @@ pub(super) fn judge(
     let mut finding = Finding {
         id: row.id,
         state: row.state,
+        dest_uid: None,
         cause: None,
         fidelity: None,
         message_id: source.message_id.clone(),
@@ -55,6 +56,7 @@ pub(super) fn judge(
         return (finding, false, None);
     };
     finding.state = MessageState::Arrived;
+    finding.dest_uid = row.dest_uid;
     let doubt = if dest.date != source.internal_date.seconds {
         Some(Doubt::Date)
     } else if dest.size != source.size {
@@ -83,6 +85,7 @@ pub(super) fn settle(
 ) {
     let Some(dest) = dest else {
         finding.state = MessageState::Pending;
+        finding.dest_uid = None;
         finding.cause = Some("It vanished from the destination while it was being read. Verify again.".to_owned());
         return;
     };

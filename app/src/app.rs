@@ -1,0 +1,61 @@
+//! The app: every route, and who may see which without a log-in.
+
+use crate::{components::Frame, context, pages};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::{
+    SsrMode,
+    components::{FlatRoutes, Route, Router},
+    path,
+};
+
+/// Pages that need no log-in.
+const OPEN: [&str; 2] = ["/login", "/setup"];
+
+/// All pages. Each is rendered whole before its first byte is sent, so that its status and redirects are right and
+/// nothing is left for a script to fill in.
+#[component]
+pub fn App() -> impl IntoView {
+    send_to_login();
+    let all = SsrMode::Async;
+    view! {
+        <Title formatter=|title: String| if title.is_empty() { "Gatepost".to_owned() } else { format!("{title} · Gatepost") }/>
+        <Router>
+            <Frame>
+                <FlatRoutes fallback=pages::not_found>
+                    <Route path=path!("/") view=pages::overview::Overview ssr=all.clone()/>
+                    <Route path=path!("/login") view=pages::session::LogInPage ssr=all.clone()/>
+                    <Route path=path!("/setup") view=pages::session::SetUpPage ssr=all.clone()/>
+                    <Route path=path!("/tickets") view=pages::ticket::list::TicketList ssr=all.clone()/>
+                    <Route path=path!("/tickets/new") view=pages::ticket::new::NewTicket ssr=all.clone()/>
+                    <Route path=path!("/tickets/:id") view=pages::ticket::show::ShowTicket ssr=all.clone()/>
+                    <Route path=path!("/jobs") view=pages::job::list::JobList ssr=all.clone()/>
+                    <Route path=path!("/jobs/new") view=pages::job::new::NewJob ssr=all.clone()/>
+                    <Route path=path!("/jobs/:id") view=pages::job::show::ShowJob ssr=all.clone()/>
+                    <Route path=path!("/jobs/:id/edit") view=pages::job::edit::EditJob ssr=all.clone()/>
+                    <Route path=path!("/jobs/:id/mailboxes/new") view=pages::mailbox::new::NewMailbox ssr=all.clone()/>
+                    <Route path=path!("/jobs/:id/import") view=pages::mailbox::import::ImportMailboxes ssr=all.clone()/>
+                    <Route path=path!("/jobs/:id/evidence") view=pages::job::evidence::ShowEvidence ssr=all.clone()/>
+                    <Route path=path!("/jobs/:id/residue") view=pages::job::residue::ShowResidue ssr=all.clone()/>
+                    <Route path=path!("/jobs/:id/approve") view=pages::job::approve::ApproveJob ssr=all.clone()/>
+                    <Route path=path!("/mailboxes/:id") view=pages::mailbox::show::ShowMailbox ssr=all.clone()/>
+                    <Route path=path!("/runs/:id") view=pages::run::ShowRun ssr=all.clone()/>
+                    <Route path=path!("/tenants") view=pages::tenant::TenantList ssr=all.clone()/>
+                    <Route path=path!("/audit") view=pages::audit::AuditLog ssr=all.clone()/>
+                    <Route path=path!("/users") view=pages::user::UserList ssr=all.clone()/>
+                    <Route path=path!("/tokens") view=pages::token::TokenList ssr=all/>
+                </FlatRoutes>
+            </Frame>
+        </Router>
+    }
+}
+
+/// Sends somebody without a log-in to the log-in, which leads back here.
+fn send_to_login() {
+    let Some(path) = context::path() else { return };
+    if context::actor().is_none() && !OPEN.contains(&path.as_str()) {
+        let here = context::here();
+        let next = if here == "/" { String::new() } else { format!("?next={}", context::encode(&here)) };
+        leptos_axum::redirect(&format!("/login{next}"));
+    }
+}

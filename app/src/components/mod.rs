@@ -1,0 +1,19 @@
+//! Parts that several pages share. They are rendered on the server only.
+
+mod badge;
+mod figures;
+mod form;
+mod frame;
+mod icon;
+mod page;
+mod rail;
+mod table;
+
+pub use badge::*;
+pub use figures::*;
+pub use form::*;
+pub use frame::Frame;
+pub use icon::{Icon, Shape};
+pub use page::*;
+pub use rail::PhaseRail;
+pub use table::*;

@@ -1,0 +1,186 @@
+//! What every page has: its title, its heading, what happened just before, and what to show when it cannot be shown.
+
+use super::{Icon, Shape, field_id};
+use crate::{
+    context::{self, Desk},
+    flash::Flash,
+    i18n::names,
+};
+use gatepost_contract::Problem;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::{use_params_map, use_query_map};
+use std::{future::Future, str::FromStr};
+
+/// Renders what a page loads, or why it cannot be shown, with the right status. Nothing without a log-in: the app
+/// has sent the browser there already.
+pub fn load<F>(page: impl FnOnce(Desk) -> F) -> AnyView
+where
+    F: Future<Output = Result<AnyView, Problem>> + Send + 'static,
+{
+    match context::desk() {
+        Ok(desk) => {
+            let page = page(desk);
+            Suspend::new(async move { page.await.unwrap_or_else(refused) }).into_any()
+        }
+        Err(_) => ().into_any(),
+    }
+}
+
+/// A page that cannot be shown.
+pub fn refused(problem: Problem) -> AnyView {
+    context::status(problem.status);
+    let title = match problem.status {
+        403 => t!(problem.forbidden),
+        404 => t!(problem.not_found),
+        429 => t!(problem.too_many),
+        _ => t!(problem.internal),
+    };
+    view! {
+        <Title text=title/>
+        <section class="refused">
+            <p class="status">{problem.status}</p>
+            <h1>{title}</h1>
+            <p>{problem.detail}</p>
+            <p><a class="button" href="/">{t!(problem.home)}</a></p>
+        </section>
+    }
+    .into_any()
+}
+
+/// A part of the path; a malformed one is a thing that does not exist.
+pub fn param<T: FromStr>(name: &str, what: &str) -> Result<T, Problem> {
+    let text = use_params_map().with_untracked(|params| params.get(name));
+    text.and_then(|text| text.parse().ok()).ok_or_else(|| Problem::not_found(what))
+}
+
+/// A value of the query; empty where it is not there.
+pub fn query(name: &str) -> String {
+    use_query_map().with_untracked(|query| query.get(name)).map(|text| text.trim().to_owned()).unwrap_or_default()
+}
+
+/// A value of the query that is one of a set; none where it is not there or makes no sense.
+pub fn query_as<T: FromStr>(name: &str) -> Option<T> {
+    query(name).parse().ok()
+}
+
+/// The page and order that a list is asked for.
+pub fn page_query() -> gatepost_contract::PageQuery {
+    let sort = query("sort");
+    gatepost_contract::PageQuery {
+        page: query_as("page").unwrap_or(1).max(1),
+        sort: (!sort.is_empty()).then_some(sort),
+        ..Default::default()
+    }
+}
+
+/// The top of a page: where it is, its heading, its buttons, and what happened just before.
+#[component]
+pub fn PageHead(
+    /// The page's title, which is also its heading.
+    title: String,
+    /// The pages above this one: address and name.
+    #[prop(optional)]
+    up: Vec<(String, String)>,
+    /// Buttons and badges beside the heading.
+    #[prop(optional)]
+    children: Option<Children>,
+) -> impl IntoView {
+    let heading = title.clone();
+    let up = (!up.is_empty()).then(|| {
+        let links = up.into_iter().map(|(href, name)| view! { <li><a href=href>{name}</a></li> }).collect_view();
+        view! { <nav class="crumbs" aria-label=t!(nav.crumbs)><ol>{links}</ol></nav> }
+    });
+    view! {
+        <Title text=title/>
+        <header class="page-head">
+            {up}
+            <div class="line">
+                <h1>{heading}</h1>
+                {children.map(|children| view! { <div class="actions">{children()}</div> })}
+            </div>
+        </header>
+        <Happened/>
+    }
+}
+
+/// A refusal or a success of the form that was posted just before.
+#[component]
+pub fn Happened() -> impl IntoView {
+    let refusal = Flash::current().map(|flash| view! { <Refusal problem=flash.problem/> });
+    let notice = refusal.is_none().then(notice).flatten().map(|text| {
+        view! { <p class="notice good" role="status"><Icon shape=Shape::Check/>{text}</p> }
+    });
+    view! { {refusal} {notice} }
+}
+
+/// Why a form was refused. It takes the focus, so that it is read first.
+#[component]
+pub fn Refusal(problem: Problem) -> impl IntoView {
+    let heading = match problem.status {
+        400 | 422 => t!(problem.invalid),
+        403 => t!(problem.forbidden),
+        409 => t!(problem.conflict),
+        429 => t!(problem.too_many),
+        _ => t!(problem.refused),
+    };
+    let fields = (!problem.errors.is_empty()).then(|| {
+        let items = problem.errors.iter().map(|error| {
+            let href = format!("#{}", field_id(error.field.split('.').next().unwrap_or(&error.field)));
+            let text = format!("{}: {}", error.field, error.message);
+            if error.field.starts_with("line ") {
+                view! { <li>{text}</li> }.into_any()
+            } else {
+                view! { <li><a href=href>{text}</a></li> }.into_any()
+            }
+        });
+        view! { <ul>{items.collect_view()}</ul> }
+    });
+    let checks = (!problem.checks.is_empty()).then(|| {
+        let items = problem.checks.iter().map(|check| {
+            view! { <li><b>{names::check(check.check_id)}</b>": "{check.message.clone()}</li> }
+        });
+        view! { <ul>{items.collect_view()}</ul> }
+    });
+    view! {
+        <div class="notice bad" role="alert" tabindex="-1" autofocus=true id="refusal">
+            <h2><Icon shape=Shape::Warn/>{heading}</h2>
+            <p>{problem.detail}</p>
+            {fields}
+            {checks}
+        </div>
+    }
+}
+
+/// The text of `?notice=`; unknown ones are nothing.
+fn notice() -> Option<&'static str> {
+    Some(match query("notice").as_str() {
+        "approved" => t!(notice.approved),
+        "cancelled" => t!(notice.cancelled),
+        "created" => t!(notice.created),
+        "deleted" => t!(notice.deleted),
+        "dns_applied" => t!(notice.dns_applied),
+        "imported" => t!(notice.imported),
+        "logged_out" => t!(notice.logged_out),
+        "revoked" => t!(notice.revoked),
+        "saved" => t!(notice.saved),
+        "started" => t!(notice.started),
+        "waived" => t!(notice.waived),
+        "welcome" => t!(notice.welcome),
+        _ => return None,
+    })
+}
+
+/// The same as [`load`] for a page that needs no log-in.
+pub fn load_open<F>(page: impl FnOnce(gatepost_core::Gatepost) -> F) -> AnyView
+where
+    F: Future<Output = Result<AnyView, Problem>> + Send + 'static,
+{
+    match context::gatepost() {
+        Ok(gatepost) => {
+            let page = page(gatepost);
+            Suspend::new(async move { page.await.unwrap_or_else(refused) }).into_any()
+        }
+        Err(_) => ().into_any(),
+    }
+}

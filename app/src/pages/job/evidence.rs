@@ -1,0 +1,130 @@
+//! The evidence of a job: what verification read, by mailbox and folder.
+
+use crate::{
+    components::{Empty, MaybeAt, PageHead, Table, TallySum, count, head, head_figure, load, param, percent},
+    i18n::names,
+    pages::job::crumbs,
+};
+use gatepost_contract::{FolderEvidence, JobEvidence, JobId, MailboxEvidence, Tally};
+use leptos::prelude::*;
+
+/// The whole evidence.
+#[component]
+pub fn ShowEvidence() -> impl IntoView {
+    let id = param::<JobId>("id", "job");
+    load(|desk| async move {
+        let id = id?;
+        let job = desk.gatepost.get_job(&desk.actor, id).await?;
+        let evidence = desk.gatepost.evidence(&desk.actor, id).await?;
+        let up = crumbs(&job);
+        let mailboxes = evidence.mailboxes.iter().cloned().map(|mailbox| view! { <MailboxFolders mailbox/> });
+        Ok(view! {
+            <PageHead title=t!(evidence.title).to_owned() up/>
+            <p class="lead">{t!(evidence.lead)}</p>
+            <EvidenceSummary evidence=evidence.clone()/>
+            {mailboxes.collect_view()}
+        }
+        .into_any())
+    })
+}
+
+/// The evidence by mailbox, with the sum.
+#[component]
+pub fn EvidenceSummary(evidence: JobEvidence) -> impl IntoView {
+    if evidence.mailboxes.iter().all(|mailbox| mailbox.read_at.is_none()) {
+        return view! { <Empty text=t!(evidence.none)/> }.into_any();
+    }
+    let mut heads = vec![head(t!(mailbox.email)), head(t!(evidence.read_at)), head(t!(start.depth))];
+    heads.extend(tally_heads());
+    let rows = evidence.mailboxes.into_iter().map(|mailbox| {
+        view! {
+            <tr>
+                <th scope="row" data-label=t!(mailbox.email)><a href=format!("/mailboxes/{}", mailbox.mailbox_id)>{mailbox.email}</a></th>
+                <td data-label=t!(evidence.read_at)><MaybeAt at=mailbox.read_at/></td>
+                <td data-label=t!(start.depth)>{mailbox.depth.map(names::depth)}</td>
+                {tally_cells(mailbox.tally)}
+            </tr>
+        }
+    });
+    let rows = rows.collect_view().into_any();
+    view! {
+        <TallySum tally=evidence.totals/>
+        <Table caption=t!(evidence.by_mailbox).to_owned() heads rows class="figures"/>
+    }
+    .into_any()
+}
+
+fn tally_heads() -> Vec<AnyView> {
+    [t!(tally.arrived), t!(tally.pending), t!(tally.quarantined), t!(tally.waived), t!(tally.source), t!(evidence.ratio)]
+        .map(head_figure)
+        .into()
+}
+
+fn tally_cells(tally: Tally) -> AnyView {
+    let broken = !tally.adds_up();
+    view! {
+        <td data-label=t!(tally.arrived) class="num">{count(tally.arrived)}</td>
+        <td data-label=t!(tally.pending) class=trouble(tally.pending)>{count(tally.pending)}</td>
+        <td data-label=t!(tally.quarantined) class=trouble(tally.quarantined)>{count(tally.quarantined)}</td>
+        <td data-label=t!(tally.waived) class="num">{count(tally.waived)}</td>
+        <td data-label=t!(tally.source) class="num total">
+            {count(tally.source)}
+            {broken.then(|| view! { <span class="alarm">{t!(tally.broken)}</span> })}
+        </td>
+        <td data-label=t!(evidence.ratio) class="num">{percent(tally.ratio() * 100.0)}</td>
+    }
+    .into_any()
+}
+
+const fn trouble(number: i64) -> &'static str {
+    if number > 0 { "num trouble" } else { "num" }
+}
+
+#[component]
+fn MailboxFolders(mailbox: MailboxEvidence) -> impl IntoView {
+    if mailbox.folders.is_empty() {
+        return ().into_any();
+    }
+    let mut heads = vec![head(t!(folder.source)), head(t!(folder.dest))];
+    heads.extend(tally_heads());
+    heads.push(head_figure(t!(evidence.extra)));
+    heads.push(head(t!(evidence.notes)));
+    let rows = mailbox.folders.into_iter().map(folder_row).collect_view().into_any();
+    let id = format!("mailbox-{}", mailbox.mailbox_id);
+    let caption = t!(evidence.folders_of, email = mailbox.email.clone());
+    view! {
+        <section aria-labelledby=id.clone()>
+            <h2 id=id.clone()>{mailbox.email}</h2>
+            <TallySum tally=mailbox.tally/>
+            <Table caption heads rows class="figures"/>
+        </section>
+    }
+    .into_any()
+}
+
+fn folder_row(folder: FolderEvidence) -> AnyView {
+    let notes: Vec<String> = [
+        (!folder.visited).then(|| t!(evidence.not_visited).to_owned()),
+        (folder.changed > 0).then(|| t!(evidence.changed, count = count(folder.changed))),
+        (folder.rewritten > 0).then(|| t!(evidence.rewritten, count = count(folder.rewritten))),
+        (folder.flags_lost > 0).then(|| t!(evidence.flags_lost, count = count(folder.flags_lost))),
+        (folder.bodies_read > 0).then(|| t!(evidence.bodies_read, count = count(folder.bodies_read))),
+        folder.note,
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    view! {
+        <tr>
+            <th scope="row" data-label=t!(folder.source) class="path">{folder.source_path}</th>
+            <td data-label=t!(folder.dest) class="path">
+                {folder.dest_path.unwrap_or_else(|| t!(folder.unmapped).to_owned())}
+                {folder.special_use.map(|one| view! { <span class="tag">{names::special_use(one)}</span> })}
+            </td>
+            {tally_cells(folder.tally)}
+            <td data-label=t!(evidence.extra) class="num">{count(folder.extra)}</td>
+            <td data-label=t!(evidence.notes) class="note">{notes.join(" · ")}</td>
+        </tr>
+    }
+    .into_any()
+}

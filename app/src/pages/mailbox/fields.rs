@@ -1,0 +1,64 @@
+//! The fields of a mailbox, for a new one and for a change.
+
+use crate::{
+    components::{AreaField, FormState, SelectField, TextField, TickField},
+    i18n::names,
+    pages::job::new::security_options,
+};
+use gatepost_contract::{Mailbox, Security, SourceType};
+use leptos::prelude::*;
+
+/// The kinds of sources that a mailbox can be copied from over the network.
+pub fn source_options() -> Vec<(String, String)> {
+    [SourceType::Imap, SourceType::ImapOauth, SourceType::Dovecot]
+        .map(|one| (one.to_string(), names::source_type(one).to_owned()))
+        .into()
+}
+
+/// The old server, and the log-in there.
+#[component]
+pub fn SourceFields(state: FormState, mailbox: Option<Mailbox>) -> impl IntoView {
+    let stored = mailbox.as_ref().is_some_and(|mailbox| mailbox.has_source_secret);
+    let port = mailbox.as_ref().and_then(|mailbox| mailbox.source_port).map(|port| port.to_string());
+    let security = mailbox.as_ref().and_then(|mailbox| mailbox.source_security).unwrap_or(Security::Tls);
+    let insecure = mailbox.as_ref().is_some_and(|mailbox| mailbox.source_insecure_tls);
+    let host = mailbox.as_ref().and_then(|mailbox| mailbox.source_host.clone()).unwrap_or_default();
+    let user = mailbox.and_then(|mailbox| mailbox.source_user).unwrap_or_default();
+    let hint = if stored { t!(mailbox.secret_stored) } else { t!(mailbox.secret_hint) };
+    view! {
+        <fieldset>
+            <legend>{t!(mailbox.old_server)}</legend>
+            <div class="row">
+                <TextField state=state.clone() name="source_host" label=t!(server.host) value=host required=true max=253/>
+                <TextField state=state.clone() name="source_port" kind="number" label=t!(server.port) value=port.unwrap_or_default() min=1 max=65_535/>
+                <SelectField state=state.clone() name="source_security" label=t!(server.security) value=security.to_string() options=security_options() required=true/>
+            </div>
+            <TickField state=state.clone() name="source_insecure_tls" label=t!(server.insecure) hint=t!(server.insecure_hint) value=insecure/>
+            <TextField state=state.clone() name="source_user" label=t!(mailbox.user) hint=t!(mailbox.user_hint) value=user max=320/>
+            <div class="row">
+                <TextField state=state.clone() name="source_password" kind="password" label=t!(user.password) hint max=1_000 autocomplete="new-password"/>
+                <TextField state name="source_oauth_token" kind="password" label=t!(mailbox.oauth_token) hint=t!(mailbox.oauth_hint) max=8_000 autocomplete="new-password"/>
+            </div>
+        </fieldset>
+    }
+}
+
+/// The new server's log-in, and where folders go.
+#[component]
+pub fn DestFields(state: FormState, mailbox: Option<Mailbox>) -> impl IntoView {
+    let stored = mailbox.as_ref().is_some_and(|mailbox| mailbox.has_dest_secret);
+    let user = mailbox.as_ref().and_then(|mailbox| mailbox.dest_user.clone()).unwrap_or_default();
+    let map = mailbox.map(|mailbox| mailbox.folder_map).unwrap_or_default();
+    let map: Vec<String> = map.into_iter().map(|(from, to)| format!("{from} = {to}")).collect();
+    let hint = if stored { t!(mailbox.secret_stored) } else { t!(mailbox.secret_hint) };
+    view! {
+        <fieldset>
+            <legend>{t!(mailbox.new_server)}</legend>
+            <div class="row">
+                <TextField state=state.clone() name="dest_user" label=t!(mailbox.user) hint=t!(mailbox.user_hint) value=user max=320/>
+                <TextField state=state.clone() name="dest_password" kind="password" label=t!(user.password) hint max=1_000 autocomplete="new-password"/>
+            </div>
+            <AreaField state name="folder_map" label=t!(mailbox.folder_map) hint=t!(mailbox.folder_map_hint) value=map.join("\n") rows=3 max=20_000/>
+        </fieldset>
+    }
+}

@@ -1,0 +1,132 @@
+//! A mailbox: its folders, and the form that changes it.
+
+use super::fields::{DestFields, SourceFields};
+use crate::{
+    components::{
+        Badge, Empty, Fact, FormState, Hidden, MailboxBadge, MaybeAt, PageHead, PostButton, Shape, Share, Table, Tone,
+        count, head, head_figure, load, param, size,
+    },
+    i18n::names,
+    pages::job::crumbs,
+    serverfns::{
+        mailbox::{DeleteMailbox, UpdateMailbox},
+        run::StartSync,
+    },
+};
+use gatepost_contract::{Folder, MailboxId, Phase, RunType};
+use gatepost_gate::phase::run_allowed;
+use leptos::{prelude::*, server_fn::ServerFn};
+
+/// The mailbox's page.
+#[component]
+pub fn ShowMailbox() -> impl IntoView {
+    let id = param::<MailboxId>("id", "mailbox");
+    load(|desk| async move {
+        let (gatepost, actor, id) = (desk.gatepost, desk.actor, id?);
+        let mailbox = gatepost.get_mailbox(&actor, id).await?;
+        let job = gatepost.get_job(&actor, mailbox.job_id).await?;
+        let folders = gatepost.folders(&actor, id).await?;
+        let state = FormState::of(UpdateMailbox::url());
+        let manage = actor.can_manage() && job.phase != Phase::Closed;
+        let syncs = [RunType::Initial, RunType::Delta, RunType::Final]
+            .into_iter()
+            .filter(|run| manage && job.active_runs == 0 && run_allowed(job.phase, *run).is_ok())
+            .map(|run| {
+                let fields = vec![
+                    ("job_id", job.id.to_string()),
+                    ("run_type", run.to_string()),
+                    ("mailbox_id", id.to_string()),
+                ];
+                view! { <PostButton action=StartSync::url() fields text=names::run_type(run) of=mailbox.email.clone() class="small"/> }
+            })
+            .collect_view();
+        let secret = |stored| {
+            if stored {
+                view! { <Badge tone=Tone::Good shape=Shape::Lock text=t!(mailbox.stored)/> }
+            } else {
+                view! { <Badge tone=Tone::Warn shape=Shape::Warn text=t!(mailbox.missing)/> }
+            }
+        };
+        let source = match (&mailbox.source_host, mailbox.source_port) {
+            (Some(host), Some(port)) => format!("{host}:{port}"),
+            (Some(host), None) => host.clone(),
+            _ => "–".to_owned(),
+        };
+        let label = t!(job.arrived_of, domain = mailbox.email.clone());
+        Ok(view! {
+            <PageHead title=mailbox.email.clone() up=crumbs(&job)>
+                <MailboxBadge status=mailbox.status/>
+                {syncs}
+            </PageHead>
+            {mailbox.last_error.clone().map(|error| view! { <p class="notice bad">{error}</p> })}
+            <dl class="facts wide">
+                <Fact name=t!(mailbox.source)>{source}" · "{names::source_type(mailbox.source_type)}</Fact>
+                <Fact name=t!(run.tool)>{names::tool(mailbox.tool)}</Fact>
+                <Fact name=t!(mailbox.source_secret)>{secret(mailbox.has_source_secret)}</Fact>
+                <Fact name=t!(mailbox.dest_secret)>{secret(mailbox.has_dest_secret)}</Fact>
+                <Fact name=t!(mailbox.messages)>{format!("{} / {}", count(mailbox.messages_dest), count(mailbox.messages_source))}</Fact>
+                <Fact name=t!(mailbox.size)>{format!("{} / {}", size(mailbox.bytes_dest), size(mailbox.bytes_source))}</Fact>
+                <Fact name=t!(job.arrived)><Share value=mailbox.sync_percent label/></Fact>
+            </dl>
+            <section aria-labelledby="folders">
+                <h2 id="folders">{t!(folder.title)}</h2>
+                {folder_table(folders)}
+                <p><a href=format!("/jobs/{}/residue?mailbox_id={id}", job.id)>{t!(residue.all)}</a></p>
+            </section>
+            {manage.then(|| view! {
+                <section aria-labelledby="change">
+                    <h2 id="change">{t!(mailbox.change)}</h2>
+                    <form method="post" action=UpdateMailbox::url() class="form">
+                        <Hidden name="mailbox_id" value=id.to_string()/>
+                        <SourceFields state=state.clone() mailbox=Some(mailbox.clone())/>
+                        <DestFields state mailbox=Some(mailbox.clone())/>
+                        <div class="submit"><button type="submit" class="button primary">{t!(form.save)}</button></div>
+                    </form>
+                    <details class="confirm">
+                        <summary class="button quiet">{t!(mailbox.delete)}</summary>
+                        <p>{t!(mailbox.delete_hint)}</p>
+                        <PostButton action=DeleteMailbox::url() fields=vec![("mailbox_id", id.to_string()), ("job_id", job.id.to_string())] text=t!(mailbox.delete_confirm) class="danger"/>
+                    </details>
+                </section>
+            })}
+        }
+        .into_any())
+    })
+}
+
+fn folder_table(folders: Vec<Folder>) -> AnyView {
+    if folders.is_empty() {
+        return view! { <Empty text=t!(folder.none)/> }.into_any();
+    }
+    let heads = vec![
+        head(t!(folder.source)),
+        head(t!(folder.dest)),
+        head_figure(t!(tally.arrived)),
+        head_figure(t!(tally.pending)),
+        head_figure(t!(tally.quarantined)),
+        head_figure(t!(tally.waived)),
+        head_figure(t!(tally.source)),
+        head_figure(t!(mailbox.size)),
+        head(t!(folder.visited)),
+    ];
+    let rows = folders.into_iter().map(|folder| {
+        view! {
+            <tr>
+                <th scope="row" data-label=t!(folder.source) class="path">{folder.source_path}</th>
+                <td data-label=t!(folder.dest) class="path">
+                    {folder.dest_path}
+                    {folder.special_use.map(|one| view! { <span class="tag">{names::special_use(one)}</span> })}
+                </td>
+                <td data-label=t!(tally.arrived) class="num">{count(folder.arrived)}</td>
+                <td data-label=t!(tally.pending) class="num">{count(folder.pending)}</td>
+                <td data-label=t!(tally.quarantined) class="num">{count(folder.quarantined)}</td>
+                <td data-label=t!(tally.waived) class="num">{count(folder.waived)}</td>
+                <td data-label=t!(tally.source) class="num total">{count(folder.messages)}</td>
+                <td data-label=t!(mailbox.size) class="num">{size(folder.bytes)}</td>
+                <td data-label=t!(folder.visited)><MaybeAt at=folder.visited_at/></td>
+            </tr>
+        }
+    });
+    let rows = rows.collect_view().into_any();
+    view! { <Table caption=t!(folder.title).to_owned() heads rows class="figures"/> }.into_any()
+}

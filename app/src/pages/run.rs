@@ -1,0 +1,137 @@
+//! A run: its steps, its figures, its log.
+
+use crate::{
+    components::{Fact, MaybeAt, PageHead, PostButton, RunBadge, count, level_words, load, param, size},
+    i18n::{names, numbers},
+    islands::{
+        live::{LiveWords, RunLive},
+        log::{LogViewer, LogWords},
+    },
+    pages::job::crumbs,
+    serverfns::run::{CancelRun, RetryRun},
+};
+use gatepost_contract::{EventId, Run, RunId, RunStatus, RunView};
+use leptos::{prelude::*, server_fn::ServerFn};
+
+/// How many lines of the log the page begins with: the last of this many times [`LOG_PAGE`] lines.
+const LOG_PAGE: u32 = 1_000;
+
+/// The run's page.
+#[component]
+pub fn ShowRun() -> impl IntoView {
+    let id = param::<RunId>("id", "run");
+    load(|desk| async move {
+        let (gatepost, actor, id) = (desk.gatepost, desk.actor, id?);
+        let view = gatepost.get_run(&actor, id).await?;
+        let job = gatepost.get_job(&actor, view.run.job_id).await?;
+        let mut lines = Vec::new();
+        let mut after: Option<EventId> = None;
+        loop {
+            let more = gatepost.run_log(&actor, id, after, LOG_PAGE).await?;
+            let Some(last) = more.last() else { break };
+            after = Some(last.id);
+            let whole = more.len() as u32 == LOG_PAGE;
+            // Only the end of a long log is shown here; it is whole in the file.
+            lines = more;
+            if !whole {
+                break;
+            }
+        }
+        let run = view.run.clone();
+        let name = format!("{} #{}", names::run_type(run.run_type), run.id);
+        let live = !run.status.is_final();
+        let manage = actor.can_manage();
+        let again = manage && matches!(run.status, RunStatus::Failed | RunStatus::Partial);
+        let words = LogWords {
+            label: t!(log.label, run = name.clone()),
+            level: t!(log.level).to_owned(),
+            follow: t!(log.follow).to_owned(),
+            levels: level_words(),
+            empty: t!(log.empty).to_owned(),
+        };
+        Ok(view! {
+            <PageHead title=name up=crumbs(&job)>
+                <RunBadge status=run.status/>
+                {again.then(|| view! { <PostButton action=RetryRun::url() fields=vec![("run_id", id.to_string())] text=t!(run.retry) class="primary"/> })}
+                {(live && manage).then(|| view! {
+                    <details class="confirm">
+                        <summary class="button">{t!(run.cancel)}</summary>
+                        <p>{t!(run.cancel_hint)}</p>
+                        <PostButton action=CancelRun::url() fields=vec![("run_id", id.to_string())] text=t!(run.cancel_confirm) class="danger"/>
+                    </details>
+                })}
+            </PageHead>
+            {run.summary.clone().map(|summary| view! { <p class=summary_class(run.status)>{summary}</p> })}
+            <RunFacts run=run.clone()/>
+            <section aria-labelledby="steps">
+                <h2 id="steps">{t!(run.steps)}</h2>
+                {live_run(view)}
+                {live.then(|| view! { <noscript><p><a class="button small" href=format!("/runs/{id}")>{t!(form.reload)}</a></p></noscript> })}
+            </section>
+            <section aria-labelledby="log">
+                <h2 id="log">{t!(log.title)}</h2>
+                <LogViewer run=id lines live words/>
+            </section>
+        }
+        .into_any())
+    })
+}
+
+const fn summary_class(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Success => "notice good",
+        RunStatus::Failed => "notice bad",
+        RunStatus::Partial => "notice warn",
+        RunStatus::Queued | RunStatus::Running => "notice",
+    }
+}
+
+#[component]
+fn RunFacts(run: Run) -> impl IntoView {
+    let stats = run.stats.iter().filter_map(|(name, value)| {
+        let number = value.as_i64()?;
+        let (label, text) = match name.as_str() {
+            "transferred" => (t!(stats.transferred), count(number)),
+            "already_there" => (t!(stats.already_there), count(number)),
+            "errors" => (t!(stats.errors), count(number)),
+            "folders" => (t!(stats.folders), count(number)),
+            "bytes" => (t!(stats.bytes), size(number)),
+            "quarantined" => (t!(stats.quarantined), count(number)),
+            "residue" => (t!(stats.residue), count(number)),
+            "seconds" => (t!(stats.seconds), numbers().duration(number)),
+            _ => return None,
+        };
+        Some(view! { <Fact name=label>{text}</Fact> })
+    });
+    view! {
+        <dl class="facts wide">
+            {run.email.map(|email| {
+                let href = run.mailbox_id.map(|id| format!("/mailboxes/{id}"));
+                view! { <Fact name=t!(mailbox.email)><a href=href>{email}</a></Fact> }
+            })}
+            <Fact name=t!(run.tool)>{names::tool(run.tool)}</Fact>
+            <Fact name=t!(run.queued)><MaybeAt at=Some(run.queued_at)/></Fact>
+            <Fact name=t!(run.started)><MaybeAt at=run.started_at/></Fact>
+            <Fact name=t!(run.finished)><MaybeAt at=run.finished_at/></Fact>
+            {run.exit_code.map(|code| view! { <Fact name=t!(run.exit_code)>{code}</Fact> })}
+            {stats.collect_view()}
+        </dl>
+    }
+}
+
+/// A run's progress, which lives in the browser.
+pub fn live_run(view: RunView) -> AnyView {
+    let words = LiveWords {
+        numbers: numbers(),
+        statuses: RunStatus::ALL.iter().map(|status| names::run_status(*status).to_owned()).collect(),
+        messages: t!(live.messages).to_owned(),
+        to_go: t!(live.to_go).to_owned(),
+        counting: t!(live.counting).to_owned(),
+        login: t!(live.login).to_owned(),
+        plan: t!(live.plan).to_owned(),
+    };
+    let run = &view.run;
+    let title = format!("{} · {}", names::run_type(run.run_type), run.email.as_deref().unwrap_or(&run.domain));
+    let href = format!("/runs/{}", run.id);
+    view! { <RunLive view title href words/> }.into_any()
+}

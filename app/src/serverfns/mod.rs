@@ -1,0 +1,23 @@
+//! What the Desk's forms post to: `/api/fn/<verb>_<noun>`.
+//!
+//! Each function reads who is asking, makes one call into core, and says where to go next. A refusal is a
+//! [`Problem`](gatepost_contract::Problem); for a form that was posted without JavaScript the HTTP server keeps it
+//! for the page that is shown again. All fields arrive as text, so that an empty field is empty and not malformed.
+
+// `#[server]` makes a struct of each function's arguments, and its fields cannot carry documentation.
+#![allow(missing_docs)]
+
+pub mod gate;
+pub mod job;
+pub mod mailbox;
+pub mod preferences;
+pub mod residue;
+pub mod run;
+pub mod session;
+pub mod tenant;
+pub mod ticket;
+pub mod token;
+pub mod user;
+
+#[cfg(feature = "ssr")]
+mod input;

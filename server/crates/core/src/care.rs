@@ -1,0 +1,45 @@
+//! Care of the installation: readiness, backup, key rotation.
+
+use crate::{Actor, Error, Gatepost, Result, audit::Entry};
+use gatepost_store::credentials;
+use std::path::Path;
+
+impl Gatepost {
+    /// Whether the database answers and the data path can be written.
+    pub async fn ready(&self) -> Result<()> {
+        self.store().ping().await?;
+        let probe = self.config().data_path.join("work").join(format!(".ready-{}", uuid::Uuid::new_v4()));
+        tokio::fs::write(&probe, b"").await.map_err(Error::internal)?;
+        tokio::fs::remove_file(&probe).await.map_err(Error::internal)
+    }
+
+    /// A consistent copy of the database, made while the server runs. Returns its size in bytes.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] where the file exists already.
+    pub async fn backup(&self, actor: &Actor, path: &Path) -> Result<u64> {
+        actor.admin()?;
+        if path.exists() {
+            return Err(Error::conflict("exists", format!("{} exists already; choose another name.", path.display())));
+        }
+        self.store().backup(path).await?;
+        Ok(std::fs::metadata(path).map_err(Error::internal)?.len())
+    }
+
+    /// Seals every secret anew with the first key. Returns how many needed it.
+    pub async fn rotate_vault(&self, actor: &Actor) -> Result<u64> {
+        actor.admin()?;
+        let mut tx = self.store().begin().await?;
+        let mut count = 0;
+        for row in credentials::all(&mut tx).await? {
+            if self.vault().needs_rotation(&row.secret_blob) {
+                let sealed = self.vault().rotate(&row.secret_blob).map_err(|e| Error::conflict("vault", e.to_string()))?;
+                credentials::replace(&mut tx, &row.id, &sealed).await?;
+                count += 1;
+            }
+        }
+        Entry::new(actor, "vault.rotate", "vault".into()).after(&count).write(&mut tx).await?;
+        tx.commit().await?;
+        Ok(count)
+    }
+}

@@ -1,0 +1,192 @@
+//! The transfer crate's ledger, kept in the store.
+
+use crate::{clock, work::internal};
+use async_trait::async_trait;
+use gatepost_contract::{FolderId, MailboxId, SpecialUse};
+use gatepost_store::{Store, folders, messages};
+use gatepost_transfer::{
+    Arrival, Cursor, Digest, Digests, Fault, Finding, Flags, FolderPath, InternalDate, Ledger, LedgerRow, NewMessage,
+    PlacedFolder, Refusal,
+};
+
+/// The ledger of one mailbox.
+pub(crate) struct StoredLedger {
+    pub store: Store,
+    pub mailbox: MailboxId,
+}
+
+/// Runs one write in a transaction of its own.
+macro_rules! write {
+    ($self:ident, $tx:ident => $do:expr) => {{
+        let mut $tx = $self.store.begin().await.map_err(internal)?;
+        let _ = $do.await.map_err(internal)?;
+        $tx.commit().await.map_err(internal)?;
+        Ok(())
+    }};
+}
+
+#[async_trait]
+impl Ledger for StoredLedger {
+    async fn place(
+        &self,
+        plan: &[(FolderPath, FolderPath, Option<SpecialUse>)],
+    ) -> Result<Vec<PlacedFolder>, Fault> {
+        let rows: Vec<folders::PlannedFolder> = plan
+            .iter()
+            .map(|(source, dest, special_use)| folders::PlannedFolder {
+                source_path: source.to_string(),
+                dest_path: dest.to_string(),
+                special_use: *special_use,
+            })
+            .collect();
+        let mut tx = self.store.begin().await.map_err(internal)?;
+        folders::place(&mut tx, self.mailbox, &rows, &clock::now()).await.map_err(internal)?;
+        tx.commit().await.map_err(internal)?;
+        self.placed().await
+    }
+
+    async fn placed(&self) -> Result<Vec<PlacedFolder>, Fault> {
+        let rows = {
+            let mut conn = self.store.reader().await.map_err(internal)?;
+            folders::rows(&mut conn, self.mailbox).await.map_err(internal)?
+        };
+        Ok(rows.into_iter().map(placed).collect())
+    }
+
+    async fn rows(&self, folder: FolderId) -> Result<Vec<LedgerRow>, Fault> {
+        let mut conn = self.store.reader().await.map_err(internal)?;
+        let rows = messages::rows(&mut conn, folder).await.map_err(internal)?;
+        rows.into_iter().map(row).collect()
+    }
+
+    async fn add(&self, folder: FolderId, new: &[NewMessage]) -> Result<(), Fault> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<messages::NewMessage> = new
+            .iter()
+            .map(|m| messages::NewMessage {
+                uid: i64::from(m.uid),
+                size: i64::try_from(m.size).unwrap_or(i64::MAX),
+                internal_date: m.internal_date.to_string(),
+                flags: m.flags.to_string(),
+            })
+            .collect();
+        write!(self, tx => messages::add(&mut tx, folder, &rows, &clock::now()))
+    }
+
+    async fn arrived(&self, folder: FolderId, arrivals: &[Arrival]) -> Result<(), Fault> {
+        let rows: Vec<messages::ArrivedRow> = arrivals
+            .iter()
+            .map(|a| messages::ArrivedRow {
+                uid: i64::from(a.uid),
+                dest_uid: a.dest_uid.map(i64::from),
+                digests: messages::DigestRow {
+                    exact: a.digests.exact.0,
+                    canonical: a.digests.canonical.0,
+                    bytes: i64::try_from(a.digests.size).unwrap_or(i64::MAX),
+                },
+                dropped_flags: a.dropped_flags.to_string(),
+                adopted: a.adopted,
+            })
+            .collect();
+        write!(self, tx => messages::arrived(&mut tx, folder, &rows, &clock::now()))
+    }
+
+    async fn refused(&self, folder: FolderId, refusals: &[Refusal]) -> Result<(), Fault> {
+        let rows: Vec<(i64, String)> = refusals.iter().map(|r| (i64::from(r.uid), r.cause.clone())).collect();
+        write!(self, tx => messages::refused(&mut tx, folder, &rows))
+    }
+
+    async fn vanished(&self, folder: FolderId, uids: &[u32]) -> Result<(), Fault> {
+        if uids.is_empty() {
+            return Ok(());
+        }
+        let uids = wide(uids);
+        write!(self, tx => messages::vanished(&mut tx, folder, &uids))
+    }
+
+    async fn flags(&self, folder: FolderId, changes: &[(u32, Flags)]) -> Result<(), Fault> {
+        let rows: Vec<(i64, String)> = changes.iter().map(|(uid, flags)| (i64::from(*uid), flags.to_string())).collect();
+        write!(self, tx => messages::flags(&mut tx, folder, &rows))
+    }
+
+    async fn lost(&self, folder: FolderId, uids: &[u32]) -> Result<(), Fault> {
+        let uids = wide(uids);
+        write!(self, tx => messages::lost(&mut tx, folder, &uids))
+    }
+
+    async fn new_source_epoch(&self, folder: FolderId) -> Result<(), Fault> {
+        write!(self, tx => messages::reset_source(&mut tx, folder))
+    }
+
+    async fn new_dest_epoch(&self, folder: FolderId, epoch: u32) -> Result<(), Fault> {
+        write!(self, tx => messages::reset_dest(&mut tx, folder, i64::from(epoch)))
+    }
+
+    async fn verified(&self, folder: FolderId, findings: &[Finding]) -> Result<(), Fault> {
+        let rows: Vec<messages::Verdict> = findings
+            .iter()
+            .map(|f| messages::Verdict {
+                id: f.id,
+                state: f.state,
+                cause: f.cause.clone(),
+                fidelity: f.fidelity,
+                dest_uid: f.dest_uid.map(i64::from),
+                message_id_header: f.message_id.clone(),
+                flags: None,
+            })
+            .collect();
+        write!(self, tx => messages::verified(&mut tx, folder, &rows, &clock::now()))
+    }
+
+    async fn advance(&self, folder: FolderId, cursor: Cursor) -> Result<(), Fault> {
+        let modseq = cursor.modseq.and_then(|m| i64::try_from(m).ok());
+        let row = folders::CursorRow { epoch: cursor.epoch.into(), next_uid: cursor.next_uid.into(), modseq };
+        write!(self, tx => folders::advance(&mut tx, folder, &row, &clock::now()))
+    }
+}
+
+fn wide(uids: &[u32]) -> Vec<i64> {
+    uids.iter().copied().map(i64::from).collect()
+}
+
+fn narrow(value: i64) -> Result<u32, Fault> {
+    u32::try_from(value).map_err(|_| internal(format!("the ledger holds {value} where a UID belongs")))
+}
+
+fn placed(row: folders::FolderRow) -> PlacedFolder {
+    let part = |value: Option<i64>| value.and_then(|v| u32::try_from(v).ok());
+    let cursor = row.cursor.and_then(|c| {
+        Some(Cursor {
+            epoch: part(Some(c.epoch))?,
+            next_uid: part(Some(c.next_uid))?,
+            modseq: c.modseq.and_then(|m| u64::try_from(m).ok()),
+        })
+    });
+    PlacedFolder {
+        id: row.id,
+        source: FolderPath::from(row.source_path),
+        dest: FolderPath::from(row.dest_path),
+        special_use: row.special_use,
+        dest_epoch: part(row.dest_epoch),
+        cursor,
+    }
+}
+
+fn row(row: messages::LedgerRow) -> Result<LedgerRow, Fault> {
+    Ok(LedgerRow {
+        id: row.id,
+        uid: narrow(row.uid)?,
+        size: u64::try_from(row.size).unwrap_or_default(),
+        internal_date: row.internal_date.parse::<InternalDate>().map_err(internal)?,
+        flags: Flags::from(&*row.flags),
+        state: row.state,
+        dest_uid: row.dest_uid.map(narrow).transpose()?,
+        digests: row.digests.map(|d| Digests {
+            exact: Digest(d.exact),
+            canonical: Digest(d.canonical),
+            size: u64::try_from(d.bytes).unwrap_or_default(),
+        }),
+    })
+}

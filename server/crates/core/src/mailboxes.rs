@@ -1,0 +1,285 @@
+//! Mailboxes of a job, and their sealed secrets.
+
+use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, validate::Checker};
+use gatepost_contract::{
+    Folder, Job, JobId, Mailbox, MailboxId, MailboxPatch, NewMailbox, Phase, Scope, SecretInput, Security, SourceType, Tool,
+};
+use gatepost_store::{
+    Conn, credentials, folders, jobs,
+    mailboxes::{self, Side},
+};
+use gatepost_vault::{Sealed, SecretText};
+
+impl Gatepost {
+    /// Adds a mailbox.
+    pub async fn add_mailbox(&self, actor: &Actor, job: JobId, new: NewMailbox) -> Result<Mailbox> {
+        actor.manage()?;
+        let mut checker = Checker::new();
+        check_new(&new, &mut checker);
+        checker.finish()?;
+        let id = self.store_mailboxes(actor, job, std::slice::from_ref(&new)).await?[0];
+        self.get_mailbox(actor, id).await
+    }
+
+    /// Stores checked mailboxes, all or none.
+    pub(crate) async fn store_mailboxes(&self, actor: &Actor, job: JobId, new: &[NewMailbox]) -> Result<Vec<MailboxId>> {
+        let mut tx = self.store().begin().await?;
+        let known = found(jobs::get(&mut tx, job).await?)?;
+        open_for_changes(&known)?;
+        let ids = self.insert_mailboxes(&mut tx, actor, job, new).await?;
+        self.judge_job(&mut tx, actor, job).await?;
+        tx.commit().await?;
+        Ok(ids)
+    }
+
+    pub(crate) async fn insert_mailboxes(
+        &self,
+        tx: &mut Conn,
+        actor: &Actor,
+        job: JobId,
+        new: &[NewMailbox],
+    ) -> Result<Vec<MailboxId>> {
+        let now = clock::now();
+        let mut ids = Vec::with_capacity(new.len());
+        for mailbox in new {
+            let mut fold = Checker::new();
+            let email = fold.email("email", &mailbox.email);
+            let host = mailbox.source_host.as_ref().map(|h| fold.host("source_host", h));
+            let security = mailbox.source_security.unwrap_or(Security::Tls);
+            let user = |name: &Option<String>| {
+                name.as_deref().map(str::trim).filter(|u| !u.is_empty()).map(str::to_owned)
+            };
+            let row = mailboxes::NewMailboxRow {
+                job_id: job,
+                email: email.clone(),
+                source_type: mailbox.source_type,
+                tool: mailbox.tool.unwrap_or(Tool::Native),
+                source_host: host,
+                source_port: Some(mailbox.source_port.unwrap_or(security.default_port())),
+                source_security: Some(security),
+                source_insecure_tls: mailbox.source_insecure_tls,
+                source_user: user(&mailbox.source_user),
+                dest_user: user(&mailbox.dest_user),
+                path: None,
+                folder_map: mailbox.folder_map.clone(),
+            };
+            let id = mailboxes::insert(tx, &row, &now).await.map_err(|e| match e {
+                gatepost_store::Error::Exists { .. } => {
+                    Error::conflict("exists", format!("{email} is in this job already with the same source."))
+                }
+                other => other.into(),
+            })?;
+            for (side, secret) in [(Side::Source, &mailbox.source_secret), (Side::Dest, &mailbox.dest_secret)] {
+                if let Some(secret) = secret {
+                    self.seal(tx, id, side, secret).await?;
+                }
+            }
+            let stored = mailboxes::get(tx, id).await?.ok_or(Error::NotFound("mailbox"))?;
+            Entry::new(actor, "mailbox.create", format!("mailbox/{id}")).job(job).after(&stored).write(tx).await?;
+            ids.push(id);
+        }
+        Ok(ids)
+    }
+
+    /// Seals a secret and takes the place of the one before.
+    async fn seal(&self, tx: &mut Conn, mailbox: MailboxId, side: Side, secret: &SecretInput) -> Result<()> {
+        let text = |s: &Option<gatepost_contract::Secret>| s.as_ref().map(|s| SecretText::new(s.0.clone()));
+        let sealed = Sealed { password: text(&secret.password), oauth_token: text(&secret.oauth_token) };
+        let id = uuid::Uuid::new_v4().to_string();
+        let blob = self.vault().seal(&sealed);
+        let old = mailboxes::refs(tx, mailbox).await?.and_then(|refs| reference(refs, side));
+        let now = clock::now();
+        credentials::put(tx, &id, mailbox, &blob, None, &now).await?;
+        mailboxes::set_credentials(tx, mailbox, side, Some(&id), &now).await?;
+        if let Some(old) = old {
+            credentials::delete(tx, &old).await?;
+        }
+        Ok(())
+    }
+
+    /// Opens a mailbox's secret for the time of a run.
+    pub(crate) async fn unseal(&self, conn: &mut Conn, mailbox: MailboxId, side: Side) -> Result<Option<Sealed>> {
+        let Some(id) = mailboxes::refs(conn, mailbox).await?.and_then(|refs| reference(refs, side)) else {
+            return Ok(None);
+        };
+        let Some(blob) = credentials::get(conn, &id).await? else { return Ok(None) };
+        self.vault().open(&blob).map(Some).map_err(|e| Error::conflict("vault", e.to_string()))
+    }
+
+    /// The mailboxes of a job.
+    pub async fn list_mailboxes(&self, actor: &Actor, job: JobId) -> Result<Vec<Mailbox>> {
+        actor.read(Scope::JobsRead)?;
+        let mut conn = self.store().reader().await?;
+        found(jobs::get(&mut conn, job).await?)?;
+        Ok(mailboxes::list(&mut conn, job).await?)
+    }
+
+    /// One mailbox.
+    pub async fn get_mailbox(&self, actor: &Actor, id: MailboxId) -> Result<Mailbox> {
+        actor.read(Scope::JobsRead)?;
+        mailboxes::get(&mut *self.store().reader().await?, id).await?.ok_or(Error::NotFound("mailbox"))
+    }
+
+    /// Changes a mailbox.
+    pub async fn update_mailbox(&self, actor: &Actor, id: MailboxId, patch: MailboxPatch) -> Result<Mailbox> {
+        actor.manage()?;
+        let mut checker = Checker::new();
+        let host = patch.source_host.as_ref().map(|h| checker.host("source_host", h));
+        checker.port("source_port", patch.source_port);
+        let user = |field: &str, value: &Option<String>, checker: &mut Checker| {
+            value.as_ref().map(|v| checker.text(field, v, 0..=320, false))
+        };
+        let source_user = user("source_user", &patch.source_user, &mut checker);
+        let dest_user = user("dest_user", &patch.dest_user, &mut checker);
+        check_secret("source_secret", patch.source_secret.as_ref(), &mut checker);
+        check_secret("dest_secret", patch.dest_secret.as_ref(), &mut checker);
+        check_tool(patch.tool, &mut checker);
+        if let Some(map) = &patch.folder_map {
+            check_folder_map(map, &mut checker);
+        }
+        checker.finish()?;
+        let mut tx = self.store().begin().await?;
+        let before = mailboxes::get(&mut tx, id).await?.ok_or(Error::NotFound("mailbox"))?;
+        open_for_changes(&found(jobs::get(&mut tx, before.job_id).await?)?)?;
+        let filled = |new: Option<String>, old: &Option<String>| match new {
+            Some(text) if text.is_empty() => None,
+            Some(text) => Some(text),
+            None => old.clone(),
+        };
+        let row = mailboxes::MailboxSettings {
+            tool: patch.tool.unwrap_or(before.tool),
+            source_host: host.or_else(|| before.source_host.clone()),
+            source_port: patch.source_port.or(match patch.source_security {
+                Some(security) if Some(security) != before.source_security => Some(security.default_port()),
+                _ => before.source_port,
+            }),
+            source_security: patch.source_security.or(before.source_security),
+            source_insecure_tls: patch.source_insecure_tls.unwrap_or(before.source_insecure_tls),
+            source_user: filled(source_user, &before.source_user),
+            dest_user: filled(dest_user, &before.dest_user),
+            folder_map: patch.folder_map.unwrap_or_else(|| before.folder_map.clone()),
+        };
+        mailboxes::update(&mut tx, id, &row, &clock::now()).await?;
+        for (side, secret) in [(Side::Source, &patch.source_secret), (Side::Dest, &patch.dest_secret)] {
+            if let Some(secret) = secret {
+                self.seal(&mut tx, id, side, secret).await?;
+            }
+        }
+        let after = mailboxes::get(&mut tx, id).await?.ok_or(Error::NotFound("mailbox"))?;
+        let action = if patch.source_secret.is_some() || patch.dest_secret.is_some() { "mailbox.secret" } else { "mailbox.update" };
+        Entry::new(actor, action, format!("mailbox/{id}")).job(after.job_id).before(&before).after(&after).write(&mut tx).await?;
+        tx.commit().await?;
+        Ok(after)
+    }
+
+    /// Removes a mailbox with its ledger. Mail at either server is not touched.
+    pub async fn delete_mailbox(&self, actor: &Actor, id: MailboxId) -> Result<()> {
+        actor.manage()?;
+        let mut tx = self.store().begin().await?;
+        let before = mailboxes::get(&mut tx, id).await?.ok_or(Error::NotFound("mailbox"))?;
+        let job = found(jobs::get(&mut tx, before.job_id).await?)?;
+        open_for_changes(&job)?;
+        if job.dns_cutover_at.is_some() {
+            return Err(Error::conflict("after_cutover", "The MX has been changed: the proof of this mailbox must stay."));
+        }
+        if gatepost_store::runs::active_for_job(&mut tx, before.job_id).await?.iter().any(|r| r.mailbox_id == Some(id)) {
+            return Err(Error::conflict("already_running", "A run is at work on this mailbox. Cancel it first."));
+        }
+        mailboxes::delete(&mut tx, id).await?;
+        Entry::new(actor, "mailbox.delete", format!("mailbox/{id}")).job(before.job_id).before(&before).write(&mut tx).await?;
+        self.judge_job(&mut tx, actor, before.job_id).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The folders of a mailbox and what the ledger holds of them.
+    pub async fn folders(&self, actor: &Actor, id: MailboxId) -> Result<Vec<Folder>> {
+        actor.read(Scope::JobsRead)?;
+        let mut conn = self.store().reader().await?;
+        if mailboxes::get(&mut conn, id).await?.is_none() {
+            return Err(Error::NotFound("mailbox"));
+        }
+        Ok(folders::list(&mut conn, id).await?)
+    }
+}
+
+/// A job that is closed stays as it is.
+fn open_for_changes(job: &Job) -> Result<()> {
+    if job.phase == Phase::Closed {
+        return Err(Error::conflict("closed", "The job is closed. Open a new one."));
+    }
+    Ok(())
+}
+
+/// Checks a mailbox that is to be stored.
+pub(crate) fn check_new(new: &NewMailbox, checker: &mut Checker) {
+    checker.email("email", &new.email);
+    match (&new.source_host, new.source_type) {
+        (Some(host), _) if !host.trim().is_empty() => {
+            checker.host("source_host", host);
+        }
+        (_, SourceType::Imap | SourceType::ImapOauth | SourceType::Dovecot | SourceType::Zimbra) => {
+            checker.error("source_host", "must name the old server");
+        }
+        _ => {}
+    }
+    if matches!(new.source_type, SourceType::Pst | SourceType::Mbox | SourceType::Eml | SourceType::Tgz) {
+        checker.error("source_type", "files cannot be taken in by this version; use imap, imap_oauth, dovecot or zimbra (over IMAP)");
+    }
+    check_tool(new.tool, checker);
+    checker.port("source_port", new.source_port);
+    for (field, user) in [("source_user", &new.source_user), ("dest_user", &new.dest_user)] {
+        if let Some(user) = user {
+            checker.text(field, user, 0..=320, false);
+        }
+    }
+    if new.source_insecure_tls && new.source_security == Some(Security::Plain) {
+        checker.error("source_insecure_tls", "makes no sense without TLS");
+    }
+    check_secret("source_secret", new.source_secret.as_ref(), checker);
+    check_secret("dest_secret", new.dest_secret.as_ref(), checker);
+    if new.source_type == SourceType::ImapOauth && new.source_secret.as_ref().is_some_and(|s| s.password.is_some()) {
+        checker.error("source_secret", "must be an oauth_token for imap_oauth");
+    }
+    check_folder_map(&new.folder_map, checker);
+}
+
+fn check_tool(tool: Option<Tool>, checker: &mut Checker) {
+    if tool.is_some_and(|t| t != Tool::Native) {
+        checker.error("tool", "only native, the built-in engine, is part of this version");
+    }
+}
+
+fn check_secret(field: &str, secret: Option<&SecretInput>, checker: &mut Checker) {
+    let Some(secret) = secret else { return };
+    match (&secret.password, &secret.oauth_token) {
+        (Some(one), None) | (None, Some(one)) => checker.secret(field, one),
+        (None, None) => checker.error(field, "must hold a password or an oauth_token"),
+        (Some(_), Some(_)) => checker.error(field, "must hold a password or an oauth_token, not both"),
+    }
+}
+
+fn check_folder_map(map: &std::collections::BTreeMap<String, String>, checker: &mut Checker) {
+    if map.len() > 2000 {
+        checker.error("folder_map", "must have at most 2,000 entries");
+    }
+    for (from, to) in map {
+        let fine = |path: &str| {
+            !path.is_empty()
+                && path.chars().count() <= 1000
+                && !path.chars().any(char::is_control)
+                && path.split('/').all(|level| !level.is_empty())
+        };
+        if !fine(from) || !fine(to) {
+            let shown: String = from.chars().take(80).collect();
+            checker.error("folder_map", format!("{shown:?}: both paths need 1 to 1,000 characters and no empty level"));
+        }
+    }
+}
+
+fn reference(refs: mailboxes::MailboxRefs, side: Side) -> Option<String> {
+    match side {
+        Side::Source => refs.source_credentials,
+        Side::Dest => refs.dest_credentials,
+    }
+}

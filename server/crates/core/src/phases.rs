@@ -1,0 +1,28 @@
+//! Changing a job's phase: always by the table, always with history and audit.
+
+use crate::{Actor, Error, Result, audit::Entry, clock};
+use gatepost_contract::{Job, Phase};
+use gatepost_gate::phase;
+use gatepost_store::{Conn, jobs, phase_history};
+
+/// Moves a job to another phase; nothing happens where it is there already.
+pub(crate) async fn enter(tx: &mut Conn, actor: &Actor, job: &Job, to: Phase, reason: &str) -> Result<()> {
+    if job.phase == to {
+        return Ok(());
+    }
+    phase::transition(job.phase, to, job.failed_phase).map_err(|e| Error::conflict("phase", e.to_string()))?;
+    let now = clock::now();
+    let failed = (to == Phase::Failed).then_some(job.phase);
+    if !jobs::set_phase(tx, job.id, job.phase, to, failed, &now).await? {
+        return Err(Error::conflict("phase", "The job has changed meanwhile. Look again, then try again."));
+    }
+    phase_history::add(tx, job.id, job.phase, to, &actor.label(), reason, &now).await?;
+    Entry::new(actor, "job.phase", format!("job/{}", job.id))
+        .job(job.id)
+        .before(&job.phase)
+        .after(&to)
+        .reason(reason)
+        .write(tx)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! Starting, watching, cancelling and repeating runs.
+
+use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, phases, users::checked_page};
+use gatepost_contract::{
+    Event, EventId, Job, JobId, MailboxId, Page, PageQuery, Phase, Run, RunId, RunStatus, RunType, RunView, Scope,
+    Started, SyncRequest, Tool, VerifyRequest,
+};
+use gatepost_gate::phase;
+use gatepost_store::{Conn, events, jobs, mailboxes, messages, runs, steps};
+
+impl Gatepost {
+    /// Looks at both servers, for every mailbox of the job.
+    pub async fn start_preflight(&self, actor: &Actor, job: JobId) -> Result<Started> {
+        self.start(actor, job, RunType::Preflight, &[], "{}".into()).await
+    }
+
+    /// Copies.
+    pub async fn start_sync(&self, actor: &Actor, job: JobId, request: SyncRequest) -> Result<Started> {
+        if !matches!(request.run_type, RunType::Initial | RunType::Delta | RunType::Final) {
+            return Err(Error::field("type", "may be initial, delta or final"));
+        }
+        self.start(actor, job, request.run_type, &request.mailbox_ids, "{}".into()).await
+    }
+
+    /// Re-reads both servers.
+    pub async fn start_verify(&self, actor: &Actor, job: JobId, request: VerifyRequest) -> Result<Started> {
+        let depth = request.depth.unwrap_or(gatepost_contract::Depth::Standard);
+        if depth == gatepost_contract::Depth::Quick {
+            return Err(Error::field("depth", "may be standard or deep; counts alone prove nothing"));
+        }
+        self.start(actor, job, RunType::Verify, &[], format!(r#"{{"depth":"{depth}"}}"#)).await
+    }
+
+    async fn start(
+        &self,
+        actor: &Actor,
+        id: JobId,
+        run_type: RunType,
+        only: &[MailboxId],
+        params: String,
+    ) -> Result<Started> {
+        actor.manage()?;
+        let mut tx = self.store().begin().await?;
+        let job = found(jobs::get(&mut tx, id).await?)?;
+        let all: Vec<MailboxId> = mailboxes::list(&mut tx, id).await?.iter().map(|m| m.id).collect();
+        if let Some(stranger) = only.iter().find(|m| !all.contains(m)) {
+            return Err(Error::field("mailbox_ids", format!("{stranger} is no mailbox of this job")));
+        }
+        let chosen = if only.is_empty() { all } else { only.to_vec() };
+        if chosen.is_empty() {
+            return Err(Error::conflict("no_mailboxes", "The job has no mailboxes. Add one first."));
+        }
+        enter_by_run(&mut tx, actor, &job, run_type).await?;
+        let mut run_ids = Vec::with_capacity(chosen.len());
+        for mailbox in chosen {
+            run_ids.push(enqueue(&mut tx, actor, id, mailbox, run_type, &params).await?);
+        }
+        tx.commit().await?;
+        self.crew().wake();
+        Ok(Started { run_ids })
+    }
+
+    /// The runs of a job, newest first.
+    pub async fn list_runs(&self, actor: &Actor, job: JobId, page: PageQuery) -> Result<Page<Run>> {
+        actor.read(Scope::JobsRead)?;
+        let mut conn = self.store().reader().await?;
+        found(jobs::get(&mut conn, job).await?)?;
+        let filter = runs::RunFilter { job_id: Some(job), ..runs::RunFilter::default() };
+        Ok(runs::list(&mut conn, &filter, &checked_page(page)?).await?)
+    }
+
+    /// One run with its steps.
+    pub async fn get_run(&self, actor: &Actor, id: RunId) -> Result<RunView> {
+        actor.read(Scope::JobsRead)?;
+        let mut conn = self.store().reader().await?;
+        let run = runs::get(&mut conn, id).await?.ok_or(Error::NotFound("run"))?;
+        Ok(RunView { run, steps: steps::list(&mut conn, id).await? })
+    }
+
+    /// A run's log, after a line, at most so many lines.
+    pub async fn run_log(&self, actor: &Actor, id: RunId, after: Option<EventId>, limit: u32) -> Result<Vec<Event>> {
+        actor.read(Scope::JobsRead)?;
+        let mut conn = self.store().reader().await?;
+        if runs::get(&mut conn, id).await?.is_none() {
+            return Err(Error::NotFound("run"));
+        }
+        Ok(events::list(&mut conn, id, after, limit.clamp(1, 1000)).await?)
+    }
+
+    /// Asks a run to end cleanly. One that is still queued ends at once.
+    pub async fn cancel_run(&self, actor: &Actor, id: RunId) -> Result<Run> {
+        actor.manage()?;
+        let mut tx = self.store().begin().await?;
+        let run = runs::get(&mut tx, id).await?.ok_or(Error::NotFound("run"))?;
+        if runs::request_cancel(&mut tx, id, &clock::now()).await? == runs::Cancelled::NotActive {
+            return Err(Error::conflict("not_active", format!("The run has ended already ({}).", run.status)));
+        }
+        Entry::new(actor, "run.cancel", format!("run/{id}")).job(run.job_id).before(&run.status).write(&mut tx).await?;
+        let run = runs::get(&mut tx, id).await?.ok_or(Error::NotFound("run"))?;
+        tx.commit().await?;
+        self.crew().cancel(id);
+        self.changed(id);
+        Ok(run)
+    }
+
+    /// Does a run again that failed or left something over. A job in phase `failed` returns to the phase that
+    /// failed; refused messages are tried again.
+    pub async fn retry_run(&self, actor: &Actor, id: RunId) -> Result<Started> {
+        actor.manage()?;
+        let mut tx = self.store().begin().await?;
+        let run = runs::get(&mut tx, id).await?.ok_or(Error::NotFound("run"))?;
+        if !matches!(run.status, RunStatus::Failed | RunStatus::Partial) {
+            return Err(Error::conflict("not_retryable", format!("Only failed or partial runs can be retried; this one is {}.", run.status)));
+        }
+        let Some(mailbox) = run.mailbox_id else {
+            return Err(Error::conflict("not_retryable", "The run belongs to no mailbox. Start a new one."));
+        };
+        let mut job = found(jobs::get(&mut tx, run.job_id).await?)?;
+        if let (Phase::Failed, Some(back)) = (job.phase, job.failed_phase) {
+            phases::enter(&mut tx, actor, &job, back, "retried").await?;
+            job = found(jobs::get(&mut tx, run.job_id).await?)?;
+        }
+        enter_by_run(&mut tx, actor, &job, run.run_type).await?;
+        if matches!(run.run_type, RunType::Initial | RunType::Delta | RunType::Final) {
+            messages::retry_quarantined(&mut tx, mailbox).await?;
+        }
+        let params = runs::params(&mut tx, id).await?.unwrap_or_else(|| "{}".into());
+        let new = enqueue(&mut tx, actor, run.job_id, mailbox, run.run_type, &params).await?;
+        tx.commit().await?;
+        self.crew().wake();
+        Ok(Started { run_ids: vec![new] })
+    }
+}
+
+async fn enter_by_run(tx: &mut Conn, actor: &Actor, job: &Job, run_type: RunType) -> Result<()> {
+    let entered = phase::run_allowed(job.phase, run_type).map_err(|e| Error::conflict("phase", e.to_string()))?;
+    if let Some(phase) = entered {
+        phases::enter(tx, actor, job, phase, &format!("{run_type} started")).await?;
+    }
+    Ok(())
+}
+
+async fn enqueue(
+    tx: &mut Conn,
+    actor: &Actor,
+    job: JobId,
+    mailbox: MailboxId,
+    run_type: RunType,
+    params: &str,
+) -> Result<RunId> {
+    let tool = if run_type == RunType::Verify { Tool::Verify } else { Tool::Native };
+    let triggered_by = actor.reference();
+    let row = runs::NewRun {
+        job_id: job,
+        mailbox_id: Some(mailbox),
+        run_type,
+        tool,
+        triggered_by: &triggered_by,
+        params_json: params,
+    };
+    let id = runs::enqueue(tx, &row, &clock::now()).await?;
+    Entry::new(actor, "run.start", format!("run/{id}")).job(job).after(&run_type).write(tx).await?;
+    Ok(id)
+}

@@ -1,0 +1,84 @@
+//! `initial`, `delta` and `final`: copying.
+
+use super::{Ended, Scene};
+use crate::ledger::StoredLedger;
+use gatepost_contract::RunType;
+use gatepost_transfer::{
+    Fault, FaultKind,
+    copy::{Copy, CopyOptions, CopyOutcome},
+};
+use serde_json::{Map, Value, json};
+use std::time::Instant;
+
+pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
+    let began = Instant::now();
+    let ledger = StoredLedger { store: scene.gatepost.store().clone(), mailbox: scene.mailbox.id };
+    let copy = Copy {
+        source: &*scene.source,
+        dest: &*scene.dest,
+        ledger: &ledger,
+        watch: &*scene.watch,
+        options: CopyOptions {
+            folder_map: scene.mailbox.folder_map.clone(),
+            thorough: scene.run_type == RunType::Final,
+            // After the cutover the user works at the destination: their flags win.
+            carry_flags: scene.job.dns_cutover_at.is_none(),
+            ..CopyOptions::default()
+        },
+        cancel: scene.cancel.clone(),
+    };
+    let outcome = copy.run().await?;
+    metrics::counter!("gatepost_messages_copied_total").increment(outcome.transferred);
+    metrics::counter!("gatepost_bytes_copied_total").increment(outcome.bytes);
+    Ok(ended(&outcome, began.elapsed().as_secs_f64()))
+}
+
+fn ended(outcome: &CopyOutcome, seconds: f64) -> Ended {
+    let stats = stats(outcome, seconds);
+    let mut summary = format!("{} messages copied in {} folders", outcome.transferred, outcome.folders);
+    for (count, what) in [
+        (outcome.adopted, "recognised at the destination"),
+        (outcome.already_there, "there before"),
+        (outcome.flags_changed, "with changed flags"),
+        (outcome.quarantined, "refused"),
+    ] {
+        if count > 0 {
+            summary.push_str(&format!(", {count} {what}"));
+        }
+    }
+    summary.push('.');
+    if outcome.cancelled {
+        let fault = Fault::new(FaultKind::Cancelled, format!("Cancelled: {summary} The next run goes on from there."));
+        return Ended { stats, ..Ended::failed(&fault) };
+    }
+    if let Some((folder, why)) = outcome.failed_folders.first() {
+        let more = outcome.failed_folders.len() - 1;
+        let others = if more > 0 { format!(" And {more} more folders failed.") } else { String::new() };
+        let error = format!("{folder}: {why}{others}");
+        return Ended::partial(format!("{summary} {error}"), stats, Some(error));
+    }
+    if outcome.quarantined > 0 {
+        return Ended::partial(summary, stats, None);
+    }
+    Ended::success(summary, stats)
+}
+
+fn stats(outcome: &CopyOutcome, seconds: f64) -> Map<String, Value> {
+    let value = json!({
+        "transferred": outcome.transferred,
+        "errors": outcome.quarantined + outcome.failed_folders.len() as u64,
+        "folders": outcome.folders,
+        "bytes": outcome.bytes,
+        "adopted": outcome.adopted,
+        "already_there": outcome.already_there,
+        "quarantined": outcome.quarantined,
+        "flags_changed": outcome.flags_changed,
+        "vanished": outcome.vanished,
+        "failed_folders": outcome.failed_folders.len(),
+        "seconds": (seconds * 1000.0).round() / 1000.0,
+    });
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}

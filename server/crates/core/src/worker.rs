@@ -1,0 +1,359 @@
+//! Workers: they take queued runs, keep their lease while they work, and write down how it ended.
+//!
+//! The runs table is the queue. A worker that dies stops renewing its lease; when that ends, or when a process on
+//! the same machine sees that the worker's process is gone, the run is taken up again and goes on from the ledger.
+
+use crate::{
+    Actor, Gatepost, Result, clock,
+    jobs::found,
+    phases,
+    work::{self, Ended, RunWatch},
+};
+use futures::FutureExt;
+use gatepost_contract::{JobId, Level, MailboxId, MailboxStatus, Phase, RunId, RunStatus, RunType};
+use gatepost_gate::phase;
+use gatepost_store::{
+    Conn, evidence, jobs, mailboxes, messages, runs,
+    runs::{ClaimedRun, Finish},
+    steps,
+};
+use gatepost_transfer::Watch;
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+use tokio::{sync::Notify, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// A run whose worker has been silent for so long is taken up by another.
+const LEASE_SECONDS: i64 = 20;
+/// How often a lease is renewed and a request to cancel is seen.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How often an idle worker looks for runs that another process has queued.
+const POLL: Duration = Duration::from_secs(1);
+
+/// The workers of this process.
+pub(crate) struct Crew {
+    name: String,
+    wake: Notify,
+    stopping: CancellationToken,
+    at_work: Mutex<HashMap<RunId, CancellationToken>>,
+    hands: tokio::sync::Mutex<JoinSet<()>>,
+}
+
+impl Crew {
+    pub fn new() -> Self {
+        Self {
+            name: worker_name(std::process::id()),
+            wake: Notify::new(),
+            stopping: CancellationToken::new(),
+            at_work: Mutex::default(),
+            hands: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// There may be work.
+    pub fn wake(&self) {
+        self.wake.notify_waiters();
+    }
+
+    /// Ends a run of this process at once; those of others see it in the store.
+    pub fn cancel(&self, run: RunId) {
+        if let Some(token) = self.at_work().get(&run) {
+            token.cancel();
+        }
+    }
+
+    fn at_work(&self) -> MutexGuard<'_, HashMap<RunId, CancellationToken>> {
+        self.at_work.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Gatepost {
+    /// Starts the workers. Runs that a dead process of this machine had are taken up at once.
+    pub async fn start_workers(&self) -> Result<()> {
+        if !self.config().enabled {
+            return Ok(());
+        }
+        self.release_dead_workers().await?;
+        let mut hands = self.crew().hands.lock().await;
+        for _ in 0..self.config().workers.max(1) {
+            let gatepost = self.clone();
+            hands.spawn(async move { gatepost.work().await });
+        }
+        Ok(())
+    }
+
+    /// Stops taking runs, ends those at work cleanly and hands them back to the queue.
+    pub async fn shutdown(&self) {
+        let crew = self.crew();
+        crew.stopping.cancel();
+        for token in crew.at_work().values() {
+            token.cancel();
+        }
+        let mut hands = crew.hands.lock().await;
+        while hands.join_next().await.is_some() {}
+    }
+
+    /// Does these runs here, unless another process has them, and returns when all have ended.
+    pub async fn work_on(&self, actor: &Actor, wanted: &[RunId]) -> Result<()> {
+        actor.manage()?;
+        loop {
+            let mut waiting = false;
+            for id in wanted {
+                let run = runs::get(&mut *self.store().reader().await?, *id).await?;
+                waiting |= run.is_some_and(|r| !r.status.is_final());
+            }
+            if !waiting {
+                return Ok(());
+            }
+            if !self.work_once().await? {
+                tokio::time::sleep(POLL).await;
+            }
+        }
+    }
+
+    async fn work(&self) {
+        let crew = self.crew();
+        while !crew.stopping.is_cancelled() {
+            let woken = crew.wake.notified();
+            match self.work_once().await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => {
+                    // Logs what lies behind.
+                    let _ = gatepost_contract::Problem::from(error);
+                }
+            }
+            tokio::select! {
+                () = woken => {}
+                () = tokio::time::sleep(POLL) => {}
+                () = crew.stopping.cancelled() => {}
+            }
+        }
+    }
+
+    /// Takes one run and does it; false where there is none.
+    async fn work_once(&self) -> Result<bool> {
+        let claimed = {
+            let mut tx = self.store().begin().await?;
+            let claimed = runs::claim(&mut tx, &self.crew().name, &clock::now(), clock::seconds(), LEASE_SECONDS).await?;
+            if let Some(run) = &claimed {
+                let log = self.config().data_path.join("logs").join(format!("run-{}.log", run.id));
+                runs::set_log_path(&mut tx, run.id, &log.display().to_string()).await?;
+                steps::clear(&mut tx, run.id).await?;
+                if let Some(mailbox) = run.mailbox_id {
+                    mailboxes::set_status(&mut tx, mailbox, MailboxStatus::Syncing, None, &clock::now()).await?;
+                }
+            }
+            tx.commit().await?;
+            claimed
+        };
+        let Some(run) = claimed else { return Ok(false) };
+        self.do_run(run).await?;
+        Ok(true)
+    }
+
+    async fn do_run(&self, run: ClaimedRun) -> Result<()> {
+        let cancel = CancellationToken::new();
+        self.crew().at_work().insert(run.id, cancel.clone());
+        if run.cancel_requested || self.crew().stopping.is_cancelled() {
+            cancel.cancel();
+        }
+        let log = self.config().data_path.join("logs").join(format!("run-{}.log", run.id));
+        let watch = Arc::new(RunWatch::new(run.id, self.crew().name.clone(), log));
+        let again = if run.attempts > 1 { " again, after an interruption" } else { "" };
+        watch.note(Level::Info, "run", format!("{} began{again}.", run.run_type));
+        self.changed(run.id);
+
+        let span = tracing::info_span!("run", run = %run.id, job = %run.job_id, mailbox = ?run.mailbox_id.map(|m| m.0), kind = %run.run_type);
+        let ended = tracing::Instrument::instrument(
+            async {
+                // A panic is a fault of ours, and must not leave the run without an end.
+                let work = AssertUnwindSafe(work::execute(self, &run, watch.clone(), cancel.clone())).catch_unwind();
+                tokio::select! {
+                    ended = work => ended.unwrap_or_else(|_| Ended::failed(&work::internal("the run panicked"))),
+                    never = watch.keep_writing(self) => match never {},
+                    never = self.keep_lease(run.id, &cancel) => match never {},
+                }
+            },
+            span,
+        )
+        .await;
+        self.crew().at_work().remove(&run.id);
+
+        let handed_back = self.crew().stopping.is_cancelled() && ended.exit_code == 130;
+        if handed_back {
+            watch.note(Level::Info, "run", "The worker is shutting down; the run goes back to the queue.".into());
+        } else {
+            let level = match ended.status {
+                RunStatus::Failed => Level::Error,
+                RunStatus::Partial => Level::Warn,
+                _ => Level::Info,
+            };
+            watch.note(level, "run", format!("{}: {}", ended.status, ended.summary));
+        }
+        watch.flush(self).await;
+        if handed_back {
+            let mut tx = self.store().begin().await?;
+            runs::hand_back(&mut tx, run.id, &self.crew().name).await?;
+            tx.commit().await?;
+        } else {
+            self.conclude(&run, &ended).await?;
+        }
+        self.changed(run.id);
+        Ok(())
+    }
+
+    /// Renews the lease until dropped; cancels the run when a person asks for it, or when the lease was lost.
+    async fn keep_lease(&self, run: RunId, cancel: &CancellationToken) -> Infallible {
+        let mut tick = tokio::time::interval(HEARTBEAT);
+        loop {
+            tick.tick().await;
+            let renewed = async {
+                let mut tx = self.store().begin().await?;
+                let renewed = runs::renew(&mut tx, run, &self.crew().name, clock::seconds() + LEASE_SECONDS).await?;
+                tx.commit().await?;
+                Result::Ok(renewed)
+            };
+            match renewed.await {
+                Ok(renewed) if renewed.still_mine && !renewed.cancel_requested => {}
+                Ok(_) => cancel.cancel(),
+                Err(error) => tracing::warn!(%run, %error, "the lease of a run could not be renewed"),
+            }
+        }
+    }
+
+    /// Writes down how a run ended and what follows from it, all in one transaction.
+    async fn conclude(&self, run: &ClaimedRun, ended: &Ended) -> Result<()> {
+        let now = clock::now();
+        let mut tx = self.store().begin().await?;
+        let stats = serde_json::Value::Object(ended.stats.clone()).to_string();
+        let finish = Finish {
+            status: ended.status,
+            exit_code: Some(ended.exit_code),
+            stats_json: &stats,
+            summary: &ended.summary,
+        };
+        if !runs::finish(&mut tx, run.id, &self.crew().name, &finish, &now).await? {
+            // Another worker has it: what it finds counts.
+            return Ok(());
+        }
+        steps::end_open(&mut tx, run.id, ended.status, &now).await?;
+        if let Some(mailbox) = run.mailbox_id {
+            settle_mailbox(&mut tx, mailbox, run, ended, &now).await?;
+        }
+        self.judge_job(&mut tx, &Actor::Worker, run.job_id).await?;
+        self.follow_up(&mut tx, run).await?;
+        tx.commit().await?;
+        metrics::counter!("gatepost_runs_total", "type" => run.run_type.as_str(), "status" => ended.status.as_str()).increment(1);
+        Ok(())
+    }
+
+    /// The phase that follows from a run's end: `verified` after the last proof, `failed` when nothing worked.
+    async fn follow_up(&self, tx: &mut Conn, run: &ClaimedRun) -> Result<()> {
+        let job = found(jobs::get(tx, run.job_id).await?)?;
+        if !runs::active_for_job(tx, job.id).await?.is_empty() {
+            return Ok(());
+        }
+        if job.phase == Phase::FinalSync && run.run_type == RunType::Verify && proved(tx, job.id).await? {
+            return phases::enter(tx, &Actor::Worker, &job, Phase::Verified, "the last verification found everything").await;
+        }
+        let mut all_failed = true;
+        for mailbox in mailboxes::list(tx, job.id).await? {
+            let last = runs::latest_finished(tx, mailbox.id, RunType::ALL).await?;
+            all_failed &= last.is_some_and(|r| r.status == RunStatus::Failed);
+        }
+        let before_cutover = job.dns_cutover_at.is_none();
+        if all_failed && before_cutover && phase::allowed(job.phase, Phase::Failed, job.failed_phase) {
+            let why = format!("{} failed for every mailbox", run.run_type);
+            phases::enter(tx, &Actor::Worker, &job, Phase::Failed, &why).await?;
+        }
+        Ok(())
+    }
+
+    async fn release_dead_workers(&self) -> Result<()> {
+        let mut tx = self.store().begin().await?;
+        for worker in runs::workers(&mut tx).await? {
+            if worker_is_dead(&worker) {
+                let count = runs::release_worker(&mut tx, &worker).await?;
+                tracing::info!(worker, count, "took over the runs of a worker that has died");
+            }
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Whether the newest evidence was read after the last copy of every mailbox, and nothing is missing or changed.
+async fn proved(tx: &mut Conn, job: JobId) -> Result<bool> {
+    let read = evidence::for_job(tx, job).await?;
+    if read.evidence_id.is_none() {
+        return Ok(false);
+    }
+    for mailbox in &read.mailboxes {
+        let copied = runs::latest_finished(tx, mailbox.mailbox_id, &[RunType::Initial, RunType::Delta, RunType::Final]).await?;
+        let fresh = copied.is_some_and(|c| c.finished_at <= mailbox.read_at);
+        let whole = mailbox.tally.pending == 0 && mailbox.tally.quarantined == 0 && mailbox.folders.iter().all(|f| f.changed == 0 && f.visited);
+        if !fresh || !whole {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn settle_mailbox(tx: &mut Conn, mailbox: MailboxId, run: &ClaimedRun, ended: &Ended, now: &str) -> Result<()> {
+    if run.run_type != RunType::Preflight {
+        mailboxes::refresh_counts(tx, mailbox, now).await?;
+    }
+    let quarantined = messages::mailbox_tally(tx, mailbox).await?.quarantined;
+    let status = match ended.status {
+        RunStatus::Failed => MailboxStatus::Error,
+        _ if ended.error.is_some() => MailboxStatus::Error,
+        _ if quarantined > 0 => MailboxStatus::Quarantine,
+        _ if run.run_type == RunType::Preflight => MailboxStatus::Pending,
+        _ => MailboxStatus::Ok,
+    };
+    mailboxes::set_status(tx, mailbox, status, ended.error.as_deref(), now).await?;
+    Ok(())
+}
+
+/// `HOST:PID:START`: the start time tells a process from a later one with the same number.
+fn worker_name(pid: u32) -> String {
+    format!("{}:{pid}:{}", host_name(), start_time(pid).unwrap_or_default())
+}
+
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map(|h| h.trim().to_owned()).unwrap_or_else(|_| "localhost".into())
+}
+
+/// The 22nd field of /proc/PID/stat (proc(5)), in clock ticks since boot.
+fn start_time(pid: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the command in parentheses and may hold anything.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19).map(str::to_owned)
+}
+
+fn worker_is_dead(name: &str) -> bool {
+    let mut parts = name.rsplitn(3, ':');
+    let (Some(start), Some(pid), Some(host)) = (parts.next(), parts.next(), parts.next()) else { return false };
+    let Ok(pid) = pid.parse() else { return false };
+    host == host_name() && start_time(pid).as_deref() != Some(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_is_dead_when_its_process_is_gone_or_another_has_its_number() {
+        let me = worker_name(std::process::id());
+        assert!(!worker_is_dead(&me));
+        let (rest, _) = me.rsplit_once(':').unwrap();
+        assert!(worker_is_dead(&format!("{rest}:0")));
+        assert!(!worker_is_dead("another-host:1:2"), "other machines are not ours to judge");
+    }
+}

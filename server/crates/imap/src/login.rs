@@ -1,0 +1,235 @@
+//! From a greeting to a session that is logged in: capabilities, log-in, ID, NAMESPACE.
+//!
+//! UTF8=ACCEPT (RFC 6855) is enabled where we read only: a server may hide or down-convert messages with UTF-8
+//! headers from clients that did not enable it (RFC 6857). Where we write it is left alone: once enabled, such
+//! messages would have to be sent as `UTF8 (…)` literals, which cannot be told before their headers were seen,
+//! while servers take their bytes as they are without it.
+
+use crate::{
+    account::{Account, Credential},
+    connection::Connection,
+    faults::{self, Done},
+    folders::Namespace,
+    net,
+    session::{Heard, Session, Tag},
+    wire::{Command, Response, Value, printable, response::Status},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use gatepost_transfer::{Fault, FaultKind};
+
+/// What the session will be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Reading only.
+    Read,
+    /// Writing too.
+    Write,
+}
+
+/// Connects and logs in.
+pub(crate) async fn open(account: &Account, purpose: Purpose) -> Result<Session, Fault> {
+    let net::Greeted { stream, greeting } = net::connect(account).await?;
+    let mut session = Session::new(Connection::new(stream, account.server()));
+    let mut logged_in = false;
+    if let Some(line) = greeting {
+        let mut decoder = crate::wire::Decoder::new();
+        decoder.buffer().extend_from_slice(&line);
+        if !line.ends_with(b"\n") {
+            decoder.buffer().extend_from_slice(b"\r\n");
+        }
+        let event = decoder.next().map_err(|e| faults::wire(&account.server(), e))?;
+        if let Some(event) = event {
+            logged_in = matches!(
+                &event,
+                crate::wire::Event::Response(Response::Status { status: Status::Preauth, .. })
+            );
+            session.sort(event)?;
+        }
+    }
+    if session.capabilities.is_empty() {
+        session.run_ok(&Command::new("CAPABILITY"), |_| {}).await?;
+    }
+    if logged_in {
+        tracing::warn!(server = %account.server(), "the server logged the connection in by itself");
+    } else {
+        log_in(&mut session, account).await?;
+    }
+    set_up(&mut session, purpose).await?;
+    Ok(session)
+}
+
+async fn log_in(session: &mut Session, account: &Account) -> Result<(), Fault> {
+    // Capabilities may change with the log-in; the server may tell them with its OK.
+    let before = std::mem::take(&mut session.capabilities);
+    let has = |name: &str| before.contains(name);
+    let authenticate = |mechanism: &str| before.contains(&format!("AUTH={mechanism}"));
+    let at_once = has("SASL-IR");
+    session.capabilities.extend(before.iter().filter(|c| c.starts_with("LITERAL")).cloned());
+    let literals = session.capabilities.clone();
+    let done = match &account.secret {
+        Credential::OauthToken(token) => {
+            let response = format!("user={}\x01auth=Bearer {}\x01\x01", account.owner(), token.0);
+            let (done, challenge) = sasl(session, "XOAUTH2", response.as_bytes(), at_once).await?;
+            if !done.is_ok() {
+                return Err(oauth_refused(account, &done, challenge.as_deref(), authenticate("XOAUTH2")));
+            }
+            done
+        }
+        Credential::Password(password) => {
+            let plain = format!("{}\0{}\0{}", account.authz.as_deref().unwrap_or(""), account.user, password.0);
+            if password.0.contains('\0') || account.user.contains('\0') {
+                return Err(Fault::new(FaultKind::Login, "A user name or password cannot hold a NUL character."));
+            }
+            if authenticate("PLAIN") || (account.authz.is_some() && !has("LOGINDISABLED")) {
+                sasl(session, "PLAIN", plain.as_bytes(), at_once).await?.0
+            } else if has("LOGINDISABLED") {
+                return Err(login_disabled(session, account));
+            } else {
+                let command = Command::new("LOGIN").string(account.user.as_bytes()).secret(password.0.as_bytes());
+                session.run(&command, |_| {}).await?
+            }
+        }
+    };
+    if !done.is_ok() {
+        return Err(refused(account, &done));
+    }
+    if session.capabilities == literals {
+        session.run_ok(&Command::new("CAPABILITY"), |_| {}).await?;
+    }
+    Ok(())
+}
+
+/// AUTHENTICATE with one response; the server's last challenge comes along.
+async fn sasl(
+    session: &mut Session,
+    mechanism: &str,
+    response: &[u8],
+    at_once: bool,
+) -> Result<(Done, Option<Vec<u8>>), Fault> {
+    let encoded = STANDARD.encode(response);
+    let command = format!("AUTHENTICATE {mechanism}");
+    // Sent by hand: an initial response is no string but bare base64 (RFC 4959).
+    let tag = session.new_tag();
+    tracing::debug!(server = %session.server(), %tag, "{command} [secret]");
+    let mut sent = at_once;
+    let line = if at_once { format!("{tag} {command} {encoded}\r\n") } else { format!("{tag} {command}\r\n") };
+    session.connection.send(line.as_bytes());
+    let mut last = None;
+    loop {
+        match session.hear().await? {
+            Heard::Done(done_tag, done) if done_tag == tag => return Ok((done, last)),
+            Heard::Continue(_) if !sent => {
+                session.connection.send(encoded.as_bytes());
+                session.connection.send(b"\r\n");
+                sent = true;
+            }
+            Heard::Continue(challenge) => {
+                // XOAUTH2 tells its error as a challenge and wants an empty answer before it says NO.
+                last = STANDARD.decode(challenge.trim()).ok();
+                session.connection.send(b"\r\n");
+            }
+            Heard::Done(..) | Heard::Other(_) => {}
+        }
+    }
+}
+
+pub(crate) fn login_disabled(session: &Session, account: &Account) -> Fault {
+    let server = account.server();
+    if session.connection.is_protected() {
+        Fault::new(FaultKind::Login, format!("{server} allows no log-in by password (LOGINDISABLED). Use an OAuth token."))
+    } else {
+        Fault::new(
+            FaultKind::Login,
+            format!("{server} allows no log-in without encryption (LOGINDISABLED). Use TLS or STARTTLS."),
+        )
+    }
+}
+
+/// A refused log-in, with the user and the host, without the secret.
+pub(crate) fn refused(account: &Account, done: &Done) -> Fault {
+    let server = account.server();
+    let fault = faults::refused(&server, "the log-in", done);
+    if matches!(fault.kind, FaultKind::Throttled) {
+        return fault;
+    }
+    let user = match &account.authz {
+        Some(owner) => format!("{} for the mailbox of {owner}", account.user),
+        None => account.user.clone(),
+    };
+    let advice = if done.has_code(&["PRIVACYREQUIRED"]) {
+        "Use TLS or STARTTLS."
+    } else if done.has_code(&["EXPIRED"]) {
+        "The password has expired."
+    } else {
+        "Check the user name and the password; some providers want an app password, or IMAP switched on."
+    };
+    Fault::new(FaultKind::Login, format!("{server} refused the log-in of {user}: {:?}. {advice}", done.words()))
+}
+
+fn oauth_refused(account: &Account, done: &Done, challenge: Option<&[u8]>, offered: bool) -> Fault {
+    let fault = refused(account, done);
+    if fault.kind != FaultKind::Login {
+        return fault;
+    }
+    let why = challenge.map(|c| format!(" It says: {}.", printable(c, 300))).unwrap_or_default();
+    let advice = if offered {
+        "The token may have expired or lack the scope for IMAP."
+    } else {
+        "It does not offer XOAUTH2."
+    };
+    Fault::new(
+        FaultKind::Login,
+        format!("{} refused the OAuth token of {}: {:?}.{why} {advice}", account.server(), account.owner(), done.words()),
+    )
+}
+
+/// What is worth knowing before the first folder, asked in one round trip.
+async fn set_up(session: &mut Session, purpose: Purpose) -> Result<(), Fault> {
+    let mut waiting: Vec<(Tag, &str)> = Vec::new();
+    let utf8 = session.offers("UTF8=ACCEPT") || session.offers("UTF8=ONLY");
+    if session.offers("ENABLE") && utf8 && (purpose == Purpose::Read || session.offers("UTF8=ONLY")) {
+        waiting.push((session.start(&Command::new("ENABLE UTF8=ACCEPT")), "ENABLE"));
+    }
+    if session.offers("NAMESPACE") {
+        waiting.push((session.start(&Command::new("NAMESPACE")), "NAMESPACE"));
+    }
+    if session.offers("ID") {
+        waiting.push((session.start(&Command::new("ID (\"name\" \"Gatepost\")")), "ID"));
+    }
+    let (mut namespace, mut server_name, mut enabled) = (None, None, false);
+    for (tag, command) in waiting {
+        let done = session
+            .finish(tag, |response| match response {
+                Response::Data { name, values, .. } if name == "NAMESPACE" => namespace = Some(Namespace::read(values)),
+                Response::Data { name, values, .. } if name == "ID" => server_name = values.first().and_then(identity),
+                Response::Data { name, values, .. } if name == "ENABLED" => {
+                    enabled = values.iter().any(|v| v.text().is_some_and(|t| t.eq_ignore_ascii_case("UTF8=ACCEPT")));
+                }
+                _ => {}
+            })
+            .await?;
+        if !done.is_ok() {
+            tracing::debug!(server = %session.server(), "{command} was refused: {}", done.words());
+        }
+    }
+    session.namespace = namespace;
+    session.server_name = server_name;
+    session.utf8 = enabled;
+    Ok(())
+}
+
+/// The name and version within an ID response (RFC 2971).
+fn identity(value: &Value) -> Option<String> {
+    let pairs = value.list()?;
+    let find = |key: &str| {
+        pairs.chunks_exact(2).find_map(|pair| {
+            let found = pair[0].text().is_some_and(|k| k.eq_ignore_ascii_case(key));
+            found.then(|| pair[1].bytes()).flatten().map(|b| printable(b, 80))
+        })
+    };
+    let name = find("name")?;
+    Some(match find("version") {
+        Some(version) => format!("{name} {version}"),
+        None => name,
+    })
+}

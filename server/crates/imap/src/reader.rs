@@ -1,0 +1,494 @@
+//! The witness: reads an account with the crate async-imap, which shares no protocol code with the engine. A
+//! mistake in the engine's parser, in its pipelining or in its counting cannot repeat itself here.
+//!
+//! Shared with the engine are the connection ([`crate::net`]), the rules that make a folder's path of its name
+//! ([`crate::folders`]), and three small formats for which async-imap has no reader or a lossy one: modified UTF-7,
+//! INTERNALDATE and NAMESPACE. Commands are sent through async-imap's `run_command`, because its own fetch takes a
+//! NO at the end for success.
+//!
+//! UTF8=ACCEPT is not enabled here. Memory stays flat: a window of messages at a time, and large bodies in pieces.
+
+use crate::{
+    account::{Account, Credential},
+    faults,
+    folders::{Listed, Namespace, arrange},
+    net::{self, Stream},
+    uids::Portions,
+    wire::{Decoder, Event, Response as WireResponse, date, printable, utf7},
+};
+use async_imap::{
+    Authenticator, Client, Session,
+    error::Error,
+    imap_proto::{
+        AttributeValue, MailboxDatum, MessageSection, NameAttribute, Response, ResponseCode, SectionPath, Status,
+    },
+};
+use async_trait::async_trait;
+use gatepost_transfer::{
+    Digester, Digests, Fault, FaultKind, Flags, InternalDate, ReadMessage, ReadScope, Reader, RemoteFolder, UidSet,
+};
+use std::collections::{BTreeMap, HashMap};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::mpsc,
+};
+
+// async-imap writes every command, passwords too, to the `log` crate at the level TRACE. The feature that this
+// crate sets on `log` compiles that level out of the whole program.
+const _: () = assert!(log::STATIC_MAX_LEVEL as usize <= log::LevelFilter::Debug as usize);
+
+/// Messages in a window.
+const WINDOW: u32 = 500;
+/// Larger messages are read in pieces of this size.
+const PIECE: u64 = 2 << 20;
+
+pub(crate) struct ImapReader {
+    session: Option<Session<Stream>>,
+    server: String,
+    timeouts: crate::account::Timeouts,
+    namespace: Option<Namespace>,
+    spellings: HashMap<String, String>,
+    folder: String,
+}
+
+/// One SASL response, and empty ones after it (XOAUTH2 tells its errors as a challenge).
+struct OneResponse(Option<String>);
+
+impl Authenticator for OneResponse {
+    type Response = String;
+    fn process(&mut self, _: &[u8]) -> String {
+        self.0.take().unwrap_or_default()
+    }
+}
+
+impl ImapReader {
+    /// Connects and logs in.
+    pub(crate) async fn connect(account: &Account) -> Result<Self, Fault> {
+        let greeted = net::connect(account).await?;
+        let server = account.server();
+        let timeouts = account.policy.timeouts;
+        let greeting = greeted.greeting.unwrap_or_default().to_ascii_uppercase();
+        let prefers_plain = memchr::memmem::find(&greeting, b"AUTH=PLAIN").is_some()
+            || memchr::memmem::find(&greeting, b"LOGINDISABLED").is_some();
+        let client = Client::new(greeted.stream);
+        let result = match &account.secret {
+            Credential::OauthToken(token) => {
+                let response = format!("user={}\x01auth=Bearer {}\x01\x01", account.owner(), token.0);
+                client.authenticate("XOAUTH2", OneResponse(Some(response))).await
+            }
+            Credential::Password(password)
+                if prefers_plain || account.authz.is_some() || !password.0.is_ascii() || !account.user.is_ascii() =>
+            {
+                let authz = account.authz.as_deref().unwrap_or("");
+                let response = format!("{authz}\0{}\0{}", account.user, password.0);
+                client.authenticate("PLAIN", OneResponse(Some(response))).await
+            }
+            Credential::Password(password) => client.login(&account.user, &password.0).await,
+        };
+        let session = result.map_err(|(error, _)| {
+            let fault = fault(&server, timeouts, "the log-in", error);
+            if fault.kind == FaultKind::Refused {
+                let sentence = format!("The witness's log-in of {} was refused. {}", account.user, fault.sentence);
+                return Fault { kind: FaultKind::Login, sentence, ..fault };
+            }
+            fault
+        })?;
+        let mut reader = Self {
+            session: Some(session),
+            server,
+            timeouts,
+            namespace: None,
+            spellings: HashMap::new(),
+            folder: String::new(),
+        };
+        let capabilities = reader.session()?.capabilities().await;
+        let capabilities = capabilities.map_err(|e| reader.fault("CAPABILITY", e))?;
+        if capabilities.has_str("NAMESPACE") {
+            reader.namespace = Some(reader.read_namespace().await?);
+        }
+        Ok(reader)
+    }
+
+    fn session(&mut self) -> Result<&mut Session<Stream>, Fault> {
+        let lost = faults::lost(&self.server);
+        self.session.as_mut().ok_or(lost)
+    }
+
+    fn fault(&self, command: &str, error: Error) -> Fault {
+        fault(&self.server, self.timeouts, command, error)
+    }
+
+    /// NAMESPACE, which async-imap has no response for: asked on its transport, between its commands.
+    async fn read_namespace(&mut self) -> Result<Namespace, Fault> {
+        let (server, timeouts) = (self.server.clone(), self.timeouts);
+        let stream = self.session()?.get_mut();
+        let io = |e| faults::io(&server, timeouts, e);
+        stream.write_all(b"NS NAMESPACE\r\n").await.map_err(io)?;
+        stream.flush().await.map_err(io)?;
+        let mut decoder = Decoder::new();
+        let mut namespace = Namespace::default();
+        loop {
+            match decoder.next().map_err(|e| faults::wire(&server, e))? {
+                Some(Event::Response(WireResponse::Data { name, values, .. })) if name == "NAMESPACE" => {
+                    namespace = Namespace::read(&values);
+                }
+                Some(Event::Response(WireResponse::Status { tag: Some(tag), .. })) if tag == "NS" => return Ok(namespace),
+                Some(_) => {}
+                None => {
+                    if stream.read_buf(decoder.buffer()).await.map_err(io)? == 0 {
+                        return Err(faults::lost(&server));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs a command to its end, which must be OK.
+    async fn run(&mut self, command: String, mut on: impl FnMut(&Response<'_>)) -> Result<(), Fault> {
+        let (server, timeouts) = (self.server.clone(), self.timeouts);
+        let shown: String = command.chars().take(80).collect();
+        let session = self.session()?;
+        let result = async {
+            let id = session.run_command(&command).await?;
+            loop {
+                let Some(response) = session.read_response().await? else { return Err(Error::ConnectionLost) };
+                match response.parsed() {
+                    Response::Done { tag, status, outcome } if *tag == id => {
+                        let words = words(outcome.code.as_ref(), outcome.information.as_deref());
+                        return match status {
+                            Status::Ok => Ok(()),
+                            Status::No => Err(Error::No(words)),
+                            _ => Err(Error::Bad(words)),
+                        };
+                    }
+                    Response::Data { status: Status::Bye, outcome } => {
+                        return Err(Error::No(format!("BYE {}", outcome.information.as_deref().unwrap_or(""))));
+                    }
+                    parsed => on(parsed),
+                }
+            }
+        }
+        .await;
+        result.map_err(|error| {
+            self.session = None;
+            fault(&server, timeouts, &shown, error)
+        })
+    }
+
+    /// Every UID of the open folder, ascending.
+    async fn all_uids(&mut self) -> Result<UidSet, Fault> {
+        let mut uids = Vec::new();
+        self.run("UID SEARCH ALL".into(), |response| {
+            if let Response::MailboxData(MailboxDatum::Search(found)) = response {
+                uids.extend_from_slice(found);
+            }
+        })
+        .await?;
+        Ok(uids.into_iter().collect())
+    }
+
+    /// Reads the bodies of a window: small ones together, one at a time in memory, large ones in pieces.
+    async fn digest(&mut self, window: &BTreeMap<u32, ReadMessage>) -> Result<HashMap<u32, Digests>, Fault> {
+        let mut digests = HashMap::new();
+        let small: UidSet = window.values().filter(|m| m.size <= PIECE).map(|m| m.uid).collect();
+        let mut portions = Portions::of(&small);
+        while let Some(portion) = portions.next(WINDOW) {
+            self.run(format!("UID FETCH {portion} (UID BODY.PEEK[])"), |response| {
+                if let Some((uid, body)) = body(response) {
+                    digests.insert(uid, Digester::of(body));
+                }
+            })
+            .await?;
+        }
+        for message in window.values().filter(|m| m.size > PIECE) {
+            if let Some(digest) = self.digest_in_pieces(message.uid).await? {
+                digests.insert(message.uid, digest);
+            }
+        }
+        Ok(digests)
+    }
+
+    async fn digest_in_pieces(&mut self, uid: u32) -> Result<Option<Digests>, Fault> {
+        let mut digester = Digester::new();
+        let mut at = 0;
+        loop {
+            let mut came = None;
+            self.run(format!("UID FETCH {uid} (UID BODY.PEEK[]<{at}.{PIECE}>)"), |response| {
+                if let Some((found, piece)) = body(response)
+                    && found == uid
+                    && came.is_none()
+                {
+                    digester.update(piece);
+                    came = Some(piece.len() as u64);
+                }
+            })
+            .await?;
+            match came {
+                None => return Ok(None),
+                // A piece that is shorter than asked for is the last one.
+                Some(length) if length < PIECE => return Ok(Some(digester.finish())),
+                Some(length) if length > PIECE => {
+                    return Err(Fault::new(
+                        FaultKind::Protocol,
+                        format!("{} sent more of a message than was asked for (BODY.PEEK with a range).", self.server),
+                    ));
+                }
+                Some(length) => at += length,
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Reader for ImapReader {
+    async fn folders(&mut self) -> Result<Vec<RemoteFolder>, Fault> {
+        let mut raw = Vec::new();
+        self.run("LIST \"\" \"*\"".into(), |response| {
+            if let Response::MailboxData(MailboxDatum::List(list)) = response {
+                let attributes = list.name_attributes.iter().map(attribute).collect();
+                let separator = list.delimiter.as_deref().and_then(|d| d.chars().next());
+                raw.push((list.name.clone().into_owned(), separator, attributes));
+            }
+        })
+        .await?;
+        let mut listed = Vec::with_capacity(raw.len());
+        for (name, separator, attributes) in raw {
+            let name = unescaped(name);
+            let native = utf7::decode(name.as_bytes());
+            if utf7::encode(&native) != name {
+                self.spellings.entry(native.clone()).or_insert(name);
+            }
+            listed.push(Listed { native, separator, attributes });
+        }
+        Ok(arrange(listed, self.namespace.as_ref()))
+    }
+
+    async fn open(&mut self, folder: &RemoteFolder) -> Result<(u32, u32), Fault> {
+        let name = match self.spellings.get(&folder.native) {
+            Some(spelling) => spelling.clone(),
+            None => utf7::encode(&folder.native),
+        };
+        self.folder = folder.path.to_string();
+        let opened = self.session()?.examine(&name).await;
+        let mailbox = opened.map_err(|e| self.fault(&format!("EXAMINE {:?}", folder.native), e))?;
+        Ok((mailbox.uid_validity.unwrap_or(0), mailbox.exists))
+    }
+
+    async fn read(
+        &mut self,
+        uids: Option<&UidSet>,
+        scope: ReadScope,
+        out: mpsc::Sender<ReadMessage>,
+    ) -> Result<(), Fault> {
+        let all;
+        let uids = match uids {
+            Some(uids) => uids,
+            None => {
+                all = self.all_uids().await?;
+                &all
+            }
+        };
+        let mut portions = Portions::of(uids);
+        while let Some(portion) = portions.next(WINDOW) {
+            let mut window = BTreeMap::new();
+            let items = "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])";
+            self.run(format!("UID FETCH {portion} {items}"), |response| {
+                if let Some(message) = message(response)
+                    && portion.contains(message.uid)
+                {
+                    window.insert(message.uid, message);
+                }
+            })
+            .await?;
+            let mut digests = match scope {
+                ReadScope::Listing => HashMap::new(),
+                ReadScope::Bodies => self.digest(&window).await?,
+            };
+            for (uid, mut message) in window {
+                if scope == ReadScope::Bodies {
+                    // What vanished between its listing and its body is not there.
+                    let Some(digest) = digests.remove(&uid) else { continue };
+                    message.size = digest.size;
+                    message.digests = Some(digest);
+                }
+                if out.send(message).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn close(&mut self) {
+        if let Some(mut session) = self.session.take() {
+            let goodbye = tokio::time::timeout(std::time::Duration::from_secs(2), session.logout()).await;
+            if !matches!(goodbye, Ok(Ok(()))) {
+                tracing::debug!(server = %self.server, "no answer to LOGOUT");
+            }
+        }
+    }
+}
+
+/// async-imap hands quoted names over as they were quoted. It does not tell a quoted name from a literal; what
+/// cannot be the inside of a quoted string is left alone.
+fn unescaped(name: String) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut chars = name.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => return name,
+            '\\' => match chars.next() {
+                Some(c @ ('"' | '\\')) => out.push(c),
+                _ => return name,
+            },
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn body<'a>(response: &'a Response<'_>) -> Option<(u32, &'a [u8])> {
+    let Response::Fetch(_, items) = response else { return None };
+    let uid = uid(items)?;
+    items.iter().find_map(|item| match item {
+        AttributeValue::BodySection { section: None, data, .. } => Some((uid, data.as_deref().unwrap_or_default())),
+        _ => None,
+    })
+}
+
+fn uid(items: &[AttributeValue<'_>]) -> Option<u32> {
+    items.iter().find_map(|item| match item {
+        AttributeValue::Uid(uid) => Some(*uid),
+        _ => None,
+    })
+}
+
+/// A message of a listing; a FETCH response without a size is a change of flags that nobody asked for.
+fn message(response: &Response<'_>) -> Option<ReadMessage> {
+    let Response::Fetch(_, items) = response else { return None };
+    let mut message = ReadMessage {
+        uid: uid(items)?,
+        size: 0,
+        internal_date: InternalDate { seconds: 0, zone_minutes: 0 },
+        flags: Flags::default(),
+        message_id: None,
+        digests: None,
+    };
+    let mut listed = false;
+    for item in items {
+        match item {
+            AttributeValue::Flags(flags) => message.flags = flags.iter().collect(),
+            AttributeValue::InternalDate(text) => {
+                message.internal_date = date::parse(text.as_bytes()).unwrap_or(message.internal_date);
+            }
+            AttributeValue::Rfc822Size(size) => {
+                message.size = u64::from(*size);
+                listed = true;
+            }
+            AttributeValue::BodySection {
+                section: Some(SectionPath::Full(MessageSection::Header)),
+                data: Some(header),
+                ..
+            } => message.message_id = message_id(header),
+            _ => {}
+        }
+    }
+    listed.then_some(message)
+}
+
+/// The Message-Id in a header block, unfolded and trimmed.
+fn message_id(header: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(header);
+    let mut lines = text.lines();
+    let first = lines.find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.trim_end().eq_ignore_ascii_case("Message-ID").then_some(value)
+    })?;
+    let mut value = first.to_owned();
+    for line in lines.take_while(|line| line.starts_with([' ', '\t'])) {
+        value.push_str(line);
+    }
+    let value = value.trim();
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+fn attribute(attribute: &NameAttribute<'_>) -> String {
+    match attribute {
+        NameAttribute::NoSelect => "\\noselect".into(),
+        NameAttribute::All => "\\all".into(),
+        NameAttribute::Archive => "\\archive".into(),
+        NameAttribute::Drafts => "\\drafts".into(),
+        NameAttribute::Flagged => "\\flagged".into(),
+        NameAttribute::Junk => "\\junk".into(),
+        NameAttribute::Sent => "\\sent".into(),
+        NameAttribute::Trash => "\\trash".into(),
+        NameAttribute::Extension(name) => name.to_ascii_lowercase(),
+        _ => String::new(),
+    }
+}
+
+fn words(code: Option<&ResponseCode<'_>>, information: Option<&str>) -> String {
+    let information = printable(information.unwrap_or_default().as_bytes(), 300);
+    match code {
+        Some(code) => {
+            let code = printable(format!("{code:?}").as_bytes(), 60);
+            format!("[{code}] {information}")
+        }
+        None => information,
+    }
+}
+
+/// async-imap's errors in words. Its texts may hold what the server sent, somebody's mail for instance: they stay
+/// out, unless the server meant them for us.
+fn fault(server: &str, timeouts: crate::account::Timeouts, command: &str, error: Error) -> Fault {
+    let (kind, answered, words) = match error {
+        Error::Io(e) if e.kind() == std::io::ErrorKind::Other => {
+            return Fault::new(FaultKind::Protocol, format!("The witness cannot understand what {server} sent to {command}."));
+        }
+        Error::Io(e) => return faults::io(server, timeouts, e),
+        Error::ConnectionLost => return faults::lost(server),
+        Error::No(words) => match words.strip_prefix("BYE ") {
+            Some(goodbye) => return faults::bye(server, None, goodbye),
+            None => (FaultKind::Refused, "NO", words),
+        },
+        Error::Bad(words) => (FaultKind::Refused, "BAD", words),
+        _ => return Fault::new(FaultKind::Protocol, format!("The witness cannot understand what {server} sent to {command}.")),
+    };
+    let lower = words.to_ascii_lowercase();
+    let any = |texts: &[&str]| texts.iter().any(|text| lower.contains(text));
+    let kind = if any(&["nonexistent", "trycreate", "doesn't exist", "does not exist"]) {
+        FaultKind::FolderGone
+    } else if any(&["unavailable", "inuse", "limit", "throttled", "too many"]) {
+        FaultKind::Throttled
+    } else {
+        kind
+    };
+    Fault::new(kind, format!("{server} answered {answered} to {command}: {}.", printable(words.as_bytes(), 300)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_names_are_unescaped_and_others_left_alone() {
+        for (name, expected) in [(r"a", "a"), (r#"a\"b"#, "a\"b"), (r"a\\b", r"a\b"), (r"a\b", r"a\b"), (r#"a"b"#, r#"a"b"#)] {
+            assert_eq!(unescaped(name.into()), expected);
+        }
+    }
+
+    #[test]
+    fn a_message_id_is_unfolded_and_trimmed() {
+        let cases: &[(&str, Option<&str>)] = &[
+            ("Message-ID: <a@b>\r\n\r\n", Some("<a@b>")),
+            ("message-id:\r\n <a@b>\r\n\r\n", Some("<a@b>")),
+            ("Message-Id :  <a\r\n\t@b> \r\n", Some("<a\t@b>")),
+            ("Message-ID:  \r\n\r\n", None),
+            ("\r\n", None),
+            ("Subject: Message-ID: x\r\n", None),
+        ];
+        for (header, expected) in cases {
+            assert_eq!(message_id(header.as_bytes()).as_deref(), *expected, "{header}");
+        }
+    }
+}

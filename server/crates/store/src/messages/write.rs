@@ -1,0 +1,267 @@
+//! What a run writes into the ledger, in batches.
+//!
+//! A batch is one statement with many rows of values. The batches are small on purpose: SQLite finds each `$n` by going
+//! through all of them, so the cost of a statement grows with their number's square.
+
+use super::DigestRow;
+use crate::{
+    Conn, Error, Result,
+    sql::{Sql, changed, clean, int},
+};
+use gatepost_contract::{Fidelity, FolderId, MailboxId, MessageId, MessageState};
+
+/// How many rows one statement writes.
+const BATCH: usize = 64;
+/// How many UIDs one statement names.
+const NAMED: usize = 256;
+
+/// A message that a listing found for the first time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMessage {
+    /// Its UID.
+    pub uid: i64,
+    /// Its size as listed.
+    pub size: i64,
+    /// When it was received, RFC 3339 with its zone.
+    pub internal_date: String,
+    /// Its flags, separated by spaces.
+    pub flags: String,
+}
+
+/// A message that the destination acknowledged, or that was found there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArrivedRow {
+    /// Its UID at the source.
+    pub uid: i64,
+    /// Its UID at the destination, where that is known.
+    pub dest_uid: Option<i64>,
+    /// What the source's bytes digest to.
+    pub digests: DigestRow,
+    /// Flags that the folder could not keep, separated by spaces; empty for none.
+    pub dropped_flags: String,
+    /// Found at the destination instead of sent there.
+    pub adopted: bool,
+}
+
+/// What a verification found about one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The row.
+    pub id: MessageId,
+    /// Where it stands now.
+    pub state: MessageState,
+    /// Why it stands there, unless it simply arrived.
+    pub cause: Option<String>,
+    /// How the copy compares, where there is one.
+    pub fidelity: Option<Fidelity>,
+    /// Its UID at the destination.
+    pub dest_uid: Option<i64>,
+    /// The Message-Id header, where it was read; the known one stays otherwise.
+    pub message_id_header: Option<String>,
+    /// The source's flags, where they were read; the known ones stay otherwise.
+    pub flags: Option<String>,
+}
+
+/// Adds messages as pending; those that are there already stay as they are. Says how many were new.
+pub async fn add(conn: &mut Conn, folder: FolderId, messages: &[NewMessage], now: &str) -> Result<u64> {
+    let mut added = 0;
+    for batch in messages.chunks(BATCH) {
+        let mut sql = Sql::new(
+            "INSERT INTO migration_messages (folder_id, uid, size, internal_date, flags, first_seen_at) VALUES ",
+        );
+        for (n, message) in batch.iter().enumerate() {
+            sql.push(if n == 0 { "(" } else { ", (" }).bind(folder.0)?;
+            sql.push(", ").bind(message.uid)?;
+            sql.push(", ").bind(message.size)?;
+            sql.push(", ").bind(message.internal_date.as_str())?;
+            sql.push(", ").bind(clean(&message.flags))?;
+            sql.push(", ").bind(now)?.push(")");
+        }
+        sql.push(" ON CONFLICT (folder_id, uid) DO NOTHING");
+        let result = run(conn, sql, batch.len())
+            .await
+            .map_err(|e| Error::named(e, Error::Exists { what: "message" }, "folder"))?;
+        added += result;
+    }
+    Ok(added)
+}
+
+/// These have arrived.
+pub async fn arrived(conn: &mut Conn, folder: FolderId, arrivals: &[ArrivedRow], now: &str) -> Result<()> {
+    for batch in arrivals.chunks(BATCH) {
+        let mut sql = Sql::new("WITH v (uid, dest_uid, digest, canonical, bytes, dropped, adopted) AS (VALUES ");
+        for (n, row) in batch.iter().enumerate() {
+            sql.push(if n == 0 { "(" } else { ", (" }).bind(row.uid)?;
+            sql.push(", ").bind(row.dest_uid)?;
+            sql.push(", ").bind(row.digests.exact.as_slice())?;
+            sql.push(", ").bind(row.digests.canonical.as_slice())?;
+            sql.push(", ").bind(row.digests.bytes)?;
+            sql.push(", ").bind((!row.dropped_flags.is_empty()).then(|| clean(&row.dropped_flags)))?;
+            sql.push(", ").bind(int(row.adopted))?.push(")");
+        }
+        sql.push(
+            ") UPDATE migration_messages SET state = 'arrived', cause = NULL, dest_uid = v.dest_uid, digest = v.digest,
+                 canonical_digest = v.canonical, bytes = v.bytes, dropped_flags = v.dropped, adopted = v.adopted,
+                 fidelity = NULL, verified_at = NULL, copied_at = ",
+        )
+        .bind(now)?;
+        sql.push(" FROM v WHERE migration_messages.uid = v.uid AND migration_messages.folder_id = ").bind(folder.0)?;
+        run(conn, sql, batch.len()).await?;
+    }
+    Ok(())
+}
+
+/// These were refused: quarantined, with their cause. What has arrived or was waived stays as it is.
+pub async fn refused(conn: &mut Conn, folder: FolderId, refusals: &[(i64, String)]) -> Result<()> {
+    for batch in refusals.chunks(BATCH) {
+        let mut sql = pairs(batch)?;
+        sql.push(
+            " UPDATE migration_messages SET state = 'quarantined', cause = v.text FROM v
+             WHERE migration_messages.uid = v.uid AND state IN ('pending', 'quarantined')
+                 AND migration_messages.folder_id = ",
+        )
+        .bind(folder.0)?;
+        run(conn, sql, batch.len()).await?;
+    }
+    Ok(())
+}
+
+/// These carry other flags at the source now.
+pub async fn flags(conn: &mut Conn, folder: FolderId, changes: &[(i64, String)]) -> Result<()> {
+    for batch in changes.chunks(BATCH) {
+        let mut sql = pairs(batch)?;
+        sql.push(
+            " UPDATE migration_messages SET flags = v.text FROM v
+             WHERE migration_messages.uid = v.uid AND migration_messages.folder_id = ",
+        )
+        .bind(folder.0)?;
+        run(conn, sql, batch.len()).await?;
+    }
+    Ok(())
+}
+
+/// These are not at the source any more: their rows go. A waiver's own row stays.
+pub async fn vanished(conn: &mut Conn, folder: FolderId, uids: &[i64]) -> Result<()> {
+    named(conn, "DELETE FROM migration_messages WHERE folder_id = ", folder, uids).await
+}
+
+/// These are not at the destination any more: pending again, if they had arrived.
+pub async fn lost(conn: &mut Conn, folder: FolderId, uids: &[i64]) -> Result<()> {
+    let text = "UPDATE migration_messages SET state = 'pending', cause = NULL, dest_uid = NULL, adopted = 0,
+            dropped_flags = NULL, fidelity = NULL, verified_at = NULL, copied_at = NULL
+        WHERE state = 'arrived' AND folder_id = ";
+    named(conn, text, folder, uids).await
+}
+
+/// The source's UIDs mean nothing any more: all rows of the folder go, and its cursor. The copies at the destination
+/// are found again by a full listing.
+pub async fn reset_source(conn: &mut Conn, folder: FolderId) -> Result<()> {
+    sqlx::query("DELETE FROM migration_messages WHERE folder_id = $1").bind(folder.0).execute(&mut *conn).await?;
+    let result = sqlx::query(
+        "UPDATE migration_folders SET cursor_epoch = NULL, cursor_next_uid = NULL, cursor_modseq = NULL WHERE id = $1",
+    )
+    .bind(folder.0)
+    .execute(conn)
+    .await?;
+    changed(&result, "folder")
+}
+
+/// The destination's UIDs mean nothing any more, or are written for the first time: what had arrived in the folder is
+/// pending again, and the new epoch stands.
+pub async fn reset_dest(conn: &mut Conn, folder: FolderId, epoch: i64) -> Result<()> {
+    unplace(conn, folder).await?;
+    let result = sqlx::query("UPDATE migration_folders SET dest_epoch = $2 WHERE id = $1")
+        .bind(folder.0)
+        .bind(epoch)
+        .execute(conn)
+        .await?;
+    changed(&result, "folder")
+}
+
+/// What had arrived in the folder is pending again.
+pub(crate) async fn unplace(conn: &mut Conn, folder: FolderId) -> Result<()> {
+    sqlx::query(
+        "UPDATE migration_messages SET state = 'pending', cause = NULL, dest_uid = NULL, adopted = 0,
+             dropped_flags = NULL, fidelity = NULL, verified_at = NULL, copied_at = NULL
+         WHERE state = 'arrived' AND folder_id = $1",
+    )
+    .bind(folder.0)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What a verification found.
+pub async fn verified(conn: &mut Conn, folder: FolderId, verdicts: &[Verdict], now: &str) -> Result<()> {
+    for batch in verdicts.chunks(BATCH) {
+        let mut sql = Sql::new("WITH v (id, state, cause, fidelity, dest_uid, header, flags) AS (VALUES ");
+        for (n, verdict) in batch.iter().enumerate() {
+            sql.push(if n == 0 { "(" } else { ", (" }).bind(verdict.id.0)?;
+            sql.push(", ").bind(verdict.state.as_str())?;
+            sql.push(", ").bind(verdict.cause.as_deref().map(clean))?;
+            sql.push(", ").bind(verdict.fidelity.map(Fidelity::as_str))?;
+            sql.push(", ").bind(verdict.dest_uid)?;
+            sql.push(", ").bind(verdict.message_id_header.as_deref().map(clean))?;
+            sql.push(", ").bind(verdict.flags.as_deref().map(clean))?.push(")");
+        }
+        sql.push(
+            ") UPDATE migration_messages SET state = v.state, cause = v.cause, fidelity = v.fidelity,
+                 dest_uid = v.dest_uid, message_id_header = coalesce(v.header, message_id_header),
+                 flags = coalesce(v.flags, migration_messages.flags), verified_at = ",
+        )
+        .bind(now)?;
+        sql.push(" FROM v WHERE migration_messages.id = v.id AND migration_messages.folder_id = ").bind(folder.0)?;
+        run(conn, sql, batch.len()).await?;
+    }
+    Ok(())
+}
+
+/// Every quarantined message of a mailbox is to be tried again; says how many.
+pub async fn retry_quarantined(conn: &mut Conn, mailbox: MailboxId) -> Result<u64> {
+    let result = sqlx::query(
+        "UPDATE migration_messages SET state = 'pending', cause = NULL WHERE state = 'quarantined'
+             AND folder_id IN (SELECT id FROM migration_folders WHERE mailbox_id = $1)",
+    )
+    .bind(mailbox.0)
+    .execute(conn)
+    .await?;
+    Ok(result.rows_affected())
+}
+
+/// Gives a message up; false where it is neither pending nor quarantined. Its cause stays.
+pub async fn set_waived(conn: &mut Conn, id: MessageId) -> Result<bool> {
+    let result = sqlx::query(
+        "UPDATE migration_messages SET state = 'waived' WHERE id = $1 AND state IN ('pending', 'quarantined')",
+    )
+    .bind(id.0)
+    .execute(conn)
+    .await?;
+    Ok(result.rows_affected() > 0)
+}
+
+fn pairs(batch: &[(i64, String)]) -> Result<Sql> {
+    let mut sql = Sql::new("WITH v (uid, text) AS (VALUES ");
+    for (n, (uid, text)) in batch.iter().enumerate() {
+        sql.push(if n == 0 { "(" } else { ", (" }).bind(*uid)?;
+        sql.push(", ").bind(clean(text))?.push(")");
+    }
+    sql.push(")");
+    Ok(sql)
+}
+
+async fn named(conn: &mut Conn, text: &str, folder: FolderId, uids: &[i64]) -> Result<()> {
+    for batch in uids.chunks(NAMED) {
+        let mut sql = Sql::new(text);
+        sql.bind(folder.0)?;
+        sql.push(" AND uid IN (").bind_list(batch.iter().copied())?.push(")");
+        let query = if batch.len() == NAMED { sql.query() } else { sql.query_once() };
+        query.execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+/// Full batches come again and are worth keeping prepared.
+async fn run(conn: &mut Conn, sql: Sql, rows: usize) -> std::result::Result<u64, sqlx::Error> {
+    let query = if rows == BATCH || rows == 1 { sql.query() } else { sql.query_once() };
+    Ok(query.execute(conn).await?.rows_affected())
+}

@@ -1,0 +1,110 @@
+//! Ending a server with all its processes, and a watchdog that ends it when the test process is killed.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::error::{Result, Tried as _};
+
+/// Waits for the end of its standard input, which is the end of this process; then ends the server and deletes its
+/// temporary directories.
+#[derive(Debug)]
+pub(super) struct Watchdog {
+    shell: Child,
+}
+
+const WATCHDOG: &str = r#"
+read -r _
+pid=$1; shift
+kill -TERM "$pid" 2>/dev/null
+n=0; while [ $n -lt 50 ] && kill -0 "$pid" 2>/dev/null; do sleep 0.1; n=$((n+1)); done
+kill -KILL "$pid" 2>/dev/null
+for dir in "$@"; do rm -rf -- "$dir"; done
+"#;
+
+impl Watchdog {
+    pub(super) fn over<'a>(pid: u32, dirs: impl Iterator<Item = &'a Path>) -> Result<Watchdog> {
+        let shell = Command::new("sh")
+            .args(["-c", WATCHDOG, "gatepost-testkit-watchdog", &pid.to_string()])
+            .args(dirs)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .tried(|| "starting the watchdog".to_owned())?;
+        Ok(Watchdog { shell })
+    }
+
+    /// Must come before the server is ended: afterwards its process id may belong to another process.
+    pub(super) fn dismiss(mut self) {
+        // It waits in `read`, so it ends at once; an error means that it has ended already.
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
+    }
+}
+
+/// The processes below `root`, which is not among them.
+pub(super) fn descendants(root: u32) -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let parents: Vec<(u32, u32)> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|pid| Some((pid, parent(pid)?)))
+        .collect();
+    let mut found = vec![root];
+    let mut at = 0;
+    while let Some(&pid) = found.get(at) {
+        found.extend(parents.iter().filter(|(_, parent)| *parent == pid).map(|(child, _)| *child));
+        at += 1;
+    }
+    found.split_off(1)
+}
+
+/// Parent of a live process: `/proc/PID/stat` is `pid (name) state parent …`, and the name may hold parentheses.
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    let state = fields.next()?;
+    (state != "Z").then(|| fields.next()?.parse().ok()).flatten()
+}
+
+/// Whether a process lives (a zombie does not).
+pub(super) fn lives(pid: u32) -> bool {
+    parent(pid).is_some()
+}
+
+/// SIGTERM, then SIGKILL when `patience` is over; returns when the process and all that it started are gone.
+pub(super) fn end(child: &mut Child, patience: Duration) {
+    let below = descendants(child.id());
+    signal(child.id(), Signal::TERM);
+    let deadline = Instant::now() + patience;
+    loop {
+        match child.try_wait() {
+            Ok(Some(_)) | Err(_) => break,
+            Ok(None) if Instant::now() > deadline => {
+                let _ = child.kill();
+                let _ = child.wait();
+                break;
+            }
+            Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+    // The server's processes notice the end of their master; those that serve a client may take a moment.
+    while below.iter().any(|&pid| lives(pid)) {
+        if Instant::now() > deadline {
+            below.iter().filter(|&&pid| lives(pid)).for_each(|&pid| signal(pid, Signal::KILL));
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // The process may have ended by itself.
+        let _ = kill_process(pid, signal);
+    }
+}

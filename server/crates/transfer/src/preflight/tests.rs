@@ -1,0 +1,243 @@
+use super::*;
+use crate::{Appended, Flags, FolderPath, FolderState, InternalDate, Outgoing, Quota};
+use async_trait::async_trait;
+use bytes::Bytes;
+
+/// A store in memory that counts every attempt to change it.
+#[derive(Default)]
+struct Fake {
+    limits: Limits,
+    folders: Vec<(RemoteFolder, Vec<u64>)>,
+    fails: Option<(&'static str, FaultKind)>,
+    open: usize,
+    fetched: Vec<(String, u32)>,
+    changes: u32,
+    cancel_on_open: Option<CancellationToken>,
+}
+
+impl Fake {
+    /// Folders with the sizes of their messages; the UIDs are 1, 2, 3, …
+    fn of(folders: &[(&str, &[u64])]) -> Self {
+        let folders = folders.iter().map(|(path, sizes)| {
+            let path = FolderPath::from(*path);
+            (RemoteFolder { native: path.to_string(), path, special_use: None, selectable: true }, sizes.to_vec())
+        });
+        Self { folders: folders.collect(), ..Self::default() }
+    }
+}
+
+#[async_trait]
+impl Source for Fake {
+    async fn limits(&mut self) -> Result<Limits, Fault> {
+        Ok(self.limits.clone())
+    }
+
+    async fn folders(&mut self) -> Result<Vec<RemoteFolder>, Fault> {
+        Ok(self.folders.iter().map(|(folder, _)| folder.clone()).collect())
+    }
+
+    async fn open(&mut self, folder: &RemoteFolder) -> Result<FolderState, Fault> {
+        if let Some(cancel) = &self.cancel_on_open {
+            cancel.cancel();
+            std::future::pending::<()>().await;
+        }
+        if let Some((native, kind)) = self.fails
+            && native == folder.native
+        {
+            return Err(Fault::new(kind, "NO Permission denied"));
+        }
+        self.open = self.folders.iter().position(|(f, _)| f == folder).expect("a folder of this store");
+        Ok(FolderState::default())
+    }
+
+    async fn list(&mut self, from_uid: u32) -> Result<Vec<MessageMeta>, Fault> {
+        let internal_date = InternalDate { seconds: 0, zone_minutes: 0 };
+        let all = (1u32..).zip(&self.folders[self.open].1).map(|(uid, size)| MessageMeta {
+            uid,
+            size: *size,
+            internal_date,
+            flags: Flags::default(),
+        });
+        Ok(all.filter(|m| m.uid >= from_uid).collect())
+    }
+
+    async fn changed_flags(&mut self, _: u32, _: u64) -> Result<Option<Vec<(u32, Flags)>>, Fault> {
+        Ok(None)
+    }
+
+    async fn fetch(&mut self, uids: &UidSet, out: mpsc::Sender<Incoming>) -> Result<(), Fault> {
+        let (folder, sizes) = &self.folders[self.open];
+        for uid in uids.ranges().iter().flat_map(|(from, to)| *from..=*to) {
+            let size = sizes[uid as usize - 1];
+            self.fetched.push((folder.native.clone(), uid));
+            let data = Bytes::from(vec![b'x'; usize::try_from(size).expect("a small message")]);
+            for piece in [Incoming::Begin { uid, size }, Incoming::Data(data), Incoming::End] {
+                if out.send(piece).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn close(&mut self) {}
+}
+
+#[async_trait]
+impl Destination for Fake {
+    async fn create(&mut self, path: &FolderPath) -> Result<RemoteFolder, Fault> {
+        self.changes += 1;
+        Err(Fault::new(FaultKind::Refused, format!("{path} must not be made")))
+    }
+
+    async fn append(
+        &mut self,
+        _: &RemoteFolder,
+        _: mpsc::Receiver<Outgoing>,
+        _: mpsc::Sender<Appended>,
+    ) -> Result<(), Fault> {
+        self.changes += 1;
+        Ok(())
+    }
+
+    async fn set_flags(&mut self, _: &[(u32, Flags)]) -> Result<(), Fault> {
+        self.changes += 1;
+        Ok(())
+    }
+}
+
+async fn look(source: &mut Fake, dest: &mut Fake, options: &Options) -> Result<PreflightReport, Fault> {
+    preflight(source, dest, options, &CancellationToken::new(), &mut |_, _| {}).await
+}
+
+fn uidplus() -> Limits {
+    Limits { capabilities: vec!["UIDPLUS".to_owned()], ..Limits::default() }
+}
+
+#[tokio::test]
+async fn the_report_counts_plans_and_changes_nothing() {
+    let mut source = Fake::of(&[("INBOX", &[100, 300, 200]), ("Enviados", &[50]), ("Vazio", &[])]);
+    let mut dest = Fake { limits: uidplus(), ..Fake::of(&[("INBOX", &[])]) };
+    let mut lines = Vec::new();
+    let report =
+        preflight(&mut source, &mut dest, &Options::default(), &CancellationToken::new(), &mut |level, line| {
+            lines.push((level, line));
+        })
+        .await
+        .expect("a report");
+    assert!(report.ok, "{:?}", report.errors);
+    assert_eq!((report.messages, report.bytes, report.largest), (4, 650, 300));
+    let told: Vec<_> = report
+        .folders
+        .iter()
+        .map(|f| (f.source.to_string(), f.dest.as_ref().map(ToString::to_string), f.messages, f.bytes, f.exists))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("Enviados".to_owned(), Some("Sent".to_owned()), 1, 50, false),
+            ("INBOX".to_owned(), Some("INBOX".to_owned()), 3, 600, true),
+            ("Vazio".to_owned(), Some("Vazio".to_owned()), 0, 0, false),
+        ]
+    );
+    assert_eq!(report.warnings, Vec::<String>::new());
+    assert!(report.duration.is_some_and(|d| d.sample_messages == 4 && d.sample_bytes == 650));
+    assert_eq!((source.changes, dest.changes), (0, 0));
+    assert!(dest.fetched.is_empty(), "nothing is read at the destination");
+    assert!(lines.iter().any(|(level, line)| *level == Level::Info && line.contains("4 messages in 3 folders")));
+    let read: PreflightReport =
+        serde_json::from_str(&serde_json::to_string(&report).expect("JSON")).expect("the same report");
+    assert_eq!(read, report);
+}
+
+#[tokio::test]
+async fn the_sample_stays_small() {
+    let (many, huge) = (vec![1_000u64; 5_000], vec![3_000_000u64; 10]);
+    let mut source = Fake::of(&[("A", &many), ("B", &many), ("C", &many), ("D", &many), ("Z", &huge)]);
+    let report = look(&mut source, &mut Fake::of(&[("INBOX", &[])]), &Options::default()).await.expect("a report");
+    let duration = report.duration.expect("an estimate");
+    assert!(duration.sample_messages <= SAMPLE_MESSAGES && duration.sample_messages > 40, "{duration:?}");
+    assert!(source.fetched.iter().any(|(folder, _)| folder == "C"), "one folder does not use it up");
+    assert!(source.fetched.iter().all(|(folder, _)| folder != "Z"));
+    assert!(source.fetched.iter().any(|(_, uid)| *uid > 4_000), "it is spread over the folder");
+}
+
+#[tokio::test]
+async fn oversize_messages_are_named_and_counted() {
+    let mut source = Fake::of(&[("INBOX", &[100, 2_000]), ("X", &vec![1_001; OVERSIZE_LISTED + 5])]);
+    let limits = Limits { append_limit: Some(1_000), ..uidplus() };
+    let mut dest = Fake { limits, ..Fake::of(&[("INBOX", &[])]) };
+    let report = look(&mut source, &mut dest, &Options::default()).await.expect("a report");
+    assert!(report.ok, "they are quarantined, the rest is copied");
+    assert_eq!(report.oversize[0], Oversize { folder: FolderPath::inbox(), uid: 2, size: 2_000 });
+    assert_eq!(report.oversize.len(), OVERSIZE_LISTED);
+    assert_eq!(report.oversize_total, 206);
+    assert!(
+        report.warnings.iter().any(|w| w.contains("206 messages") && w.contains("1.0 kB")),
+        "{:?}",
+        report.warnings
+    );
+}
+
+#[tokio::test]
+async fn a_quota_that_is_too_small_is_an_error_and_a_tight_one_a_warning() {
+    for (used, limit, errors, warnings) in [(0, 10_000, 0, 0), (0, 1_020, 0, 1), (0, 900, 1, 0), (1_000, 1_100, 0, 1)] {
+        let mut source = Fake::of(&[("INBOX", &[600, 400])]);
+        let limits = Limits { quota: Some(Quota { used, limit }), ..uidplus() };
+        let mut dest = Fake { limits, ..Fake::of(&[("INBOX", &[])]) };
+        let report = look(&mut source, &mut dest, &Options::default()).await.expect("a report");
+        let told = (report.errors.len(), report.warnings.len());
+        assert_eq!(told, (errors, warnings), "{used} of {limit}: {:?} {:?}", report.errors, report.warnings);
+        assert_eq!(report.ok, errors == 0);
+        assert_eq!(report.space.map(|s| (s.needed, s.needed_with_margin)), Some((1_000, 1_050)));
+    }
+}
+
+#[tokio::test]
+async fn a_plan_that_cannot_be_made_is_an_error_and_the_counts_are_still_there() {
+    let mut source = Fake::of(&[("Projetos", &[10]), ("projetos", &[20])]);
+    let report = look(&mut source, &mut Fake::default(), &Options::default()).await.expect("a report");
+    assert!(!report.ok);
+    assert!(report.errors[0].contains("\"Projetos\" and \"projetos\""), "{:?}", report.errors);
+    assert_eq!((report.messages, report.bytes), (2, 30));
+    assert!(report.folders.iter().all(|f| f.dest.is_none()));
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_read_is_an_error_and_the_others_are_still_read() {
+    let mut source = Fake::of(&[("A", &[10]), ("B", &[20]), ("INBOX", &[30])]);
+    source.fails = Some(("B", FaultKind::Refused));
+    let report = look(&mut source, &mut Fake::default(), &Options::default()).await.expect("a report");
+    assert!(!report.ok);
+    assert!(
+        report.errors[0].contains("\"B\"") && report.errors[0].contains("Permission denied. "),
+        "{:?}",
+        report.errors
+    );
+    assert_eq!(report.bytes, 40);
+    assert_eq!(report.folders.iter().filter(|f| !f.readable).count(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_connection_and_a_cancellation_end_the_run() {
+    let mut source = Fake::of(&[("A", &[10])]);
+    source.fails = Some(("A", FaultKind::Lost));
+    let fault = look(&mut source, &mut Fake::default(), &Options::default()).await.expect_err("no report");
+    assert_eq!(fault.kind, FaultKind::Lost);
+
+    let cancel = CancellationToken::new();
+    let mut source = Fake { cancel_on_open: Some(cancel.clone()), ..Fake::of(&[("A", &[10])]) };
+    let mut dest = Fake::default();
+    let fault = preflight(&mut source, &mut dest, &Options::default(), &cancel, &mut |_, _| {}).await;
+    assert_eq!(fault.expect_err("no report").kind, FaultKind::Cancelled);
+}
+
+#[test]
+fn sizes_are_shown_as_people_read_them() {
+    for (count, expect) in
+        [(0, "0 bytes"), (999, "999 bytes"), (1_000, "1.0 kB"), (999_960, "1.0 MB"), (25_000_000, "25.0 MB")]
+    {
+        assert_eq!(bytes(count), expect);
+    }
+    assert_eq!(bytes(5_000_000_000_000_000), "5000.0 TB");
+}

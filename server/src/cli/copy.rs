@@ -1,0 +1,281 @@
+//! `gatepost copy`: one mailbox, without the Desk.
+
+use super::{
+    Exit, Outcome, Usage, password, print_json, print_line,
+    progress::Watch,
+    serve::ending_by_signal,
+    table::{Table, bytes},
+    url::MailboxUrl,
+};
+use crate::config::Config;
+use anyhow::Context;
+use clap::Args;
+use gatepost_contract::{SecretInput, Security};
+use gatepost_core::standalone::{CopyProgress, CopyRequest, CopySummary, Endpoint, PlannedFolder, copy};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+/// Copy one mailbox between two IMAP servers, without the Desk
+///
+/// The source is only read. At the destination folders are made and messages appended; nothing is deleted. It may be
+/// interrupted at any moment and run again: what was copied is known from --state and from the destination itself.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Example:\n  gatepost copy --source imaps://ana%40old.example@mail.old.example \\\n    \
+    --dest imaps://ana%40new.example@mail.new.example --source-password-file old.txt --dest-password-file new.txt --verify\n\n\
+    Passwords are read from the files, from GATEPOST_SOURCE_PASSWORD and GATEPOST_DEST_PASSWORD, or asked for on the terminal.")]
+pub struct Copy {
+    /// The old mailbox: imaps://USER@HOST[:993], imap+starttls://USER@HOST[:143] or imap://USER@HOST[:143]
+    ///
+    /// An @ in the user is written as %40. imap:// sends everything readable and is for this machine only, unless
+    /// --allow-plaintext is given.
+    #[arg(long, value_name = "URL")]
+    source: String,
+    /// The new mailbox, written alike
+    #[arg(long, value_name = "URL")]
+    dest: String,
+    /// A file whose first line is the old mailbox's password
+    #[arg(long, value_name = "FILE")]
+    source_password_file: Option<PathBuf>,
+    /// A file whose first line is the new mailbox's password
+    #[arg(long, value_name = "FILE")]
+    dest_password_file: Option<PathBuf>,
+    /// Where is recorded what was copied; by default a file for this pair of mailboxes in the XDG state directory
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Only these folders of the source, e.g. INBOX 'Archive/*'
+    #[arg(long, value_name = "GLOB", num_args = 1..)]
+    folders: Vec<String>,
+    /// Copy a folder to another place, e.g. --map 'Sent Items=Sent'; may be given several times
+    #[arg(long, value_name = "FROM=TO", value_parser = pair)]
+    map: Vec<(String, String)>,
+    /// Show what would be copied where, and copy nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Re-read both mailboxes afterwards and compare every message
+    #[arg(long, conflicts_with = "dry_run")]
+    verify: bool,
+    /// Print one JSON object as the last line
+    #[arg(long)]
+    json: bool,
+    /// Further certificate authorities, in PEM; instead of MIGRATION_CA_FILE
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Do not verify the old server's certificate: whoever sits in between can read everything
+    #[arg(long)]
+    insecure_source: bool,
+    /// Do not verify the new server's certificate: whoever sits in between can read everything
+    #[arg(long)]
+    insecure_dest: bool,
+    /// Allow imap:// to other machines: passwords and mail are readable on the way
+    #[arg(long)]
+    allow_plaintext: bool,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((from, to)) if !from.is_empty() && !to.is_empty() => Ok((from.to_owned(), to.to_owned())),
+        _ => Err("must be FROM=TO".to_owned()),
+    }
+}
+
+/// Copies, shows how far it is, and sums up.
+pub async fn run(copy_args: Copy, config: Config) -> Outcome {
+    let json = copy_args.json;
+    let ending = ending_by_signal()?;
+    let request = request(copy_args, &config, ending)?;
+    for (side, end) in [("source", &request.source), ("destination", &request.dest)] {
+        if end.insecure_tls {
+            eprintln!("Warning: the certificate of the {side} ({}) is not verified.", end.host);
+        }
+        if end.security == Security::Plain {
+            eprintln!("Warning: the connection to the {side} ({}) is not encrypted.", end.host);
+        }
+    }
+    let dry_run = request.dry_run;
+    let plan: Arc<Mutex<Vec<PlannedFolder>>> = Arc::default();
+    let watch = Watch::new(json);
+    let summary = {
+        let plan = Arc::clone(&plan);
+        let watch = watch.clone();
+        copy(request, move |progress| {
+            if let CopyProgress::Planned(folders) = &progress
+                && let Ok(mut plan) = plan.lock()
+            {
+                plan.clone_from(folders);
+            }
+            watch.show(progress);
+        })
+        .await
+    };
+    watch.finish();
+    let summary = summary?;
+    if json {
+        print_json(&summary)?;
+    } else if dry_run {
+        let plan = plan.lock().map(|plan| plan.clone()).unwrap_or_default();
+        print_line(planned(&plan))?;
+    } else {
+        print_line(in_words(&summary))?;
+    }
+    Ok(exit_of(&summary))
+}
+
+fn request(args: Copy, config: &Config, cancel: tokio_util::sync::CancellationToken) -> anyhow::Result<CopyRequest> {
+    let source = MailboxUrl::parse(&args.source, "--source")?;
+    let dest = MailboxUrl::parse(&args.dest, "--dest")?;
+    let allow_plaintext = args.allow_plaintext || config.core.allow_plaintext;
+    for (side, url) in [("--source", &source), ("--dest", &dest)] {
+        if url.security == Security::Plain && !url.is_loopback() && !allow_plaintext {
+            let what = "imap:// to another machine sends the password readable; use imaps:// or imap+starttls://";
+            return Err(Usage(format!("{side}: {what}, or add --allow-plaintext")).into());
+        }
+    }
+    if source == dest {
+        return Err(Usage("--source and --dest are the same mailbox".to_owned()).into());
+    }
+    let state = match args.state {
+        Some(path) => path,
+        None => usual_state(&source, &dest)?,
+    };
+    if let Some(parent) = state.parent().filter(|p| !p.as_os_str().is_empty()) {
+        make_private_directory(parent)?;
+    }
+    let ca_file = args.ca_file.or_else(|| config.core.ca_file.clone());
+    if let Some(path) = &ca_file {
+        std::fs::File::open(path).map_err(|error| Usage(format!("--ca-file: {}: {error}", path.display())))?;
+    }
+    let source_password =
+        password::read(args.source_password_file.as_deref(), "GATEPOST_SOURCE_PASSWORD", "--source-password-file", &format!("Password of {} at {}", source.user, source.host))?;
+    let dest_password =
+        password::read(args.dest_password_file.as_deref(), "GATEPOST_DEST_PASSWORD", "--dest-password-file", &format!("Password of {} at {}", dest.user, dest.host))?;
+    let end = |url: MailboxUrl, password, insecure_tls| Endpoint {
+        host: url.host,
+        port: url.port,
+        security: url.security,
+        user: url.user,
+        secret: SecretInput { password: Some(password), oauth_token: None },
+        insecure_tls,
+    };
+    Ok(CopyRequest {
+        source: end(source, source_password, args.insecure_source),
+        dest: end(dest, dest_password, args.insecure_dest),
+        state,
+        folders: args.folders,
+        folder_map: args.map.into_iter().collect::<BTreeMap<_, _>>(),
+        dry_run: args.dry_run,
+        verify: args.verify,
+        ca_file,
+        allow_plaintext,
+        memory_budget_mb: config.core.memory_budget_mb,
+        cancel,
+    })
+}
+
+/// A file of its own for each pair of mailboxes, so that the same command goes on where it stopped.
+fn usual_state(source: &MailboxUrl, dest: &MailboxUrl) -> anyhow::Result<PathBuf> {
+    let set = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = set("XDG_STATE_HOME")
+        .or_else(|| set("HOME").map(|home| home.join(".local/state")))
+        .ok_or_else(|| Usage("neither XDG_STATE_HOME nor HOME is set: name a file with --state".to_owned()))?;
+    Ok(base.join("gatepost").join(state_name(source, dest)))
+}
+
+fn state_name(source: &MailboxUrl, dest: &MailboxUrl) -> String {
+    let name = |url: &MailboxUrl| format!("{}@{}", url.user, url.host);
+    let readable: String = format!("{}_to_{}", name(source), name(dest))
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || ".@_-".contains(c) { c } else { '-' })
+        .take(100)
+        .collect();
+    let exact = format!("{}:{}\n{}:{}", name(source), source.port, name(dest), dest.port);
+    format!("{}-{}.db", readable.trim_start_matches('.'), &blake3::hash(exact.as_bytes()).to_hex()[..12])
+}
+
+fn make_private_directory(path: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("the directory {} cannot be made", path.display()))
+}
+
+fn planned(folders: &[PlannedFolder]) -> Table {
+    let mut table = Table::new(&["from", "to", "messages", "bytes"]);
+    for folder in folders {
+        table.row([folder.source.clone(), folder.dest.clone(), folder.messages.to_string(), folder.bytes.to_string()]);
+    }
+    table
+}
+
+fn in_words(s: &CopySummary) -> String {
+    let mut words = format!(
+        "{} folders, {} messages copied ({}), {} were there already, in {:.1} s.",
+        s.folders,
+        s.transferred,
+        bytes(s.bytes),
+        s.already_there,
+        s.seconds
+    );
+    if s.quarantined > 0 {
+        words.push_str(&format!(" {} were refused and are in quarantine.", s.quarantined));
+    }
+    if s.residue > 0 {
+        words.push_str(&format!(" {} have not arrived.", s.residue));
+    }
+    match s.verified {
+        Some(true) => words.push_str(" Both mailboxes were read again: every message has arrived."),
+        Some(false) => words.push_str(" Both mailboxes were read again: something is missing or differs."),
+        None => {}
+    }
+    if s.interrupted {
+        words.push_str(" Interrupted; run the same command again to go on.");
+    }
+    words
+}
+
+fn exit_of(summary: &CopySummary) -> Exit {
+    if summary.interrupted {
+        Exit::Interrupted
+    } else if summary.residue > 0 || summary.quarantined > 0 || summary.verified == Some(false) {
+        Exit::LeftOver
+    } else {
+        Exit::Done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_file_is_the_same_for_the_same_pair_and_another_for_any_other() {
+        let url = |text| MailboxUrl::parse(text, "x").expect("a url");
+        let (a, b) = (url("imaps://a%2Fb@old.example"), url("imaps://a@new.example"));
+        let name = state_name(&a, &b);
+        assert_eq!(name, state_name(&a, &b));
+        assert_ne!(name, state_name(&b, &a));
+        assert!(name.starts_with("a-b@old.example_to_a@new.example-") && !name.contains('/'), "{name}");
+    }
+
+    #[test]
+    fn what_is_left_over_decides_the_exit_code() {
+        let clean = CopySummary {
+            folders: 1, transferred: 2, already_there: 3, quarantined: 0, bytes: 4, seconds: 0.5, residue: 0,
+            verified: Some(true), interrupted: false,
+        };
+        assert_eq!(exit_of(&clean), Exit::Done);
+        assert_eq!(exit_of(&CopySummary { residue: 1, ..clean.clone() }), Exit::LeftOver);
+        assert_eq!(exit_of(&CopySummary { quarantined: 1, ..clean.clone() }), Exit::LeftOver);
+        assert_eq!(exit_of(&CopySummary { verified: Some(false), ..clean.clone() }), Exit::LeftOver);
+        assert_eq!(exit_of(&CopySummary { interrupted: true, residue: 1, ..clean.clone() }), Exit::Interrupted);
+        let json = serde_json::to_value(&clean).expect("plain data");
+        let mut names: Vec<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
+        names.sort_unstable();
+        let expected = ["already_there", "bytes", "folders", "quarantined", "residue", "seconds", "transferred", "verified"];
+        assert_eq!(names, expected);
+    }
+}

@@ -1,0 +1,113 @@
+//! `gatepost serve` and `gatepost worker`.
+
+use super::{Exit, Outcome, is_watched, open::open, print_line};
+use crate::{
+    config::Config,
+    http::{self, App, Site},
+};
+use anyhow::Context;
+use clap::Args;
+use gatepost_core::Gatepost;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use std::{net::SocketAddr, time::Duration};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long runs may take to be handed back.
+const HAND_BACK: Duration = Duration::from_secs(30);
+/// Seconds; from what a cached answer takes to what a reader would give up on.
+const DURATIONS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Run the Desk, the API and a worker in one process
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Where to listen, instead of GATEPOST_LISTEN; port 0 takes any free one
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+}
+
+/// Serves until a signal asks to end.
+pub async fn run(serve: Serve, config: Config) -> Outcome {
+    let site = Site::find(config.site_root.as_deref())?;
+    let metrics = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full("gatepost_http_request_duration_seconds".to_owned()), DURATIONS)
+        .context("the histogram's limits")?
+        .install_recorder()
+        .context("measuring cannot be started")?;
+    let listen = serve.listen.unwrap_or(config.listen);
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let address = listener.local_addr()?;
+    let core = open(&config).await?;
+    let app = App {
+        core: core.clone(),
+        is_https: config.is_https(),
+        trusted_proxies: config.trusted_proxies.clone().into(),
+        site,
+        metrics,
+        ending: ending_by_signal()?,
+    };
+    invite(&core, &config, address).await?;
+    core.start_workers();
+    print_line(format_args!("Gatepost listens on http://{address}"))?;
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+    http::serve(app, listener).await?;
+    hand_back(&core).await;
+    Ok(Exit::Done)
+}
+
+/// Works until a signal asks to end.
+pub async fn worker(config: Config) -> Outcome {
+    let ending = ending_by_signal()?;
+    let core = open(&config).await?;
+    if !config.core.enabled {
+        tracing::warn!("MIGRATION_ENABLED is false: the worker idles");
+    }
+    core.start_workers();
+    tracing::info!(workers = config.core.workers, "working");
+    ending.cancelled().await;
+    hand_back(&core).await;
+    Ok(Exit::Done)
+}
+
+async fn hand_back(core: &Gatepost) {
+    tracing::info!("ending: runs at work are handed back and go on with the next start");
+    if tokio::time::timeout(HAND_BACK, core.shutdown()).await.is_err() {
+        tracing::warn!("some runs did not end in {} seconds; the next start resumes them", HAND_BACK.as_secs());
+    }
+}
+
+/// While there is no user, somebody must be able to become the first one.
+async fn invite(core: &Gatepost, config: &Config, address: SocketAddr) -> anyhow::Result<()> {
+    if let Some(path) = core.setup_link().await? {
+        let base = config.core.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        eprintln!("There is no user yet. Make the first super admin here; the link works once:\n  {base}{path}");
+    }
+    Ok(())
+}
+
+/// A token that SIGTERM or SIGINT cancels. The second signal ends the process at once: every run is safe to kill.
+pub fn ending_by_signal() -> anyhow::Result<CancellationToken> {
+    let token = CancellationToken::new();
+    let ending = token.clone();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        for again in [false, true] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if again {
+                std::process::exit(130);
+            }
+            if is_watched() {
+                eprintln!("\nEnding cleanly; once more ends at once.");
+            }
+            ending.cancel();
+        }
+    });
+    Ok(token)
+}

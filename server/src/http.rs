@@ -1,0 +1,113 @@
+//! HTTP: the REST API, the Desk and what watches them. Everything here reads the request, makes one call into core and
+//! shapes the answer; no rule of the business lives here.
+
+pub mod api;
+mod care;
+pub mod client;
+mod csrf;
+mod desk;
+mod docs;
+mod error;
+mod extract;
+mod headers;
+mod identity;
+mod serve;
+mod session;
+mod trace;
+
+pub use desk::site::Site;
+pub use serve::serve;
+
+use axum::{
+    Router,
+    extract::FromRef,
+    middleware::{from_fn, from_fn_with_state},
+    routing::{any, get},
+};
+use client::Network;
+use gatepost_core::Gatepost;
+use http::StatusCode;
+use leptos::config::LeptosOptions;
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    limit::RequestBodyLimitLayer,
+    timeout::{RequestBodyTimeoutLayer, TimeoutLayer},
+};
+
+/// No handler takes longer to begin its answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// No sender of a body may be silent for longer.
+const NEXT_BYTES_WITHIN: Duration = Duration::from_secs(30);
+/// No body is larger, whatever the route allows.
+const MAX_BODY: usize = extract::MAX_CSV + 64 * 1024;
+
+/// What handlers share.
+#[derive(Clone)]
+pub struct App {
+    /// The service.
+    pub core: Gatepost,
+    /// Whether people come by https.
+    pub is_https: bool,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Arc<[Network]>,
+    /// The pages' assets.
+    pub site: Site,
+    /// Where measurements are read.
+    pub metrics: PrometheusHandle,
+    /// Cancelled when the server is to end.
+    pub ending: CancellationToken,
+}
+
+impl FromRef<App> for Gatepost {
+    fn from_ref(app: &App) -> Self {
+        app.core.clone()
+    }
+}
+
+impl FromRef<App> for LeptosOptions {
+    fn from_ref(app: &App) -> Self {
+        app.site.options.clone()
+    }
+}
+
+/// Every address of the program.
+pub fn router(app: &App) -> Router {
+    let (api, document) = api::router(app.core.config().enabled);
+    let docs = docs::Docs::new(&document, &app.site);
+
+    let rest = Router::new()
+        .nest("/api/v1", api)
+        .route("/api/v1/openapi.json", get(docs::json).with_state(docs.clone()))
+        .route("/api/docs", get(docs::page).with_state(docs))
+        .route("/api", any(error::not_found))
+        .route("/api/{*rest}", any(error::not_found))
+        .layer(from_fn(error::problems_only));
+
+    let known_callers = Router::new()
+        .merge(rest)
+        .merge(desk::routes(app))
+        .layer(from_fn_with_state(app.clone(), identity::identify))
+        .layer(session::layer(app))
+        .layer(from_fn_with_state(app.clone(), csrf::defend));
+
+    let care = Router::new()
+        .route("/healthz", get(care::healthz))
+        .route("/readyz", get(care::readyz))
+        .route("/metrics", get(care::metrics))
+        .layer(from_fn(error::problems_only));
+
+    Router::new()
+        .merge(known_callers)
+        .merge(care)
+        .merge(desk::assets(app))
+        .layer(RequestBodyLimitLayer::new(MAX_BODY))
+        .layer(RequestBodyTimeoutLayer::new(NEXT_BYTES_WITHIN))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
+        .layer(CatchPanicLayer::custom(error::caught_panic))
+        .layer(from_fn_with_state(app.clone(), headers::secure))
+        .layer(from_fn_with_state(app.clone(), trace::trace))
+        .with_state(app.clone())
+}

@@ -1,0 +1,106 @@
+//! Defence against requests that another site makes in a user's name.
+//!
+//! Asked for on every unsafe method that could ride on the session cookie: browsers say where a request comes from in
+//! `Sec-Fetch-Site`, older ones in `Origin` or `Referer`. A request with an `Authorization` header is exempt, for no
+//! other site can make a browser add one; so is an API request that carries no session cookie at all.
+
+use super::{App, error::Refusal, session::COOKIE};
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use gatepost_contract::Problem;
+use http::{HeaderMap, header};
+
+/// Refuses what comes from elsewhere.
+pub async fn defend(State(app): State<App>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() || !could_ride(request.headers(), request.uri().path()) {
+        return next.run(request).await;
+    }
+    // HTTP/2 carries the host in the request target instead of a header.
+    let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok()).map(str::to_owned);
+    let host = host.or_else(|| request.uri().authority().map(ToString::to_string));
+    if is_ours(request.headers(), host.as_deref(), app.core.config().public_url.as_deref()) {
+        return next.run(request).await;
+    }
+    Refusal::from(Problem::new(
+        403,
+        "csrf",
+        "This request came from another site. Open the Desk at its own address and try again.",
+    ))
+    .into_response()
+}
+
+fn could_ride(headers: &HeaderMap, path: &str) -> bool {
+    if headers.contains_key(header::AUTHORIZATION) {
+        return false;
+    }
+    let has_session = headers.get_all(header::COOKIE).iter().any(|value| {
+        value.as_bytes().split(|b| *b == b';').any(|pair| {
+            pair.trim_ascii().strip_prefix(COOKIE.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+        })
+    });
+    // Forms of the Desk are covered with and without a session: a forged log-in is one too.
+    has_session || !path.starts_with("/api/v1/")
+}
+
+fn is_ours(headers: &HeaderMap, host: Option<&str>, public_url: Option<&str>) -> bool {
+    let text = |name: http::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return matches!(site.as_bytes(), b"same-origin" | b"none");
+    }
+    let Some(from) = text(header::ORIGIN).or_else(|| text(header::REFERER)).and_then(|from| url::Url::parse(from).ok()) else {
+        return false;
+    };
+    let same_as = |other: &url::Url| {
+        from.host() == other.host() && from.port_or_known_default() == other.port_or_known_default()
+    };
+    let by_host = host.and_then(|host| url::Url::parse(&format!("{}://{host}/", from.scheme())).ok());
+    let by_config = public_url.and_then(|public| url::Url::parse(public).ok());
+    by_host.is_some_and(|url| same_as(&url)) || by_config.is_some_and(|url| same_as(&url))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(n, v)| (http::HeaderName::from_static(n), v.parse().expect("a header"))).collect()
+    }
+
+    #[test]
+    fn only_requests_that_could_ride_on_the_cookie_are_asked() {
+        for (pairs, path, asked) in [
+            (&[("cookie", "gatepost=x")][..], "/api/v1/tenants", true),
+            (&[("cookie", "a=b; gatepost=x")], "/api/v1/tenants", true),
+            (&[("cookie", "gatepost2=x")], "/api/v1/tenants", false),
+            (&[], "/api/v1/auth/token", false),
+            (&[], "/api/fn/log_in", true),
+            (&[("authorization", "Bearer x"), ("cookie", "gatepost=x")], "/api/v1/tenants", false),
+        ] {
+            assert_eq!(could_ride(&headers(pairs), path), asked, "{pairs:?} {path}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_ours_by_fetch_metadata_or_by_its_origin() {
+        let public = Some("https://desk.example");
+        for (pairs, ours) in [
+            (&[("sec-fetch-site", "same-origin")][..], true),
+            (&[("sec-fetch-site", "none")], true),
+            (&[("sec-fetch-site", "same-site")], false),
+            (&[("sec-fetch-site", "cross-site"), ("origin", "http://127.0.0.1:8080")], false),
+            (&[("origin", "http://127.0.0.1:8080")], true),
+            (&[("origin", "http://127.0.0.1:8081")], false),
+            (&[("origin", "https://desk.example")], true),
+            (&[("origin", "https://desk.example.evil.test")], false),
+            (&[("origin", "null")], false),
+            (&[("referer", "http://127.0.0.1:8080/login?x=1")], true),
+            (&[("origin", "https://evil.test"), ("referer", "http://127.0.0.1:8080/")], false),
+            (&[], false),
+        ] {
+            assert_eq!(is_ours(&headers(pairs), Some("127.0.0.1:8080"), public), ours, "{pairs:?}");
+        }
+    }
+}

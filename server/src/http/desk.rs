@@ -1,0 +1,91 @@
+//! The Desk's pages, server functions and assets. What the pages show is the app crate's business.
+
+mod flash;
+mod form;
+pub mod site;
+
+use super::{App, identity::Identity, session};
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{from_fn, map_response},
+    response::Response,
+    routing::get,
+};
+use gatepost_app::{CurrentActor, Flash, app::App as Pages, shell::shell};
+use gatepost_core::Gatepost;
+use http::{HeaderValue, Method, StatusCode, header, request::Parts};
+use leptos::prelude::{provide_context, use_context};
+use leptos_axum::{LeptosRoutes, generate_route_list};
+use std::path::Path;
+use tower::ServiceExt;
+use tower_http::services::ServeDir;
+
+/// Pages and server functions.
+pub fn routes(app: &App) -> Router<App> {
+    let options = app.site.options.clone();
+    let pages = generate_route_list(Pages);
+    let rendered = Router::new()
+        .leptos_routes_with_context(app, pages, contexts(app.core.clone()), move || shell(options.clone()))
+        .fallback(file_or_lost)
+        .layer(from_fn(flash::take));
+    Router::new().merge(rendered).route("/api/fn/{*name}", get(server_function).post(server_function))
+}
+
+/// What pages and server functions find in their context.
+fn contexts(core: Gatepost) -> impl Fn() + Clone + Send + Sync + 'static {
+    move || {
+        provide_context(core.clone());
+        // There is no request while the list of routes is made.
+        let Some(parts) = use_context::<Parts>() else { return };
+        provide_context(CurrentActor(parts.extensions.get::<Identity>().and_then(Identity::actor).cloned()));
+        provide_context(parts.extensions.get::<Flash>().cloned());
+        if let Some(session) = session::Desk::of(core.clone(), &parts) {
+            provide_context(session);
+        }
+    }
+}
+
+async fn server_function(State(app): State<App>, request: Request) -> Response {
+    form::handle(contexts(app.core.clone()), request).await
+}
+
+/// A file of the site, such as the favicon, or the page that says that there is nothing here.
+async fn file_or_lost(State(app): State<App>, request: Request) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD) && request.uri().path() != "/" {
+        let mut for_file = Request::new(axum::body::Body::empty());
+        for_file.method_mut().clone_from(request.method());
+        for_file.uri_mut().clone_from(request.uri());
+        for_file.headers_mut().clone_from(request.headers());
+        let found = files(&app.site.root).oneshot(for_file).await;
+        if let Ok(response) = found
+            && !matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)
+        {
+            return cached(response.map(axum::body::Body::new), "public, max-age=3600");
+        }
+    }
+    let options = app.site.options.clone();
+    let render = leptos_axum::render_app_async_with_context(contexts(app.core.clone()), move || shell(options.clone()));
+    let mut response = render(request).await;
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
+/// The assets under their hash: they never change, so that browsers keep them.
+pub fn assets(app: &App) -> Router<App> {
+    let address = format!("/{}", app.site.options.site_pkg_dir);
+    let keep = map_response(|response: Response| async {
+        let kept = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
+        if kept { cached(response, "public, max-age=31536000, immutable") } else { response }
+    });
+    Router::new().nest_service(&address, files(&app.site.assets)).layer(keep)
+}
+
+fn files(root: &Path) -> ServeDir {
+    ServeDir::new(root).append_index_html_on_directories(false).precompressed_br().precompressed_gzip()
+}
+
+fn cached(mut response: Response, policy: &'static str) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(policy));
+    response
+}
