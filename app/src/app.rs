@@ -2,7 +2,7 @@
 
 use crate::{components::Frame, context, pages};
 use leptos::prelude::*;
-use leptos_meta::Title;
+use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
     SsrMode,
     components::{FlatRoutes, Route, Router},
@@ -16,6 +16,7 @@ const OPEN: [&str; 2] = ["/login", "/setup"];
 /// nothing is left for a script to fill in.
 #[component]
 pub fn App() -> impl IntoView {
+    provide_meta_context();
     send_to_login();
     let all = SsrMode::Async;
     view! {
@@ -56,6 +57,7 @@ fn send_to_login() {
     if context::actor().is_none() && !OPEN.contains(&path.as_str()) {
         let here = context::here();
         let next = if here == "/" { String::new() } else { format!("?next={}", context::encode(&here)) };
-        leptos_axum::redirect(&format!("/login{next}"));
+        context::header("location", &format!("/login{next}"));
+        context::status(303);
     }
 }

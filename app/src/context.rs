@@ -122,7 +122,9 @@ mod tests {
         for path in ["/", "/jobs/7?notice=saved", "/jobs?q=a%20b"] {
             assert!(is_local(path), "{path}");
         }
-        for path in ["", "jobs", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nSet-Cookie: x", "/ü"] {
+        for path in
+            ["", "jobs", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nSet-Cookie: x", "/ü"]
+        {
             assert!(!is_local(path), "{path:?}");
         }
     }

@@ -26,10 +26,8 @@ impl Flash {
     /// Remembers a form, leaving out secrets and what is too long to be worth it.
     #[must_use]
     pub fn new(path: &str, values: impl IntoIterator<Item = (String, String)>, problem: Problem) -> Self {
-        let values = values
-            .into_iter()
-            .filter(|(name, value)| !Self::is_secret(name) && value.len() <= MAX_VALUE)
-            .collect();
+        let values =
+            values.into_iter().filter(|(name, value)| !Self::is_secret(name) && value.len() <= MAX_VALUE).collect();
         Self { path: path.to_owned(), values, problem }
     }
 

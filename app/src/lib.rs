@@ -6,6 +6,9 @@
 //! read who is asking, make calls into `gatepost_core`, and show what comes back. The HTTP server provides the
 //! contexts described in [`session`].
 
+// Views are deeply nested types.
+#![recursion_limit = "256"]
+
 // First, so that its macro is known in all that follows.
 #[cfg(feature = "ssr")]
 #[macro_use]

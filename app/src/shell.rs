@@ -4,7 +4,7 @@
 use crate::{app::App, context, i18n, islands};
 use leptos::{nonce::use_nonce, prelude::*};
 use leptos_i18n::Locale as _;
-use leptos_meta::{MetaTags, provide_meta_context};
+use leptos_meta::MetaTags;
 
 /// Loads the module and hydrates each island in place. This is the loader of leptos' own `HydrationScripts` in
 /// islands mode; that component preloads the module without a nonce, which the policy below rightly refuses.
@@ -12,7 +12,6 @@ const LOADER: &str = include_str!("loader.js");
 
 /// The whole document for a request.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
-    provide_meta_context();
     i18n::provide();
     // Only islands carry markers for hydration.
     if let Some(shared) = Owner::current_shared_context() {

@@ -221,7 +221,7 @@ CREATE TABLE migration_messages (
 );
 CREATE UNIQUE INDEX idx_migration_messages_one ON migration_messages (folder_id, uid);
 -- The residue is small beside the ledger: this index holds nothing else.
-CREATE INDEX idx_migration_messages_residue ON migration_messages (folder_id, state)
+CREATE INDEX idx_migration_messages_residue ON migration_messages (folder_id, id)
     WHERE state <> 'arrived' OR fidelity = 'changed';
 
 -- A message given up on purpose: by whom and why. The row stays when the message itself has gone from the source.

@@ -30,9 +30,11 @@ use std::{
 /// Moves a domain's mail, and keeps the DNS gate shut until every message is proved to have arrived.
 #[derive(Debug, Parser)]
 #[command(name = "gatepost", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 all is well, 1 failed, 2 wrong usage or settings, 3 finished with something left over \
+#[command(
+    after_help = "Exit codes: 0 all is well, 1 failed, 2 wrong usage or settings, 3 finished with something left over \
     (gate: not ready), 130 interrupted and safe to run again.\n\nSettings come from the environment (GATEPOST_*, \
-    MIGRATION_*) over the file of --config; `gatepost config sample` prints them all.")]
+    MIGRATION_*) over the file of --config; `gatepost config sample` prints them all."
+)]
 struct Cli {
     /// A TOML file with settings; the environment wins over it
     #[arg(long, global = true, value_name = "FILE", env = "GATEPOST_CONFIG")]
@@ -137,7 +139,9 @@ pub fn run() -> ExitCode {
             // The reader of a pipe that went away is no failure worth words.
             if !is_broken_pipe(&error) {
                 eprintln!("gatepost: {error:#}");
-                for field in error.downcast_ref::<gatepost_core::Error>().map(|e| e.problem().errors).unwrap_or_default() {
+                for field in
+                    error.downcast_ref::<gatepost_core::Error>().map(|e| e.problem().errors).unwrap_or_default()
+                {
                     eprintln!("  {}: {}", field.field, field.message);
                 }
             }

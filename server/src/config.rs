@@ -150,9 +150,12 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
     let core = gatepost_core::Config {
         database_url,
         enabled: s.truth("MIGRATION_ENABLED", true),
-        gate_min_ratio: s.parsed("MIGRATION_GATE_MIN_RATIO", 0.99, "a number above 0 and at most 1, e.g. 0.99", |text| {
-            text.parse().ok().filter(|ratio: &f64| *ratio > 0.0 && *ratio <= 1.0).ok_or(())
-        }),
+        gate_min_ratio: s.parsed(
+            "MIGRATION_GATE_MIN_RATIO",
+            0.99,
+            "a number above 0 and at most 1, e.g. 0.99",
+            |text| text.parse().ok().filter(|ratio: &f64| *ratio > 0.0 && *ratio <= 1.0).ok_or(()),
+        ),
         override_roles: s
             .list("MIGRATION_GATE_OVERRIDE_ROLES", "technician, ops_lead, super_admin, comma separated", str::parse)
             .unwrap_or_else(|| vec![Role::SuperAdmin]),
@@ -162,7 +165,12 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
         dest_imap_port: s.parsed("MIGRATION_DEST_IMAP_PORT", None, "a port from 1 to 65535", |text| {
             text.parse().ok().filter(|port| *port > 0).map(Some).ok_or(())
         }),
-        dest_imap_security: s.parsed("MIGRATION_DEST_IMAP_SSL", Security::Tls, "true (TLS) or false (STARTTLS)", security),
+        dest_imap_security: s.parsed(
+            "MIGRATION_DEST_IMAP_SSL",
+            Security::Tls,
+            "true (TLS) or false (STARTTLS)",
+            security,
+        ),
         workers: usize::try_from(s.number("GATEPOST_WORKERS", 4, 1, 64, "a number of mailboxes")).unwrap_or(4),
         memory_budget_mb: s.number("GATEPOST_MEMORY_BUDGET_MB", 256, 16, 65_536, "a size in MiB"),
         public_url: s.parsed("GATEPOST_PUBLIC_URL", None, "an http or https URL without path", public_url),
@@ -178,9 +186,12 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
     };
     let config = Config {
         core,
-        listen: s.parsed("GATEPOST_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8080)), "ADDRESS:PORT, e.g. 127.0.0.1:8080", |text| {
-            text.parse()
-        }),
+        listen: s.parsed(
+            "GATEPOST_LISTEN",
+            SocketAddr::from(([127, 0, 0, 1], 8080)),
+            "ADDRESS:PORT, e.g. 127.0.0.1:8080",
+            |text| text.parse(),
+        ),
         log: s.parsed("GATEPOST_LOG", None, "a filter such as info or gatepost=debug,warn", |text| {
             text.parse::<tracing_subscriber::EnvFilter>().map(|_| Some(text.to_owned()))
         }),
@@ -218,7 +229,9 @@ fn credentials_key(s: &Settings) -> Option<Secret> {
     let text = s.text("MIGRATION_CREDENTIALS_KEY")?;
     let fernet = |key: &str| {
         let key = key.trim();
-        key.len() == 44 && key.ends_with('=') && key[..43].bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+        key.len() == 44
+            && key.ends_with('=')
+            && key[..43].bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
     };
     if text.is_ascii() && text.split(',').all(fernet) {
         Some(Secret(text))
@@ -235,7 +248,10 @@ fn credentials_key(s: &Settings) -> Option<Secret> {
 fn jwt_key(s: &Settings) -> Option<Secret> {
     let text = s.text("GATEPOST_JWT_KEY")?;
     if text.len() < 32 {
-        s.fault("GATEPOST_JWT_KEY", "is too short; it must have at least 32 characters, e.g. of `openssl rand -hex 32`");
+        s.fault(
+            "GATEPOST_JWT_KEY",
+            "is too short; it must have at least 32 characters, e.g. of `openssl rand -hex 32`",
+        );
         return None;
     }
     Some(Secret(text))

@@ -35,36 +35,36 @@ impl Tone {
 
 /// A badge of any kind.
 #[component]
-pub fn Badge(tone: Tone, shape: Shape, text: &'static str) -> impl IntoView {
-    view! { <span class=tone.class()><Icon shape/>{text}</span> }
+pub fn Badge(tone: Tone, shape: Shape, text: &'static str) -> AnyView {
+    view! { <span class=tone.class()><Icon shape/>{text}</span> }.into_any()
 }
 
 /// The verdict.
 #[component]
-pub fn GateBadge(gate: Gate) -> impl IntoView {
+pub fn GateBadge(gate: Gate) -> AnyView {
     let (tone, shape) = match gate {
         Gate::Blocked => (Tone::Bad, Shape::Shut),
         Gate::Warning => (Tone::Warn, Shape::Waiting),
         Gate::ReadyForDns => (Tone::Good, Shape::Open),
     };
-    view! { <Badge tone shape text=names::gate(gate)/> }
+    view! { <Badge tone shape text=names::gate(gate)/> }.into_any()
 }
 
 /// Where a job stands.
 #[component]
-pub fn PhaseBadge(phase: Phase) -> impl IntoView {
+pub fn PhaseBadge(phase: Phase) -> AnyView {
     let (tone, shape) = match phase {
         Phase::Failed => (Tone::Bad, Shape::Cross),
         Phase::Verified | Phase::Closed => (Tone::Good, Shape::Check),
         Phase::Discovered => (Tone::Quiet, Shape::Dot),
         _ => (Tone::Quiet, Shape::Move),
     };
-    view! { <Badge tone shape text=names::phase(phase)/> }
+    view! { <Badge tone shape text=names::phase(phase)/> }.into_any()
 }
 
 /// How a run stands.
 #[component]
-pub fn RunBadge(status: RunStatus) -> impl IntoView {
+pub fn RunBadge(status: RunStatus) -> AnyView {
     let (tone, shape) = match status {
         RunStatus::Queued => (Tone::Quiet, Shape::Dot),
         RunStatus::Running => (Tone::Busy, Shape::Turning),
@@ -72,12 +72,12 @@ pub fn RunBadge(status: RunStatus) -> impl IntoView {
         RunStatus::Partial => (Tone::Warn, Shape::Warn),
         RunStatus::Failed => (Tone::Bad, Shape::Cross),
     };
-    view! { <Badge tone shape text=names::run_status(status)/> }
+    view! { <Badge tone shape text=names::run_status(status)/> }.into_any()
 }
 
 /// How a mailbox stands.
 #[component]
-pub fn MailboxBadge(status: MailboxStatus) -> impl IntoView {
+pub fn MailboxBadge(status: MailboxStatus) -> AnyView {
     let (tone, shape) = match status {
         MailboxStatus::Pending => (Tone::Quiet, Shape::Dot),
         MailboxStatus::Syncing => (Tone::Busy, Shape::Turning),
@@ -85,30 +85,30 @@ pub fn MailboxBadge(status: MailboxStatus) -> impl IntoView {
         MailboxStatus::Error => (Tone::Bad, Shape::Cross),
         MailboxStatus::Quarantine => (Tone::Warn, Shape::Warn),
     };
-    view! { <Badge tone shape text=names::mailbox_status(status)/> }
+    view! { <Badge tone shape text=names::mailbox_status(status)/> }.into_any()
 }
 
 /// How a check came out.
 #[component]
-pub fn CheckBadge(status: CheckStatus) -> impl IntoView {
+pub fn CheckBadge(status: CheckStatus) -> AnyView {
     let (tone, shape) = match status {
         CheckStatus::Pass => (Tone::Good, Shape::Check),
         CheckStatus::Warn => (Tone::Warn, Shape::Warn),
         CheckStatus::Fail => (Tone::Bad, Shape::Cross),
     };
-    view! { <Badge tone shape text=names::check_status(status)/> }
+    view! { <Badge tone shape text=names::check_status(status)/> }.into_any()
 }
 
 /// Where a message stands.
 #[component]
-pub fn StateBadge(state: MessageState) -> impl IntoView {
+pub fn StateBadge(state: MessageState) -> AnyView {
     let (tone, shape) = match state {
         MessageState::Arrived => (Tone::Good, Shape::Check),
         MessageState::Pending => (Tone::Quiet, Shape::Dot),
         MessageState::Quarantined => (Tone::Bad, Shape::Cross),
         MessageState::Waived => (Tone::Warn, Shape::Dash),
     };
-    view! { <Badge tone shape text=names::message_state(state)/> }
+    view! { <Badge tone shape text=names::message_state(state)/> }.into_any()
 }
 
 /// The words of the log's levels, for the browser's part.

@@ -21,9 +21,9 @@ pub fn percent(percent: f64) -> String {
 
 /// A moment in UTC.
 #[component]
-pub fn At(at: String) -> impl IntoView {
+pub fn At(at: String) -> AnyView {
     let text = minute(&at);
-    view! { <time datetime=at>{text}</time> }
+    view! { <time datetime=at>{text}</time> }.into_any()
 }
 
 /// A moment, or a dash where there is none.
@@ -42,7 +42,7 @@ pub fn Share(
     value: f64,
     /// What it is the share of, for screen readers.
     label: String,
-) -> impl IntoView {
+) -> AnyView {
     let class = if value >= 100.0 { "bar full" } else { "bar" };
     view! {
         <span class="share">
@@ -50,11 +50,12 @@ pub fn Share(
             <span class="figure">{percent(value)}</span>
         </span>
     }
+    .into_any()
 }
 
 /// How a source's messages add up, so that anybody can check the sum.
 #[component]
-pub fn TallySum(tally: Tally) -> impl IntoView {
+pub fn TallySum(tally: Tally) -> AnyView {
     let part = |class: &'static str, number: i64, label: &'static str| {
         view! { <span class=if number == 0 { "part zero" } else { class }><b>{count(number)}</b>" "{label}</span> }
     };
@@ -68,10 +69,11 @@ pub fn TallySum(tally: Tally) -> impl IntoView {
             {(!tally.adds_up()).then(|| view! { <strong class="alarm">{t!(tally.broken)}</strong> })}
         </p>
     }
+    .into_any()
 }
 
 /// A name and what it stands for, in a `dl`.
 #[component]
-pub fn Fact(name: &'static str, children: Children) -> impl IntoView {
-    view! { <div class="fact"><dt>{name}</dt><dd>{children()}</dd></div> }
+pub fn Fact(name: &'static str, children: Children) -> AnyView {
+    view! { <div class="fact"><dt>{name}</dt><dd>{children()}</dd></div> }.into_any()
 }

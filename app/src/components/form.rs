@@ -53,9 +53,7 @@ impl FormState {
         problem
             .errors
             .iter()
-            .find(|error| {
-                error.field == name || error.field.split('.').next().is_some_and(|field| field == holder)
-            })
+            .find(|error| error.field == name || error.field.split('.').next().is_some_and(|field| field == holder))
             .map(|error| error.message.clone())
     }
 }
@@ -66,7 +64,14 @@ pub fn field_id(name: &str) -> String {
 }
 
 /// The label above a field, and the hint and error below it.
-fn framed(name: &str, label: &'static str, hint: &'static str, error: Option<String>, required: bool, field: AnyView) -> AnyView {
+fn framed(
+    name: &str,
+    label: &'static str,
+    hint: &'static str,
+    error: Option<String>,
+    required: bool,
+    field: AnyView,
+) -> AnyView {
     let id = field_id(name);
     let class = if error.is_some() { "field wrong" } else { "field" };
     view! {
@@ -256,7 +261,7 @@ pub fn TickField(
     /// Whether it is ticked before anything was.
     #[prop(optional)]
     value: bool,
-) -> impl IntoView {
+) -> AnyView {
     let error = state.error(name);
     let invalid = error.is_some().then_some("true");
     let class = if error.is_some() { "field tick wrong" } else { "field tick" };
@@ -278,12 +283,13 @@ pub fn TickField(
             {error.map(|error| view! { <p class="error" id=format!("{id}-error")><Icon shape=Shape::Warn/>{error}</p> })}
         </div>
     }
+    .into_any()
 }
 
 /// A value that is sent along.
 #[component]
-pub fn Hidden(name: &'static str, #[prop(into)] value: String) -> impl IntoView {
-    view! { <input type="hidden" name=name value=value/> }
+pub fn Hidden(name: &'static str, #[prop(into)] value: String) -> AnyView {
+    view! { <input type="hidden" name=name value=value/> }.into_any()
 }
 
 /// A button that posts a few values and nothing else.
@@ -301,7 +307,7 @@ pub fn PostButton(
     /// Its look: `primary`, `danger`, `small`, …
     #[prop(optional)]
     class: &'static str,
-) -> impl IntoView {
+) -> AnyView {
     let fields = fields.into_iter().map(|(name, value)| view! { <Hidden name value/> }).collect_view();
     view! {
         <form method="post" action=action class="inline">
@@ -312,4 +318,5 @@ pub fn PostButton(
             </button>
         </form>
     }
+    .into_any()
 }

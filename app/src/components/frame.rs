@@ -14,7 +14,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The frame. Without a log-in it has no navigation.
 #[component]
-pub fn Frame(children: Children) -> impl IntoView {
+pub fn Frame(children: Children) -> AnyView {
     let actor = context::actor();
     let class = if actor.is_some() { "frame" } else { "frame alone" };
     view! {
@@ -46,10 +46,11 @@ pub fn Frame(children: Children) -> impl IntoView {
             <main id="main" tabindex="-1">{children()}</main>
         </div>
     }
+    .into_any()
 }
 
 #[component]
-fn Navigation(actor: Actor) -> impl IntoView {
+fn Navigation(actor: Actor) -> AnyView {
     let path = context::path().unwrap_or_default();
     let mut items = vec![
         ("/", Shape::Home, t!(nav.overview)),
@@ -71,11 +72,11 @@ fn Navigation(actor: Actor) -> impl IntoView {
         let current = within.then_some(if path == href { "page" } else { "true" });
         view! { <li><a href=href aria-current=current><Icon shape/>{text}</a></li> }
     });
-    view! { <nav class="main-nav" aria-label=t!(nav.label)><ul>{items.collect_view()}</ul></nav> }
+    view! { <nav class="main-nav" aria-label=t!(nav.label)><ul>{items.collect_view()}</ul></nav> }.into_any()
 }
 
 #[component]
-fn Account(actor: Actor) -> impl IntoView {
+fn Account(actor: Actor) -> AnyView {
     let name = match &actor {
         Actor::User { name, .. } => name.clone(),
         other => other.label(),
@@ -88,10 +89,11 @@ fn Account(actor: Actor) -> impl IntoView {
             </form>
         </div>
     }
+    .into_any()
 }
 
 #[component]
-fn Language() -> impl IntoView {
+fn Language() -> AnyView {
     let now = i18n::locale();
     let choices = [(Locale::en, "en", "English"), (Locale::pt_BR, "pt-BR", "Português")];
     view! {
@@ -105,4 +107,5 @@ fn Language() -> impl IntoView {
                 .collect_view()}
         </form>
     }
+    .into_any()
 }

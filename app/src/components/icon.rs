@@ -59,7 +59,9 @@ impl Shape {
             Self::People => {
                 "M6 7.4a2.4 2.4 0 1 0 0-4.8 2.4 2.4 0 0 0 0 4.8zM1.6 13.4a4.4 4.4 0 0 1 8.8 0M10.4 2.9a2.4 2.4 0 0 1 0 4.2M12 9.4a4.4 4.4 0 0 1 2.4 4"
             }
-            Self::Key => "M5 13.4a2.9 2.9 0 1 0 0-5.8 2.9 2.9 0 0 0 0 5.8zM7.2 8.4 13.4 2.2M10.4 5.2l2 2M12.2 3.4l1.4 1.4",
+            Self::Key => {
+                "M5 13.4a2.9 2.9 0 1 0 0-5.8 2.9 2.9 0 0 0 0 5.8zM7.2 8.4 13.4 2.2M10.4 5.2l2 2M12.2 3.4l1.4 1.4"
+            }
             Self::Scroll => "M3.6 1.8h6.6l2.4 2.4v10H3.6zM6 6.4h4.4M6 8.8h4.4M6 11.2h2.8",
             Self::Lock => "M3.4 7.2h9.2v6.4H3.4zM5.4 7.2V5a2.6 2.6 0 0 1 5.2 0v2.2",
             Self::Leave => "M9.4 2.4H3v11.2h6.4M6.6 8h7.2M11.2 5.4 13.8 8l-2.6 2.6",
@@ -69,11 +71,12 @@ impl Shape {
 
 /// An icon.
 #[component]
-pub fn Icon(shape: Shape) -> impl IntoView {
+pub fn Icon(shape: Shape) -> AnyView {
     let class = if shape == Shape::Turning { "icon turning" } else { "icon" };
     view! {
         <svg class=class viewBox="0 0 16 16" aria-hidden="true" focusable="false">
             <path d=shape.path()></path>
         </svg>
     }
+    .into_any()
 }

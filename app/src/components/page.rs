@@ -85,7 +85,7 @@ pub fn PageHead(
     /// Buttons and badges beside the heading.
     #[prop(optional)]
     children: Option<Children>,
-) -> impl IntoView {
+) -> AnyView {
     let heading = title.clone();
     let up = (!up.is_empty()).then(|| {
         let links = up.into_iter().map(|(href, name)| view! { <li><a href=href>{name}</a></li> }).collect_view();
@@ -102,21 +102,22 @@ pub fn PageHead(
         </header>
         <Happened/>
     }
+    .into_any()
 }
 
 /// A refusal or a success of the form that was posted just before.
 #[component]
-pub fn Happened() -> impl IntoView {
+pub fn Happened() -> AnyView {
     let refusal = Flash::current().map(|flash| view! { <Refusal problem=flash.problem/> });
     let notice = refusal.is_none().then(notice).flatten().map(|text| {
         view! { <p class="notice good" role="status"><Icon shape=Shape::Check/>{text}</p> }
     });
-    view! { {refusal} {notice} }
+    view! { {refusal} {notice} }.into_any()
 }
 
 /// Why a form was refused. It takes the focus, so that it is read first.
 #[component]
-pub fn Refusal(problem: Problem) -> impl IntoView {
+pub fn Refusal(problem: Problem) -> AnyView {
     let heading = match problem.status {
         400 | 422 => t!(problem.invalid),
         403 => t!(problem.forbidden),
@@ -150,6 +151,7 @@ pub fn Refusal(problem: Problem) -> impl IntoView {
             {checks}
         </div>
     }
+    .into_any()
 }
 
 /// The text of `?notice=`; unknown ones are nothing.

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 /// Where a job stands among the phases. A failed job shows the cross at the phase that failed.
 #[component]
-pub fn PhaseRail(phase: Phase, failed_phase: Option<Phase>) -> impl IntoView {
+pub fn PhaseRail(phase: Phase, failed_phase: Option<Phase>) -> AnyView {
     let failed = phase == Phase::Failed;
     let stands = if failed { failed_phase } else { Some(phase) };
     let steps = Phase::ALL.iter().copied().filter(|step| *step != Phase::Failed).map(|step| {
@@ -27,5 +27,5 @@ pub fn PhaseRail(phase: Phase, failed_phase: Option<Phase>) -> impl IntoView {
             </li>
         }
     });
-    view! { <ol class="rail" aria-label=t!(rail.label)>{steps.collect_view()}</ol> }
+    view! { <ol class="rail" aria-label=t!(rail.label)>{steps.collect_view()}</ol> }.into_any()
 }

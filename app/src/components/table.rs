@@ -17,7 +17,7 @@ pub fn Table(
     /// Another class, such as `figures`.
     #[prop(optional)]
     class: &'static str,
-) -> impl IntoView {
+) -> AnyView {
     let label = caption.clone();
     view! {
         <div class="table-frame" role="region" tabindex="0" aria-label=label>
@@ -28,6 +28,7 @@ pub fn Table(
             </table>
         </div>
     }
+    .into_any()
 }
 
 /// A heading without an order.
@@ -82,7 +83,13 @@ impl ListAddress {
         let down = now.and_then(|sort| sort.strip_prefix('-')) == Some(column);
         let next = if up { format!("-{column}") } else { column.to_owned() };
         let order = if up { Some("ascending") } else { down.then_some("descending") };
-        let mark = if up { " ↑" } else if down { " ↓" } else { "" };
+        let mark = if up {
+            " ↑"
+        } else if down {
+            " ↓"
+        } else {
+            ""
+        };
         let href = self.to(1, Some(&next));
         view! { <th scope="col" aria-sort=order><a href=href>{text}<span aria-hidden="true">{mark}</span></a></th> }
             .into_any()
@@ -93,7 +100,12 @@ impl ListAddress {
         let pages = page.pages();
         let sort = self.query.sort.as_deref();
         let from = (i64::from(page.page) - 1) * i64::from(page.per_page);
-        let shown = t!(table.shown, from = count((from + 1).min(page.total)), to = count((from + page.items.len() as i64).min(page.total)), total = count(page.total));
+        let shown = t!(
+            table.shown,
+            from = count((from + 1).min(page.total)),
+            to = count((from + page.items.len() as i64).min(page.total)),
+            total = count(page.total)
+        );
         let before = (page.page > 1).then(|| self.to(page.page - 1, sort));
         let after = (i64::from(page.page) < pages).then(|| self.to(page.page + 1, sort));
         view! {
@@ -109,7 +121,7 @@ impl ListAddress {
 
 /// What stands where a list is empty: why, and what to do.
 #[component]
-pub fn Empty(text: &'static str, #[prop(optional)] children: Option<Children>) -> impl IntoView {
+pub fn Empty(text: &'static str, #[prop(optional)] children: Option<Children>) -> AnyView {
     view! {
         <div class="empty">
             <Icon shape=Shape::Dash/>
@@ -117,4 +129,5 @@ pub fn Empty(text: &'static str, #[prop(optional)] children: Option<Children>) -
             {children.map(|children| children())}
         </div>
     }
+    .into_any()
 }

@@ -18,6 +18,8 @@ pub struct LiveWords {
     pub to_go: String,
     /// `counting`.
     pub counting: String,
+    /// What the list of steps is called.
+    pub steps: String,
     /// The step `login`.
     pub login: String,
     /// The step `plan`.
@@ -73,6 +75,7 @@ pub fn RunLive(
 ) -> impl IntoView {
     let (now, set_now) = signal(view.clone());
     follow(&view, set_now);
+    let steps = format!("{title}: {}", words.steps);
     let words = StoredValue::new(words);
     let label = StoredValue::new(title.clone());
     let figures = move || {
@@ -121,7 +124,7 @@ pub fn RunLive(
             <progress class="bar" max="100" value=percent aria-label=title></progress>
             <p class="live-figures">{figures}</p>
             <p class="hidden" role="status">{announced}</p>
-            <ul class="live-steps">
+            <ul class="live-steps" tabindex="0" aria-label=steps>
                 {move || now.with(|view| view.steps.iter().map(|step| words.with_value(|words| row(step, words))).collect_view())}
             </ul>
         </div>
@@ -186,7 +189,8 @@ const fn follow(_view: &RunView, _set_now: WriteSignal<RunView>) {}
 #[cfg(feature = "hydrate")]
 fn reload() {
     let page = document();
-    let typing = page.active_element().is_some_and(|e| matches!(e.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"));
+    let typing =
+        page.active_element().is_some_and(|e| matches!(e.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"));
     let dialog = page.query_selector("dialog[open]").ok().flatten().is_some();
     if !typing && !dialog {
         // A page that cannot be reloaded stays as it is.

@@ -9,7 +9,7 @@ use leptos::prelude::*;
 
 /// The audit log, newest first.
 #[component]
-pub fn AuditLog() -> impl IntoView {
+pub fn AuditLog() -> AnyView {
     let mut asked = page_query();
     asked.sort.get_or_insert_with(|| "-id".to_owned());
     let text = |name| Some(query(name)).filter(|text| !text.is_empty());

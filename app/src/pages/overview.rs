@@ -10,7 +10,7 @@ use leptos::prelude::*;
 
 /// The first page after a log-in.
 #[component]
-pub fn Overview() -> impl IntoView {
+pub fn Overview() -> AnyView {
     load(|desk| async move {
         let overview = desk.gatepost.overview(&desk.actor).await?;
         let none = overview.by_phase.iter().all(|(_, jobs)| *jobs == 0);
@@ -72,7 +72,7 @@ pub fn Overview() -> impl IntoView {
 }
 
 #[component]
-fn RunningRun(run: Run) -> impl IntoView {
+fn RunningRun(run: Run) -> AnyView {
     let name = format!("{} · {}", names::run_type(run.run_type), run.email.as_deref().unwrap_or(&run.domain));
     view! {
         <li>
@@ -81,4 +81,5 @@ fn RunningRun(run: Run) -> impl IntoView {
             <Share value=run.progress.percent() label=name/>
         </li>
     }
+    .into_any()
 }

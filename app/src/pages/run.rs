@@ -18,7 +18,7 @@ const LOG_PAGE: u32 = 1_000;
 
 /// The run's page.
 #[component]
-pub fn ShowRun() -> impl IntoView {
+pub fn ShowRun() -> AnyView {
     let id = param::<RunId>("id", "run");
     load(|desk| async move {
         let (gatepost, actor, id) = (desk.gatepost, desk.actor, id?);
@@ -87,7 +87,7 @@ const fn summary_class(status: RunStatus) -> &'static str {
 }
 
 #[component]
-fn RunFacts(run: Run) -> impl IntoView {
+fn RunFacts(run: Run) -> AnyView {
     let stats = run.stats.iter().filter_map(|(name, value)| {
         let number = value.as_i64()?;
         let (label, text) = match name.as_str() {
@@ -117,6 +117,7 @@ fn RunFacts(run: Run) -> impl IntoView {
             {stats.collect_view()}
         </dl>
     }
+    .into_any()
 }
 
 /// A run's progress, which lives in the browser.
@@ -127,6 +128,7 @@ pub fn live_run(view: RunView) -> AnyView {
         messages: t!(live.messages).to_owned(),
         to_go: t!(live.to_go).to_owned(),
         counting: t!(live.counting).to_owned(),
+        steps: t!(run.steps).to_owned(),
         login: t!(live.login).to_owned(),
         plan: t!(live.plan).to_owned(),
     };

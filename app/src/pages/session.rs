@@ -10,7 +10,7 @@ use leptos_meta::Title;
 
 /// The log-in.
 #[component]
-pub fn LogInPage() -> impl IntoView {
+pub fn LogInPage() -> AnyView {
     let next = query("next");
     let state = FormState::of(LogIn::url());
     view! {
@@ -27,11 +27,12 @@ pub fn LogInPage() -> impl IntoView {
             </form>
         </section>
     }
+    .into_any()
 }
 
 /// The first user, by the one-time link.
 #[component]
-pub fn SetUpPage() -> impl IntoView {
+pub fn SetUpPage() -> AnyView {
     let token = query("token");
     load_open(|gatepost| async move {
         if token.is_empty() || !gatepost.setup_pending().await? {

@@ -1,7 +1,9 @@
 //! Tenants: the list, a new one, another name.
 
 use crate::{
-    components::{At, Empty, FormState, Hidden, ListAddress, PageHead, Table, TextField, head, head_actions, load, page_query},
+    components::{
+        At, Empty, FormState, Hidden, ListAddress, PageHead, Table, TextField, head, head_actions, load, page_query,
+    },
     serverfns::tenant::{CreateTenant, UpdateTenant},
 };
 use gatepost_contract::Tenant;
@@ -9,7 +11,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The list of tenants with the form for a new one.
 #[component]
-pub fn TenantList() -> impl IntoView {
+pub fn TenantList() -> AnyView {
     let asked = page_query();
     load(|desk| async move {
         let page = desk.gatepost.list_tenants(&desk.actor, asked.clone()).await?;

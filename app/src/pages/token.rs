@@ -2,8 +2,8 @@
 
 use crate::{
     components::{
-        At, Badge, Empty, FormState, ListAddress, MaybeAt, PageHead, PostButton, Shape, Table, TextField, TickField, Tone,
-        head, head_actions, load, page_query,
+        At, Badge, Empty, FormState, ListAddress, MaybeAt, PageHead, PostButton, Shape, Table, TextField, TickField,
+        Tone, head, head_actions, load, page_query,
     },
     context,
     i18n::names,
@@ -14,7 +14,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The list of tokens with the form for a new one.
 #[component]
-pub fn TokenList() -> impl IntoView {
+pub fn TokenList() -> AnyView {
     let asked = page_query();
     load(|desk| async move {
         let page = desk.gatepost.list_tokens(&desk.actor, asked.clone()).await?;
@@ -65,7 +65,7 @@ pub fn TokenList() -> impl IntoView {
 }
 
 #[component]
-fn NewSecret(token: IssuedToken) -> impl IntoView {
+fn NewSecret(token: IssuedToken) -> AnyView {
     view! {
         <section class="notice good block" aria-labelledby="secret">
             <h2 id="secret">{t!(token.secret)}" · "{token.token.name}</h2>
@@ -73,6 +73,7 @@ fn NewSecret(token: IssuedToken) -> impl IntoView {
             <pre class="sample secret" tabindex="0">{token.secret.0}</pre>
         </section>
     }
+    .into_any()
 }
 
 fn row(token: ServiceToken) -> AnyView {

@@ -13,7 +13,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The list of users with the form for a new one.
 #[component]
-pub fn UserList() -> impl IntoView {
+pub fn UserList() -> AnyView {
     let asked = page_query();
     load(|desk| async move {
         let page = desk.gatepost.list_users(&desk.actor, asked.clone()).await?;
@@ -52,7 +52,8 @@ pub fn UserList() -> impl IntoView {
 fn row(user: User) -> AnyView {
     let id = user.id.to_string();
     let field = |name: &str| format!("{name}-{id}");
-    let (name_id, role_id, password_id, disabled_id) = (field("name"), field("role"), field("password"), field("disabled"));
+    let (name_id, role_id, password_id, disabled_id) =
+        (field("name"), field("role"), field("password"), field("disabled"));
     let roles = Role::ALL.iter().map(|role| {
         view! { <option value=role.as_str() selected=*role == user.role>{names::role(*role)}</option> }
     });

@@ -85,8 +85,7 @@ pub async fn update_job(job_id: JobId, #[server(flatten)] form: JobForm) -> Resu
 pub async fn close_job(job_id: JobId) -> Result<(), Problem> {
     use crate::context;
     let desk = context::desk()?;
-    let patch =
-        gatepost_contract::JobPatch { phase: Some(gatepost_contract::Phase::Closed), ..Default::default() };
+    let patch = gatepost_contract::JobPatch { phase: Some(gatepost_contract::Phase::Closed), ..Default::default() };
     desk.gatepost.update_job(&desk.actor, job_id, patch).await?;
     context::go(&format!("/jobs/{job_id}?notice=saved"));
     Ok(())

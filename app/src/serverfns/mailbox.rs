@@ -47,9 +47,7 @@ pub async fn add_mailbox(job_id: JobId, #[server(flatten)] form: MailboxForm) ->
     let mut fields = Fields::new();
     let mailbox = gatepost_contract::NewMailbox {
         email: fields.must("email", &form.email).unwrap_or_default(),
-        source_type: fields
-            .must("source_type", &form.source_type)
-            .unwrap_or(gatepost_contract::SourceType::Imap),
+        source_type: fields.must("source_type", &form.source_type).unwrap_or(gatepost_contract::SourceType::Imap),
         tool: fields.maybe("tool", &form.tool),
         source_host: text(&form.source_host),
         source_port: fields.maybe("source_port", &form.source_port),

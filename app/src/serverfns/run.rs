@@ -15,11 +15,7 @@ pub async fn start_preflight(job_id: JobId) -> Result<(), Problem> {
 
 /// Copies: `run_type` is `initial`, `delta` or `final`. With a mailbox, that one only.
 #[server(prefix = "/api/fn", endpoint = "start_sync")]
-pub async fn start_sync(
-    job_id: JobId,
-    run_type: String,
-    #[server(default)] mailbox_id: String,
-) -> Result<(), Problem> {
+pub async fn start_sync(job_id: JobId, run_type: String, #[server(default)] mailbox_id: String) -> Result<(), Problem> {
     use crate::{context, serverfns::input::Fields};
     let desk = context::desk()?;
     let mut fields = Fields::new();

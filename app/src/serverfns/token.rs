@@ -19,11 +19,8 @@ pub async fn create_token(
     use gatepost_contract::Scope;
     let desk = context::desk()?;
     let mut fields = Fields::new();
-    let scopes = [
-        (Scope::GateRead, scope_gate_read),
-        (Scope::DnsWrite, scope_dns_write),
-        (Scope::JobsRead, scope_jobs_read),
-    ];
+    let scopes =
+        [(Scope::GateRead, scope_gate_read), (Scope::DnsWrite, scope_dns_write), (Scope::JobsRead, scope_jobs_read)];
     let token = gatepost_contract::NewServiceToken {
         name,
         scopes: scopes.into_iter().filter(|(_, box_)| ticked(box_)).map(|(scope, _)| scope).collect(),

@@ -45,7 +45,9 @@ pub enum User {
 
 /// Make a user
 #[derive(Debug, Args)]
-#[command(after_help = "Example: gatepost admin user add --email ana@example.net --role ops_lead --password-file pw.txt")]
+#[command(
+    after_help = "Example: gatepost admin user add --email ana@example.net --role ops_lead --password-file pw.txt"
+)]
 pub struct AddUser {
     /// The address they log in with
     #[arg(long)]
@@ -105,7 +107,8 @@ async fn of_users(user: User, config: Config) -> Outcome {
     match user {
         User::Add(add) => {
             let prompt = format!("Password for {}", add.email);
-            let password = password::read(add.password_file.as_deref(), "GATEPOST_PASSWORD", "--password-file", &prompt)?;
+            let password =
+                password::read(add.password_file.as_deref(), "GATEPOST_PASSWORD", "--password-file", &prompt)?;
             let new = NewUser { email: add.email, name: add.name.unwrap_or_default(), role: add.role, password };
             let user = open(&config).await?.create_user(&Actor::Cli, new).await?;
             print_line(format_args!("user {} {} ({})", user.id, user.email, user.role))?;
@@ -142,7 +145,8 @@ async fn of_tokens(token: Token, config: Config) -> Outcome {
     let core = open(&config).await?;
     match token {
         Token::Add { scope, name, expires_in_days, json } => {
-            let issued = core.create_token(&Actor::Cli, NewServiceToken { name, scopes: scope, expires_in_days }).await?;
+            let issued =
+                core.create_token(&Actor::Cli, NewServiceToken { name, scopes: scope, expires_in_days }).await?;
             if json {
                 print_json(&issued)?;
             } else {

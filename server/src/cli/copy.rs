@@ -7,11 +7,11 @@ use super::{
     table::{Table, bytes},
     url::MailboxUrl,
 };
-use crate::config::Config;
+use crate::{config::Config, drivers::Imap};
 use anyhow::Context;
 use clap::Args;
 use gatepost_contract::{SecretInput, Security};
-use gatepost_core::standalone::{CopyProgress, CopyRequest, CopySummary, Endpoint, PlannedFolder, copy};
+use gatepost_core::standalone::{CopyProgress, CopyRequest, CopySummary, Endpoint, copy};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -95,20 +95,20 @@ pub async fn run(copy_args: Copy, config: Config) -> Outcome {
         }
     }
     let dry_run = request.dry_run;
-    let plan: Arc<Mutex<Vec<PlannedFolder>>> = Arc::default();
+    let plan: Arc<Mutex<BTreeMap<String, (u64, u64)>>> = Arc::default();
     let watch = Watch::new(json);
     let summary = {
         let plan = Arc::clone(&plan);
         let watch = watch.clone();
-        copy(request, move |progress| {
-            if let CopyProgress::Planned(folders) = &progress
+        let show = move |progress| {
+            if let CopyProgress::Folder { source, total, bytes_total, .. } = &progress
                 && let Ok(mut plan) = plan.lock()
             {
-                plan.clone_from(folders);
+                plan.insert(source.clone(), (*total, *bytes_total));
             }
             watch.show(progress);
-        })
-        .await
+        };
+        copy(request, Arc::new(Imap), show).await
     };
     watch.finish();
     let summary = summary?;
@@ -117,10 +117,14 @@ pub async fn run(copy_args: Copy, config: Config) -> Outcome {
     } else if dry_run {
         let plan = plan.lock().map(|plan| plan.clone()).unwrap_or_default();
         print_line(planned(&plan))?;
+        print_line(format_args!("{} messages would be copied.", summary.residue))?;
     } else {
         print_line(in_words(&summary))?;
     }
-    Ok(exit_of(&summary))
+    for (folder, why) in &summary.failed_folders {
+        eprintln!("{}: {}", folder.replace(char::is_control, "\u{fffd}"), why);
+    }
+    Ok(if dry_run && !summary.interrupted { Exit::Done } else { exit_of(&summary) })
 }
 
 fn request(args: Copy, config: &Config, cancel: tokio_util::sync::CancellationToken) -> anyhow::Result<CopyRequest> {
@@ -147,10 +151,18 @@ fn request(args: Copy, config: &Config, cancel: tokio_util::sync::CancellationTo
     if let Some(path) = &ca_file {
         std::fs::File::open(path).map_err(|error| Usage(format!("--ca-file: {}: {error}", path.display())))?;
     }
-    let source_password =
-        password::read(args.source_password_file.as_deref(), "GATEPOST_SOURCE_PASSWORD", "--source-password-file", &format!("Password of {} at {}", source.user, source.host))?;
-    let dest_password =
-        password::read(args.dest_password_file.as_deref(), "GATEPOST_DEST_PASSWORD", "--dest-password-file", &format!("Password of {} at {}", dest.user, dest.host))?;
+    let source_password = password::read(
+        args.source_password_file.as_deref(),
+        "GATEPOST_SOURCE_PASSWORD",
+        "--source-password-file",
+        &format!("Password of {} at {}", source.user, source.host),
+    )?;
+    let dest_password = password::read(
+        args.dest_password_file.as_deref(),
+        "GATEPOST_DEST_PASSWORD",
+        "--dest-password-file",
+        &format!("Password of {} at {}", dest.user, dest.host),
+    )?;
     let end = |url: MailboxUrl, password, insecure_tls| Endpoint {
         host: url.host,
         port: url.port,
@@ -203,10 +215,10 @@ fn make_private_directory(path: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("the directory {} cannot be made", path.display()))
 }
 
-fn planned(folders: &[PlannedFolder]) -> Table {
-    let mut table = Table::new(&["from", "to", "messages", "bytes"]);
-    for folder in folders {
-        table.row([folder.source.clone(), folder.dest.clone(), folder.messages.to_string(), folder.bytes.to_string()]);
+fn planned(folders: &BTreeMap<String, (u64, u64)>) -> Table {
+    let mut table = Table::new(&["folder", "messages", "bytes"]);
+    for (folder, (messages, bytes)) in folders {
+        table.row([folder.clone(), messages.to_string(), bytes.to_string()]);
     }
     table
 }
@@ -222,6 +234,9 @@ fn in_words(s: &CopySummary) -> String {
     );
     if s.quarantined > 0 {
         words.push_str(&format!(" {} were refused and are in quarantine.", s.quarantined));
+    }
+    if !s.failed_folders.is_empty() {
+        words.push_str(&format!(" {} folders could not be finished.", s.failed_folders.len()));
     }
     if s.residue > 0 {
         words.push_str(&format!(" {} have not arrived.", s.residue));
@@ -240,7 +255,11 @@ fn in_words(s: &CopySummary) -> String {
 fn exit_of(summary: &CopySummary) -> Exit {
     if summary.interrupted {
         Exit::Interrupted
-    } else if summary.residue > 0 || summary.quarantined > 0 || summary.verified == Some(false) {
+    } else if summary.residue > 0
+        || !summary.failed_folders.is_empty()
+        || summary.quarantined > 0
+        || summary.verified == Some(false)
+    {
         Exit::LeftOver
     } else {
         Exit::Done
@@ -264,8 +283,16 @@ mod tests {
     #[test]
     fn what_is_left_over_decides_the_exit_code() {
         let clean = CopySummary {
-            folders: 1, transferred: 2, already_there: 3, quarantined: 0, bytes: 4, seconds: 0.5, residue: 0,
-            verified: Some(true), interrupted: false,
+            folders: 1,
+            transferred: 2,
+            already_there: 3,
+            quarantined: 0,
+            bytes: 4,
+            seconds: 0.5,
+            residue: 0,
+            verified: Some(true),
+            failed_folders: Vec::new(),
+            interrupted: false,
         };
         assert_eq!(exit_of(&clean), Exit::Done);
         assert_eq!(exit_of(&CopySummary { residue: 1, ..clean.clone() }), Exit::LeftOver);
@@ -275,7 +302,8 @@ mod tests {
         let json = serde_json::to_value(&clean).expect("plain data");
         let mut names: Vec<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
         names.sort_unstable();
-        let expected = ["already_there", "bytes", "folders", "quarantined", "residue", "seconds", "transferred", "verified"];
+        let expected =
+            ["already_there", "bytes", "folders", "quarantined", "residue", "seconds", "transferred", "verified"];
         assert_eq!(names, expected);
     }
 }

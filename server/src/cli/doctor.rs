@@ -68,7 +68,13 @@ pub async fn run(doctor: &Doctor, file: Option<&Path>) -> Outcome {
             findings
         }
         Err(error) => {
-            let fail = |fault: config::Fault| Finding::fail("settings", format!("{}: {}", fault.name, fault.message), "correct this variable, or the setting in the file");
+            let fail = |fault: config::Fault| {
+                Finding::fail(
+                    "settings",
+                    format!("{}: {}", fault.name, fault.message),
+                    "correct this variable, or the setting in the file",
+                )
+            };
             error.0.into_iter().map(fail).collect()
         }
     };
@@ -124,7 +130,9 @@ fn data_path(config: &Config) -> Finding {
                 Finding::ok(check, message)
             }
         }
-        Err(error) => Finding::warn(check, format!("the free space of {} is not known: {error}", path.display()), "look with df"),
+        Err(error) => {
+            Finding::warn(check, format!("the free space of {} is not known: {error}", path.display()), "look with df")
+        }
     }
 }
 
@@ -164,7 +172,11 @@ fn keys(config: &Config) -> Vec<Finding> {
         });
     }
     if findings.is_empty() && (config.core.credentials_key.is_none() || config.core.jwt_key.is_none()) {
-        findings.push(Finding::warn(check, "there is no key yet", "key files are made on the first start; keep copies of them"));
+        findings.push(Finding::warn(
+            check,
+            "there is no key yet",
+            "key files are made on the first start; keep copies of them",
+        ));
     }
     if config.core.credentials_key.is_some() {
         findings.push(Finding::ok(check, "MIGRATION_CREDENTIALS_KEY is set"));
@@ -216,19 +228,36 @@ fn site(config: &Config) -> Finding {
 fn tools(config: &Config) -> Vec<Finding> {
     let tools = &config.tools;
     let wanted: [(&'static str, &str, Option<&PathBuf>, &str); 5] = [
-        ("imapsync", "imapsync", tools.imapsync.as_ref(), "fetch it from imapsync.lamiral.info and set MIGRATION_IMAPSYNC_BIN"),
+        (
+            "imapsync",
+            "imapsync",
+            tools.imapsync.as_ref(),
+            "fetch it from imapsync.lamiral.info and set MIGRATION_IMAPSYNC_BIN",
+        ),
         ("readpst", "readpst", tools.readpst.as_ref(), "apt-get install pst-utils"),
-        ("imap-upload", "imap_upload.py", tools.imap_upload.as_ref(), "clone rgladwell/imap-upload and set MIGRATION_IMAP_UPLOAD"),
+        (
+            "imap-upload",
+            "imap_upload.py",
+            tools.imap_upload.as_ref(),
+            "clone rgladwell/imap-upload and set MIGRATION_IMAP_UPLOAD",
+        ),
         ("doveadm", "doveadm", None, "apt-get install dovecot-core"),
         ("ssh", "ssh", None, "apt-get install openssh-client; needed for Zimbra alone"),
     ];
+    let zimbra = tools.carbonio_ssh.as_ref().map(|host| {
+        let user = tools.zmmailbox_user.as_deref().unwrap_or("zimbra");
+        Finding::ok("zmmailbox", format!("would be run as {user} by ssh {host}; not contacted here"))
+    });
     wanted
         .into_iter()
         .map(|(check, program, set, advice)| match find(program, set, tools.path.as_deref()) {
             Some(path) => Finding::ok(check, path.display().to_string()),
-            None if set.is_some() => Finding::warn(check, "is not where its variable says", "correct the variable, or remove it"),
+            None if set.is_some() => {
+                Finding::warn(check, "is not where its variable says", "correct the variable, or remove it")
+            }
             None => Finding::warn(check, "not found; the built-in engine does without", advice),
         })
+        .chain(zimbra)
         .collect()
 }
 

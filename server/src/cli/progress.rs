@@ -20,15 +20,15 @@ struct Screen {
     quiet: bool,
     total: Option<ProgressBar>,
     folders: HashMap<String, ProgressBar>,
-    /// Bytes done of each folder, so that the total is their sum.
-    done: HashMap<String, u64>,
+    /// Bytes done and to do of each folder; the total is their sum.
+    bytes: HashMap<String, (u64, u64)>,
 }
 
 impl Watch {
     /// A screen; `quiet` when only the JSON at the end is wanted.
     pub fn new(quiet: bool) -> Self {
         let bars = (!quiet && is_watched()).then(MultiProgress::new);
-        let screen = Screen { bars, quiet, total: None, folders: HashMap::new(), done: HashMap::new() };
+        let screen = Screen { bars, quiet, total: None, folders: HashMap::new(), bytes: HashMap::new() };
         Self(Arc::new(Mutex::new(screen)))
     }
 
@@ -56,40 +56,38 @@ impl Screen {
     fn show(&mut self, progress: CopyProgress) {
         match progress {
             CopyProgress::Planned(folders) => {
-                let bytes = folders.iter().map(|f| f.bytes).sum();
-                let messages: u64 = folders.iter().map(|f| f.messages).sum();
-                self.say(&format!("{} folders, {messages} messages, {}", folders.len(), super::table::bytes(bytes)));
+                self.say(&format!("{} folders", folders.len()));
                 self.total = self.bars.as_ref().map(|bars| {
-                    let bar = bars.add(ProgressBar::new(bytes).with_style(total_style()).with_message("total"));
+                    let bar = bars.add(ProgressBar::new(0).with_style(total_style()).with_message("total"));
                     bar.enable_steady_tick(Duration::from_millis(500));
                     bar
                 });
             }
-            CopyProgress::Folder { source, done, total, bytes_done, bytes_total: _, finished } => {
-                let source = source.replace(char::is_control, "\u{fffd}");
-                self.done.insert(source.clone(), bytes_done);
+            CopyProgress::Folder { source, done, total, bytes_done, bytes_total, finished } => {
+                let source = plain(&source);
+                self.bytes.insert(source.clone(), (bytes_done, bytes_total));
                 if let Some(bar) = &self.total {
-                    bar.set_position(self.done.values().sum());
+                    bar.set_length(self.bytes.values().map(|(_, total)| total).sum());
+                    bar.set_position(self.bytes.values().map(|(done, _)| done).sum());
                 }
                 self.folder(source, done, total, finished);
             }
-            CopyProgress::Verifying { source } => {
-                self.say(&format!("reading {source} again on both sides"));
-            }
+            CopyProgress::Verifying => self.say("reading both mailboxes again"),
             CopyProgress::Note { level, message } => {
                 if matches!(level, Level::Warn | Level::Error) {
-                    self.print(&format!("{level}: {}", message.replace(char::is_control, "\u{fffd}")));
+                    self.print(&format!("{level}: {}", plain(&message)));
                 }
             }
         }
     }
 
-    fn folder(&mut self, source: String, done: u64, total: u64, finished: bool) {
-        if finished {
+    fn folder(&mut self, source: String, done: u64, total: u64, finished: Option<String>) {
+        if let Some(note) = finished {
             if let Some(bar) = self.folders.remove(&source) {
                 bar.finish_and_clear();
             }
-            self.say(&format!("{source}: {done} of {total} messages"));
+            let note = if note.is_empty() { note } else { format!(" ({})", plain(&note)) };
+            self.say(&format!("{source}: {done} of {total} messages{note}"));
             return;
         }
         let Some(bars) = &self.bars else { return };
@@ -127,4 +125,9 @@ fn total_style() -> ProgressStyle {
     ProgressStyle::with_template("{wide_msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} ETA {eta}")
         .expect("a constant")
         .progress_chars("=> ")
+}
+
+/// Names come from mail servers: none of them steers the terminal.
+fn plain(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }

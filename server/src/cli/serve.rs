@@ -50,7 +50,7 @@ pub async fn run(serve: Serve, config: Config) -> Outcome {
         ending: ending_by_signal()?,
     };
     invite(&core, &config, address).await?;
-    core.start_workers();
+    core.start_workers().await?;
     print_line(format_args!("Gatepost listens on http://{address}"))?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     http::serve(app, listener).await?;
@@ -65,7 +65,7 @@ pub async fn worker(config: Config) -> Outcome {
     if !config.core.enabled {
         tracing::warn!("MIGRATION_ENABLED is false: the worker idles");
     }
-    core.start_workers();
+    core.start_workers().await?;
     tracing::info!(workers = config.core.workers, "working");
     ending.cancelled().await;
     hand_back(&core).await;

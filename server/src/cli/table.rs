@@ -24,7 +24,8 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns = self.rows.first().map_or(0, Vec::len);
         let width = |c: usize| self.rows.iter().filter_map(|r| Some(r.get(c)?.chars().count())).max().unwrap_or(0);
-        let is_number = |cell: &String| !cell.is_empty() && cell.chars().all(|c| c.is_ascii_digit() || ".%-".contains(c));
+        let is_number =
+            |cell: &String| !cell.is_empty() && cell.chars().all(|c| c.is_ascii_digit() || ".%-".contains(c));
         for (n, row) in self.rows.iter().enumerate() {
             if n > 0 {
                 f.write_str("\n")?;

@@ -41,7 +41,8 @@ impl MailboxUrl {
             Some(Host::Ipv6(address)) => Some(address.to_string()),
             None => None,
         };
-        let host = host.filter(|h| !h.is_empty() && Host::parse(&bracketed(h)).is_ok()).ok_or_else(|| wrong("has no host"))?;
+        let host =
+            host.filter(|h| !h.is_empty() && Host::parse(&bracketed(h)).is_ok()).ok_or_else(|| wrong("has no host"))?;
         let user = decode(url.username())
             .filter(|user| !user.is_empty() && !user.contains(char::is_control))
             .ok_or_else(|| wrong("has no user"))?;
@@ -83,7 +84,13 @@ mod tests {
     fn urls_name_a_mailbox() {
         for (text, host, port, security, user) in [
             ("imaps://ana@mail.example.net", "mail.example.net", 993, Security::Tls, "ana"),
-            ("imaps://ana%40example.net@Mail.Example.net:1993", "mail.example.net", 1993, Security::Tls, "ana@example.net"),
+            (
+                "imaps://ana%40example.net@Mail.Example.net:1993",
+                "mail.example.net",
+                1993,
+                Security::Tls,
+                "ana@example.net",
+            ),
             ("imaps://ana@example.net@mail.example.net/", "mail.example.net", 993, Security::Tls, "ana@example.net"),
             ("imap+starttls://jo%C3%A3o@[2001:db8::1]", "2001:db8::1", 143, Security::Starttls, "joão"),
             ("imap://a%25b@127.0.0.1:14300", "127.0.0.1", 14300, Security::Plain, "a%b"),

@@ -61,7 +61,10 @@ pub async fn run(verify: Verify, config: Config) -> Outcome {
 
 fn is_complete(evidence: &JobEvidence) -> bool {
     let complete = |m: &MailboxEvidence| {
-        m.run_id.is_some() && m.tally.pending == 0 && m.tally.quarantined == 0 && m.folders.iter().all(|f| f.changed == 0)
+        m.run_id.is_some()
+            && m.tally.pending == 0
+            && m.tally.quarantined == 0
+            && m.folders.iter().all(|f| f.changed == 0)
     };
     !evidence.mailboxes.is_empty() && evidence.mailboxes.iter().all(complete)
 }

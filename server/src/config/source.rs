@@ -54,7 +54,10 @@ impl Settings {
                 continue;
             };
             if section != "gatepost" && section != "migration" {
-                self.fault("GATEPOST_CONFIG", format!("[{section}] is no section; there are [gatepost] and [migration]"));
+                self.fault(
+                    "GATEPOST_CONFIG",
+                    format!("[{section}] is no section; there are [gatepost] and [migration]"),
+                );
                 continue;
             }
             for (key, value) in entries {

@@ -46,8 +46,9 @@ fn a_wrong_value_is_named_with_what_it_may_be() {
 
 #[test]
 fn every_fault_is_reported_at_once_and_no_key_is_quoted() {
-    let error = with(&[("GATEPOST_JWT_KEY", "hunter2"), ("MIGRATION_CREDENTIALS_KEY", "hunter2"), ("GATEPOST_WORKERS", "x")])
-        .expect_err("three faults");
+    let error =
+        with(&[("GATEPOST_JWT_KEY", "hunter2"), ("MIGRATION_CREDENTIALS_KEY", "hunter2"), ("GATEPOST_WORKERS", "x")])
+            .expect_err("three faults");
     assert_eq!(error.0.len(), 3);
     assert!(!error.to_string().contains("hunter2"));
 }

@@ -2,8 +2,8 @@
 
 mod audit;
 mod auth;
-mod evidence;
 mod events;
+mod evidence;
 mod gate;
 mod jobs;
 mod mailboxes;

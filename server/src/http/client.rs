@@ -73,7 +73,8 @@ pub struct Client(pub IpAddr);
 impl Client {
     /// Finds the address for a request.
     pub fn of(request: &Request, trusted: &[Network]) -> Self {
-        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::from([0, 0, 0, 0]), |i| i.0.ip());
+        let peer =
+            request.extensions().get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::from([0, 0, 0, 0]), |i| i.0.ip());
         Self(address(peer, request.headers(), trusted))
     }
 

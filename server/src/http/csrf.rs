@@ -37,9 +37,10 @@ fn could_ride(headers: &HeaderMap, path: &str) -> bool {
         return false;
     }
     let has_session = headers.get_all(header::COOKIE).iter().any(|value| {
-        value.as_bytes().split(|b| *b == b';').any(|pair| {
-            pair.trim_ascii().strip_prefix(COOKIE.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
-        })
+        value
+            .as_bytes()
+            .split(|b| *b == b';')
+            .any(|pair| pair.trim_ascii().strip_prefix(COOKIE.as_bytes()).is_some_and(|rest| rest.starts_with(b"=")))
     });
     // Forms of the Desk are covered with and without a session: a forged log-in is one too.
     has_session || !path.starts_with("/api/v1/")
@@ -50,12 +51,12 @@ fn is_ours(headers: &HeaderMap, host: Option<&str>, public_url: Option<&str>) ->
     if let Some(site) = headers.get("sec-fetch-site") {
         return matches!(site.as_bytes(), b"same-origin" | b"none");
     }
-    let Some(from) = text(header::ORIGIN).or_else(|| text(header::REFERER)).and_then(|from| url::Url::parse(from).ok()) else {
+    let Some(from) = text(header::ORIGIN).or_else(|| text(header::REFERER)).and_then(|from| url::Url::parse(from).ok())
+    else {
         return false;
     };
-    let same_as = |other: &url::Url| {
-        from.host() == other.host() && from.port_or_known_default() == other.port_or_known_default()
-    };
+    let same_as =
+        |other: &url::Url| from.host() == other.host() && from.port_or_known_default() == other.port_or_known_default();
     let by_host = host.and_then(|host| url::Url::parse(&format!("{}://{host}/", from.scheme())).ok());
     let by_config = public_url.and_then(|public| url::Url::parse(public).ok());
     by_host.is_some_and(|url| same_as(&url)) || by_config.is_some_and(|url| same_as(&url))

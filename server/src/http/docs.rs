@@ -90,7 +90,10 @@ fn operations(out: &mut String, document: &Value) {
     let paths = document["paths"].as_object().into_iter().flatten();
     let all: Vec<(&str, &str, &Value)> = paths
         .flat_map(|(path, item)| {
-            item.as_object().into_iter().flatten().map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
+            item.as_object()
+                .into_iter()
+                .flatten()
+                .map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
         })
         .filter(|(_, _, operation)| operation["responses"].is_object())
         .collect();

@@ -40,6 +40,7 @@ impl From<gatepost_core::Error> for Refusal {
 
 impl Refusal {
     /// The problem that it carries.
+    #[cfg(test)]
     pub fn into_problem(self) -> Problem {
         self.problem
     }
@@ -51,7 +52,9 @@ impl IntoResponse for Refusal {
         let body = serde_json::to_vec(&self.problem).expect("a problem has only text and numbers");
         let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"gatepost\""));
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"gatepost\""));
         }
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
@@ -79,7 +82,8 @@ fn for_status(status: StatusCode) -> Problem {
 pub async fn problems_only(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status();
-    let shaped = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(PROBLEM_JSON.as_bytes()));
+    let shaped =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(PROBLEM_JSON.as_bytes()));
     if shaped || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }

@@ -48,9 +48,7 @@ fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
         let path = error.path().to_string();
         let cause = error.into_inner();
         match cause.classify() {
-            serde_json::error::Category::Data => {
-                wrong_field(&path, "body", &without_position(&cause.to_string()))
-            }
+            serde_json::error::Category::Data => wrong_field(&path, "body", &without_position(&cause.to_string())),
             _ => bad_json(&cause),
         }
     })?;
@@ -216,7 +214,12 @@ mod tests {
     fn wrong_json_names_the_field_or_the_line() {
         for (text, status, field, says) in [
             (r#"{"domain":1}"#, 422, "domain", "string"),
-            (r#"{"domain":"a","mailboxes":[{"email":"x","source_type":"ftp"}]}"#, 422, "mailboxes[0].source_type", "unknown variant"),
+            (
+                r#"{"domain":"a","mailboxes":[{"email":"x","source_type":"ftp"}]}"#,
+                422,
+                "mailboxes[0].source_type",
+                "unknown variant",
+            ),
             (r#"{"domain":"a","dest_imap_port":70000}"#, 422, "dest_imap_port", "u16"),
             (r#"{}"#, 422, "domain", "is missing"),
             (r#"{"domain":"#, 400, "", "line 1"),
@@ -236,7 +239,10 @@ mod tests {
     #[test]
     fn empty_values_of_a_query_count_as_left_out_and_wrong_ones_are_named() {
         let filter: JobFilter = query("domain=&phase=verified&tenant_id=7&page=2").expect("a good query");
-        assert_eq!((filter.domain, filter.phase, filter.tenant_id.map(|t| t.0)), (None, Some(Phase::Verified), Some(7)));
+        assert_eq!(
+            (filter.domain, filter.phase, filter.tenant_id.map(|t| t.0)),
+            (None, Some(Phase::Verified), Some(7))
+        );
         for text in ["phase=nonsense", "tenant_id=x", "tenant_id=1%27--"] {
             let problem = query::<JobFilter>(text).err().expect(text).into_problem();
             assert_eq!(problem.status, 422);

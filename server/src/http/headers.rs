@@ -10,7 +10,10 @@ use http::{HeaderName, HeaderValue, header};
 
 static FIXED: [(HeaderName, &str); 8] = [
     // The strictest policy: for answers that no page is made of. Pages set their own.
-    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     // The Desk's forms find their way back by the full referrer, but only within the Desk.

@@ -63,7 +63,11 @@ async fn from_session(app: &App, session: &Session) -> Identity {
             Identity::Known(actor)
         }
         // The account was changed, disabled or is gone: the session ends with it.
-        Err(gatepost_core::Error::Unauthorized(_) | gatepost_core::Error::Forbidden(_) | gatepost_core::Error::NotFound(_)) => {
+        Err(
+            gatepost_core::Error::Unauthorized(_)
+            | gatepost_core::Error::Forbidden(_)
+            | gatepost_core::Error::NotFound(_),
+        ) => {
             if let Err(error) = session.flush().await {
                 tracing::warn!(%error, "a session could not be ended");
             }

@@ -9,7 +9,7 @@ use leptos::prelude::*;
 
 /// The approval of a job's gate.
 #[component]
-pub fn ApproveJob() -> impl IntoView {
+pub fn ApproveJob() -> AnyView {
     let id = param::<JobId>("id", "job");
     load(|desk| async move {
         if !desk.actor.can_approve() {

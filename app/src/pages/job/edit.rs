@@ -10,7 +10,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The form that changes a job.
 #[component]
-pub fn EditJob() -> impl IntoView {
+pub fn EditJob() -> AnyView {
     let id = param::<JobId>("id", "job");
     load(|desk| async move {
         let job = desk.gatepost.get_job(&desk.actor, id?).await?;

@@ -5,12 +5,12 @@ use crate::{
     i18n::names,
     pages::job::crumbs,
 };
-use gatepost_contract::{FolderEvidence, JobEvidence, JobId, MailboxEvidence, Tally};
+use gatepost_contract::{Depth, FolderEvidence, JobEvidence, JobId, MailboxEvidence, Tally};
 use leptos::prelude::*;
 
 /// The whole evidence.
 #[component]
-pub fn ShowEvidence() -> impl IntoView {
+pub fn ShowEvidence() -> AnyView {
     let id = param::<JobId>("id", "job");
     load(|desk| async move {
         let id = id?;
@@ -30,7 +30,7 @@ pub fn ShowEvidence() -> impl IntoView {
 
 /// The evidence by mailbox, with the sum.
 #[component]
-pub fn EvidenceSummary(evidence: JobEvidence) -> impl IntoView {
+pub fn EvidenceSummary(evidence: JobEvidence) -> AnyView {
     if evidence.mailboxes.iter().all(|mailbox| mailbox.read_at.is_none()) {
         return view! { <Empty text=t!(evidence.none)/> }.into_any();
     }
@@ -41,7 +41,7 @@ pub fn EvidenceSummary(evidence: JobEvidence) -> impl IntoView {
             <tr>
                 <th scope="row" data-label=t!(mailbox.email)><a href=format!("/mailboxes/{}", mailbox.mailbox_id)>{mailbox.email}</a></th>
                 <td data-label=t!(evidence.read_at)><MaybeAt at=mailbox.read_at/></td>
-                <td data-label=t!(start.depth)>{mailbox.depth.map(names::depth)}</td>
+                <td data-label=t!(start.depth)>{mailbox.depth.map(short_depth)}</td>
                 {tally_cells(mailbox.tally)}
             </tr>
         }
@@ -55,9 +55,16 @@ pub fn EvidenceSummary(evidence: JobEvidence) -> impl IntoView {
 }
 
 fn tally_heads() -> Vec<AnyView> {
-    [t!(tally.arrived), t!(tally.pending), t!(tally.quarantined), t!(tally.waived), t!(tally.source), t!(evidence.ratio)]
-        .map(head_figure)
-        .into()
+    [
+        t!(tally.arrived),
+        t!(tally.pending),
+        t!(tally.quarantined),
+        t!(tally.waived),
+        t!(tally.source),
+        t!(evidence.ratio),
+    ]
+    .map(head_figure)
+    .into()
 }
 
 fn tally_cells(tally: Tally) -> AnyView {
@@ -76,12 +83,18 @@ fn tally_cells(tally: Tally) -> AnyView {
     .into_any()
 }
 
+/// The depth without its explanation.
+fn short_depth(depth: Depth) -> &'static str {
+    let name = names::depth(depth);
+    name.split_once(':').map_or(name, |(short, _)| short)
+}
+
 const fn trouble(number: i64) -> &'static str {
     if number > 0 { "num trouble" } else { "num" }
 }
 
 #[component]
-fn MailboxFolders(mailbox: MailboxEvidence) -> impl IntoView {
+fn MailboxFolders(mailbox: MailboxEvidence) -> AnyView {
     if mailbox.folders.is_empty() {
         return ().into_any();
     }

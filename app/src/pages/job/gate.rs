@@ -2,8 +2,8 @@
 
 use crate::{
     components::{
-        AreaField, At, CheckBadge, Fact, FormState, GateBadge, Hidden, Icon, PostButton, Shape, TallySum, TickField, count,
-        percent,
+        AreaField, At, CheckBadge, Fact, FormState, GateBadge, Hidden, Icon, PostButton, Shape, TallySum, TickField,
+        count, percent,
     },
     i18n::names,
     islands::dialog::DialogLink,
@@ -24,7 +24,7 @@ pub fn GatePanel(
     evidence: JobEvidence,
     /// Who is looking.
     actor: Actor,
-) -> impl IntoView {
+) -> AnyView {
     let checks = gate.checks.iter().map(|check| {
         view! {
             <li>
@@ -82,6 +82,7 @@ pub fn GatePanel(
             <div class="actions">{approve}{dns}</div>
         </section>
     }
+    .into_any()
 }
 
 /// What is signed, and the form that signs it.
@@ -97,7 +98,7 @@ pub fn ApproveForm(
     actor: Actor,
     /// Whether it stands in a dialog, which has its own heading and a button that closes it.
     dialog: bool,
-) -> impl IntoView {
+) -> AnyView {
     let state = FormState::of(ApproveGate::url());
     let failing = gate.checks.iter().filter(|check| check.status == CheckStatus::Fail).map(|check| {
         view! { <li><b>{names::check(check.check_id)}</b>": "{check.message.clone()}</li> }
@@ -136,4 +137,5 @@ pub fn ApproveForm(
             </div>
         </form>
     }
+    .into_any()
 }

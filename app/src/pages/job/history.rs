@@ -48,7 +48,7 @@ pub fn run_table(runs: Vec<Run>, may_retry: bool) -> AnyView {
 
 /// The changes of a job's phase.
 #[component]
-pub fn PhaseHistory(changes: Vec<PhaseChange>) -> impl IntoView {
+pub fn PhaseHistory(changes: Vec<PhaseChange>) -> AnyView {
     let items = changes.into_iter().map(|change| {
         view! {
             <li>
@@ -58,7 +58,7 @@ pub fn PhaseHistory(changes: Vec<PhaseChange>) -> impl IntoView {
             </li>
         }
     });
-    view! { <ol class="timeline">{items.collect_view()}</ol> }
+    view! { <ol class="timeline">{items.collect_view()}</ol> }.into_any()
 }
 
 /// Rows of the audit log.

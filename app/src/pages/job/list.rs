@@ -2,8 +2,8 @@
 
 use crate::{
     components::{
-        At, Empty, FormState, GateBadge, ListAddress, PageHead, PhaseBadge, SelectField, Share, Table, TextField, count,
-        head, head_figure, load, page_query, query, query_as,
+        At, Empty, FormState, GateBadge, ListAddress, PageHead, PhaseBadge, SelectField, Share, Table, TextField,
+        count, head, head_figure, load, page_query, query, query_as,
     },
     i18n::names,
 };
@@ -12,7 +12,7 @@ use leptos::prelude::*;
 
 /// The list of jobs.
 #[component]
-pub fn JobList() -> impl IntoView {
+pub fn JobList() -> AnyView {
     let asked = page_query();
     let text = |name| Some(query(name)).filter(|text| !text.is_empty());
     let filter = JobFilter {
@@ -27,7 +27,10 @@ pub fn JobList() -> impl IntoView {
         let page = desk.gatepost.list_jobs(&desk.actor, filter.clone(), asked.clone()).await?;
         let tenants = desk
             .gatepost
-            .list_tenants(&desk.actor, PageQuery { per_page: 200, sort: Some("name".to_owned()), ..PageQuery::default() })
+            .list_tenants(
+                &desk.actor,
+                PageQuery { per_page: 200, sort: Some("name".to_owned()), ..PageQuery::default() },
+            )
             .await?;
         let filters = [
             ("q", filter.q.clone().unwrap_or_default()),

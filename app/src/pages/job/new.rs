@@ -10,7 +10,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The form for a new job.
 #[component]
-pub fn NewJob() -> impl IntoView {
+pub fn NewJob() -> AnyView {
     let ticket = query_as::<TicketId>("ticket_id");
     load(move |desk| async move {
         let ticket = match ticket {
@@ -19,7 +19,10 @@ pub fn NewJob() -> impl IntoView {
         };
         let tenants = desk
             .gatepost
-            .list_tenants(&desk.actor, PageQuery { per_page: 200, sort: Some("name".to_owned()), ..PageQuery::default() })
+            .list_tenants(
+                &desk.actor,
+                PageQuery { per_page: 200, sort: Some("name".to_owned()), ..PageQuery::default() },
+            )
             .await?;
         let state = FormState::of(CreateJob::url());
         let config = desk.gatepost.config();
@@ -71,7 +74,7 @@ pub fn DestinationFields(
     security: Security,
     /// Whether its certificate goes unverified.
     insecure: bool,
-) -> impl IntoView {
+) -> AnyView {
     view! {
         <fieldset>
             <legend>{t!(job.destination)}</legend>
@@ -83,6 +86,7 @@ pub fn DestinationFields(
             <TickField state name="dest_insecure_tls" label=t!(server.insecure) hint=t!(server.insecure_hint) value=insecure/>
         </fieldset>
     }
+    .into_any()
 }
 
 /// The ways to protect a connection.

@@ -14,10 +14,11 @@ use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The residue in pages.
 #[component]
-pub fn ShowResidue() -> impl IntoView {
+pub fn ShowResidue() -> AnyView {
     let id = param::<JobId>("id", "job");
     let asked = page_query();
-    let filter = ResidueFilter { mailbox_id: query_as::<MailboxId>("mailbox_id"), state: query_as::<MessageState>("state") };
+    let filter =
+        ResidueFilter { mailbox_id: query_as::<MailboxId>("mailbox_id"), state: query_as::<MessageState>("state") };
     load(|desk| async move {
         let id = id?;
         let job = desk.gatepost.get_job(&desk.actor, id).await?;
@@ -25,7 +26,8 @@ pub fn ShowResidue() -> impl IntoView {
         let path = format!("/jobs/{id}/residue");
         let state = filter.state.map(|state| state.to_string()).unwrap_or_default();
         let mailbox = filter.mailbox_id.map(|id| id.to_string()).unwrap_or_default();
-        let address = ListAddress::new(path.clone(), &asked, &[("state", state.clone()), ("mailbox_id", mailbox.clone())]);
+        let address =
+            ListAddress::new(path.clone(), &asked, &[("state", state.clone()), ("mailbox_id", mailbox.clone())]);
         let options = std::iter::once((String::new(), t!(form.any).to_owned()))
             .chain(MessageState::ALL.iter().map(|one| (one.to_string(), names::message_state(*one).to_owned())))
             .collect();
@@ -110,6 +112,6 @@ fn row(job: JobId, one: Residue, may_waive: bool) -> AnyView {
 }
 
 #[component]
-fn WaiveReason(state: FormState) -> impl IntoView {
-    view! { <AreaField state name="reason" label=t!(residue.reason) hint=t!(approve.reason_hint) required=true rows=2 max=2_000/> }
+fn WaiveReason(state: FormState) -> AnyView {
+    view! { <AreaField state name="reason" label=t!(residue.reason) hint=t!(approve.reason_hint) required=true rows=2 max=2_000/> }.into_any()
 }

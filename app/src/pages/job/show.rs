@@ -2,8 +2,8 @@
 
 use crate::{
     components::{
-        At, Badge, Empty, Fact, GateBadge, Icon, MailboxBadge, PageHead, PhaseRail, Shape, Share, Table, Tone, count, head,
-        head_figure, load, page_query, param, size,
+        At, Badge, Empty, Fact, GateBadge, Icon, MailboxBadge, PageHead, PhaseRail, Shape, Share, Table, Tone, count,
+        head, head_figure, load, page_query, param, size,
     },
     i18n::names,
     pages::{
@@ -17,9 +17,7 @@ use crate::{
         run::live_run,
     },
 };
-use gatepost_contract::{
-    AuditFilter, Job, JobId, Mailbox, PageQuery, Phase, ResidueFilter, RunStatus, Security,
-};
+use gatepost_contract::{AuditFilter, Job, JobId, Mailbox, PageQuery, Phase, ResidueFilter, RunStatus, Security};
 use leptos::prelude::*;
 
 /// How many runs are followed at once: a browser keeps six connections to a server, and pages need one of them.
@@ -30,7 +28,7 @@ const FIRST_ROWS: u32 = 5;
 
 /// The job's page.
 #[component]
-pub fn ShowJob() -> impl IntoView {
+pub fn ShowJob() -> AnyView {
     let id = param::<JobId>("id", "job");
     let asked = page_query();
     load(|desk| async move {
@@ -98,27 +96,9 @@ pub fn ShowJob() -> impl IntoView {
                             <StartButtons job=job.clone() verify_next/>
                         </section>
                     })}
-                    <section aria-labelledby="evidence">
-                        <div class="line">
-                            <h2 id="evidence">{t!(evidence.title)}</h2>
-                            <a href=format!("/jobs/{id}/evidence")>{t!(evidence.all)}</a>
-                        </div>
-                        <EvidenceSummary evidence=evidence.clone()/>
-                    </section>
-                    <section aria-labelledby="residue">
-                        <h2 id="residue">{t!(residue.title)}</h2>
-                        {if residue.items.is_empty() {
-                            view! { <Empty text=t!(residue.none)/> }.into_any()
-                        } else {
-                            residue_table(id, residue.items, false)
-                        }}
-                        <p><a href=format!("/jobs/{id}/residue")>
-                            {if more > 0 { t!(residue.more, count = count(more)) } else { t!(residue.all).to_owned() }}
-                        </a></p>
-                    </section>
                 </div>
                 <div>
-                    <GatePanel job=job.clone() gate evidence actor=actor.clone()/>
+                    <GatePanel job=job.clone() gate evidence=evidence.clone() actor=actor.clone()/>
                     <JobFacts job/>
                     {(!phases.is_empty()).then(|| view! {
                         <section aria-labelledby="phases">
@@ -128,6 +108,24 @@ pub fn ShowJob() -> impl IntoView {
                     })}
                 </div>
             </div>
+            <section aria-labelledby="evidence">
+                <div class="line">
+                    <h2 id="evidence">{t!(evidence.title)}</h2>
+                    <a href=format!("/jobs/{id}/evidence")>{t!(evidence.all)}</a>
+                </div>
+                <EvidenceSummary evidence/>
+            </section>
+            <section aria-labelledby="residue">
+                <h2 id="residue">{t!(residue.title)}</h2>
+                {if residue.items.is_empty() {
+                    view! { <Empty text=t!(residue.none)/> }.into_any()
+                } else {
+                    residue_table(id, residue.items, false)
+                }}
+                <p><a href=format!("/jobs/{id}/residue")>
+                    {if more > 0 { t!(residue.more, count = count(more)) } else { t!(residue.all).to_owned() }}
+                </a></p>
+            </section>
             <section aria-labelledby="runs">
                 <h2 id="runs">{t!(run.history)}</h2>
                 {run_table(runs.items, manage)}
@@ -148,7 +146,7 @@ pub fn ShowJob() -> impl IntoView {
 }
 
 #[component]
-fn JobFacts(job: Job) -> impl IntoView {
+fn JobFacts(job: Job) -> AnyView {
     view! {
         <section class="facts-box" aria-labelledby="facts">
             <h2 id="facts">{t!(job.facts)}</h2>
@@ -164,6 +162,7 @@ fn JobFacts(job: Job) -> impl IntoView {
             {(!job.notes.is_empty()).then(|| view! { <h3>{t!(job.notes)}</h3><p class="prose">{job.notes}</p> })}
         </section>
     }
+    .into_any()
 }
 
 /// What should not be overlooked: unverified certificates, connections in the clear, missing secrets, failures.
@@ -179,7 +178,8 @@ fn Warnings(job: Job, mailboxes: Vec<Mailbox>) -> impl IntoView {
     let mut hosts: Vec<&Mailbox> = mailboxes.iter().filter(|mailbox| mailbox.source_host.is_some()).collect();
     hosts.sort_by(|a, b| a.source_host.cmp(&b.source_host));
     hosts.dedup_by(|a, b| {
-        (&a.source_host, a.source_insecure_tls, a.source_security) == (&b.source_host, b.source_insecure_tls, b.source_security)
+        (&a.source_host, a.source_insecure_tls, a.source_security)
+            == (&b.source_host, b.source_insecure_tls, b.source_security)
     });
     for mailbox in hosts {
         let host = mailbox.source_host.clone().unwrap_or_default();
@@ -213,7 +213,6 @@ fn mailbox_table(mailboxes: Vec<Mailbox>) -> AnyView {
         head(t!(mailbox.status)),
         head(t!(mailbox.source)),
         head_figure(t!(mailbox.messages)),
-        head_figure(t!(mailbox.size)),
         head(t!(job.arrived)),
     ];
     let rows = mailboxes.into_iter().map(|mailbox| {
@@ -229,8 +228,10 @@ fn mailbox_table(mailboxes: Vec<Mailbox>) -> AnyView {
                     {mailbox.source_host.unwrap_or_else(|| names::source_type(mailbox.source_type).to_owned())}
                     {mailbox.source_insecure_tls.then(|| view! { <Badge tone=Tone::Warn shape=Shape::Warn text=t!(server.insecure_short)/> })}
                 </td>
-                <td data-label=t!(mailbox.messages) class="num">{format!("{} / {}", count(mailbox.messages_dest), count(mailbox.messages_source))}</td>
-                <td data-label=t!(mailbox.size) class="num">{size(mailbox.bytes_source)}</td>
+                <td data-label=t!(mailbox.messages) class="num">
+                    {format!("{} / {}", count(mailbox.messages_dest), count(mailbox.messages_source))}
+                    <small>{size(mailbox.bytes_source)}</small>
+                </td>
                 <td data-label=t!(job.arrived)><Share value=mailbox.sync_percent label/></td>
             </tr>
         }

@@ -19,7 +19,7 @@ pub fn StartButtons(
     job: Job,
     /// Whether nothing was verified since the last copy.
     verify_next: bool,
-) -> impl IntoView {
+) -> AnyView {
     let next = next_run(job.phase, verify_next);
     let id = job.id.to_string();
     let items = [RunType::Preflight, RunType::Initial, RunType::Delta, RunType::Verify, RunType::Final].map(|run| {
@@ -54,11 +54,11 @@ pub fn StartButtons(
             </li>
         }
     });
-    view! { <ul class="starts">{items.collect_view()}{close}</ul> }
+    view! { <ul class="starts">{items.collect_view()}{close}</ul> }.into_any()
 }
 
 #[component]
-fn VerifyForm(job: String, look: &'static str) -> impl IntoView {
+fn VerifyForm(job: String, look: &'static str) -> AnyView {
     let options = Depth::ALL.iter().map(|depth| {
         view! { <option value=depth.as_str() selected=*depth == Depth::Standard>{names::depth(*depth)}</option> }
     });
@@ -71,6 +71,7 @@ fn VerifyForm(job: String, look: &'static str) -> impl IntoView {
         </form>
         <p class="why">{t!(start.verify)}</p>
     }
+    .into_any()
 }
 
 fn explanation(run: RunType) -> &'static str {

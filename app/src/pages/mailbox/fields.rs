@@ -17,7 +17,7 @@ pub fn source_options() -> Vec<(String, String)> {
 
 /// The old server, and the log-in there.
 #[component]
-pub fn SourceFields(state: FormState, mailbox: Option<Mailbox>) -> impl IntoView {
+pub fn SourceFields(state: FormState, mailbox: Option<Mailbox>) -> AnyView {
     let stored = mailbox.as_ref().is_some_and(|mailbox| mailbox.has_source_secret);
     let port = mailbox.as_ref().and_then(|mailbox| mailbox.source_port).map(|port| port.to_string());
     let security = mailbox.as_ref().and_then(|mailbox| mailbox.source_security).unwrap_or(Security::Tls);
@@ -41,11 +41,12 @@ pub fn SourceFields(state: FormState, mailbox: Option<Mailbox>) -> impl IntoView
             </div>
         </fieldset>
     }
+    .into_any()
 }
 
 /// The new server's log-in, and where folders go.
 #[component]
-pub fn DestFields(state: FormState, mailbox: Option<Mailbox>) -> impl IntoView {
+pub fn DestFields(state: FormState, mailbox: Option<Mailbox>) -> AnyView {
     let stored = mailbox.as_ref().is_some_and(|mailbox| mailbox.has_dest_secret);
     let user = mailbox.as_ref().and_then(|mailbox| mailbox.dest_user.clone()).unwrap_or_default();
     let map = mailbox.map(|mailbox| mailbox.folder_map).unwrap_or_default();
@@ -61,4 +62,5 @@ pub fn DestFields(state: FormState, mailbox: Option<Mailbox>) -> impl IntoView {
             <AreaField state name="folder_map" label=t!(mailbox.folder_map) hint=t!(mailbox.folder_map_hint) value=map.join("\n") rows=3 max=20_000/>
         </fieldset>
     }
+    .into_any()
 }

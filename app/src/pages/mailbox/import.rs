@@ -9,13 +9,14 @@ use crate::{
 use gatepost_contract::JobId;
 use leptos::{prelude::*, server_fn::ServerFn};
 
-const EXAMPLE: &str = "email,source_host,source_port,source_security,source_user,source_password,dest_user,dest_password
+const EXAMPLE: &str =
+    "email,source_host,source_port,source_security,source_user,source_password,dest_user,dest_password
 ana@example.org,imap.old.example,993,tls,,secret-1,,secret-2
 rui@example.org,imap.old.example,993,tls,rui,secret-3,,secret-4";
 
 /// The form that imports mailboxes.
 #[component]
-pub fn ImportMailboxes() -> impl IntoView {
+pub fn ImportMailboxes() -> AnyView {
     let id = param::<JobId>("id", "job");
     load(|desk| async move {
         let job = desk.gatepost.get_job(&desk.actor, id?).await?;

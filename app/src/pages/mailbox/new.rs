@@ -11,7 +11,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The form for a new mailbox.
 #[component]
-pub fn NewMailbox() -> impl IntoView {
+pub fn NewMailbox() -> AnyView {
     let id = param::<JobId>("id", "job");
     load(|desk| async move {
         let job = desk.gatepost.get_job(&desk.actor, id?).await?;

@@ -19,7 +19,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The mailbox's page.
 #[component]
-pub fn ShowMailbox() -> impl IntoView {
+pub fn ShowMailbox() -> AnyView {
     let id = param::<MailboxId>("id", "mailbox");
     load(|desk| async move {
         let (gatepost, actor, id) = (desk.gatepost, desk.actor, id?);

@@ -9,7 +9,7 @@ use leptos::prelude::*;
 
 /// The list of tickets.
 #[component]
-pub fn TicketList() -> impl IntoView {
+pub fn TicketList() -> AnyView {
     let asked = page_query();
     let (q, status) = (query("q"), query("status"));
     let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());

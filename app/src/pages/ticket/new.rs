@@ -9,11 +9,14 @@ use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The form for a new ticket.
 #[component]
-pub fn NewTicket() -> impl IntoView {
+pub fn NewTicket() -> AnyView {
     load(|desk| async move {
         let tenants = desk
             .gatepost
-            .list_tenants(&desk.actor, PageQuery { per_page: 200, sort: Some("name".to_owned()), ..PageQuery::default() })
+            .list_tenants(
+                &desk.actor,
+                PageQuery { per_page: 200, sort: Some("name".to_owned()), ..PageQuery::default() },
+            )
             .await?;
         let state = FormState::of(CreateTicket::url());
         let options = std::iter::once((String::new(), t!(form.choose).to_owned()))

@@ -2,7 +2,8 @@
 
 use crate::{
     components::{
-        At, Empty, Fact, GateBadge, PageHead, PhaseBadge, PostButton, Share, Table, head, head_figure, load, param, size,
+        At, Empty, Fact, GateBadge, PageHead, PhaseBadge, PostButton, Share, Table, head, head_figure, load, param,
+        size,
     },
     pages::{job::list::job_table, ticket::list::status_word},
     serverfns::ticket::UpdateTicket,
@@ -12,7 +13,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The ticket's page.
 #[component]
-pub fn ShowTicket() -> impl IntoView {
+pub fn ShowTicket() -> AnyView {
     let id = param::<TicketId>("id", "ticket");
     load(|desk| async move {
         let id = id?;
@@ -70,7 +71,7 @@ pub fn ShowTicket() -> impl IntoView {
 
 /// The migration as the ticket carries it, with the names that other programs read.
 #[component]
-fn Payload(payload: TicketPayload) -> impl IntoView {
+fn Payload(payload: TicketPayload) -> AnyView {
     let json = serde_json::to_string_pretty(&payload).unwrap_or_default();
     view! {
         <section class=format!("gate-panel gate-{}", payload.migration_gate) aria-labelledby="payload">
@@ -83,6 +84,7 @@ fn Payload(payload: TicketPayload) -> impl IntoView {
             <details><summary>{t!(ticket.payload_json)}</summary><pre class="sample" tabindex="0">{json}</pre></details>
         </section>
     }
+    .into_any()
 }
 
 fn attachments(ticket: TicketId, files: Vec<Attachment>) -> AnyView {

@@ -36,11 +36,7 @@ pub struct Timeouts {
 impl Default for Timeouts {
     /// 20 seconds to connect; 5 minutes for answers, since servers may take that long to open a large folder.
     fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(20),
-            read: Duration::from_secs(300),
-            write: Duration::from_secs(120),
-        }
+        Self { connect: Duration::from_secs(20), read: Duration::from_secs(300), write: Duration::from_secs(120) }
     }
 }
 
@@ -89,7 +85,11 @@ impl Account {
     /// `host:port`.
     #[must_use]
     pub fn server(&self) -> String {
-        if self.host.contains(':') { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
     }
 
     /// The account as people know it: `ana@example.com at imap.example.com:993`.

@@ -95,7 +95,7 @@ impl Connection {
         // A server that says why it closes does so before our writes fail: what it said is read first.
         let sent = send(stream, &mut self.out, &mut self.unflushed, cx);
         loop {
-            match self.decoder.next() {
+            match self.decoder.decode() {
                 Ok(Some(event)) => return Poll::Ready(Ok(Some(event))),
                 Ok(None) => {}
                 Err(e) => return Poll::Ready(Err(faults::wire(&self.server, e))),

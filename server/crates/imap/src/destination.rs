@@ -6,7 +6,7 @@
 //! read: none of it blocks the loop.
 //!
 //! After a BAD the connection is given up at once: a server that did not understand an APPEND may take the message
-//! that follows for commands.
+//! that follows for commands. The message is reported as refused, so that another run does not stumble over it again.
 
 use crate::{
     faults::{self, Done},
@@ -94,7 +94,7 @@ impl Destination for ImapDestination {
         results: mpsc::Sender<Appended>,
     ) -> Result<(), Fault> {
         let session = &mut self.reading.session;
-        let appending = Appending {
+        let mut appending = Appending {
             folder: session.wire_name(&folder.native),
             append_limit: self.append_limit,
             session,
@@ -105,7 +105,14 @@ impl Destination for ImapDestination {
             ended: false,
             full: false,
         };
-        let result = appending.run(input, results).await;
+        let result = appending.run(input, &results).await;
+        let ready = std::mem::take(&mut appending.ready);
+        for appended in ready {
+            // What was answered before a fault is worth knowing; who does not want to know has gone.
+            if results.send(appended).await.is_err() {
+                break;
+            }
+        }
         if result.is_err() {
             self.reading.session.connection.give_up();
         }
@@ -156,7 +163,11 @@ struct Appending<'a> {
 }
 
 impl Appending<'_> {
-    async fn run(mut self, mut input: mpsc::Receiver<Outgoing>, results: mpsc::Sender<Appended>) -> Result<(), Fault> {
+    async fn run(
+        &mut self,
+        mut input: mpsc::Receiver<Outgoing>,
+        results: &mpsc::Sender<Appended>,
+    ) -> Result<(), Fault> {
         loop {
             if self.ended && self.ready.is_empty() && self.waiting.len() == usize::from(self.in_transit()) {
                 // A message whose sender died cannot be finished; the others were answered.
@@ -197,9 +208,8 @@ impl Appending<'_> {
     fn takes(&mut self) -> bool {
         let unsent = self.session.connection.unsent();
         self.full = if self.full { unsent >= QUEUE_LOW } else { unsent >= QUEUE_HIGH };
-        let room = || {
-            self.waiting.len() < WINDOW_MESSAGES && self.bytes < WINDOW_BYTES && self.ready.len() < WINDOW_MESSAGES
-        };
+        let room =
+            || self.waiting.len() < WINDOW_MESSAGES && self.bytes < WINDOW_BYTES && self.ready.len() < WINDOW_MESSAGES;
         !self.ended
             && !self.full
             && match self.message {
@@ -328,13 +338,15 @@ impl Appending<'_> {
                 if fault.kind == FaultKind::Throttled && !done.has_code(&["LIMIT"]) {
                     return Err(fault);
                 }
-                Err(Rejection {
-                    words: done.words(),
-                    over_quota: done.is_over_quota(),
-                    no_folder: done.is_no_folder(),
-                })
+                Err(Rejection { words: done.words(), over_quota: done.is_over_quota(), no_folder: done.is_no_folder() })
             }
-            _ => return Err(faults::refused(self.session.connection.server(), "APPEND", done)),
+            _ => {
+                self.ready.push_back(Appended {
+                    key,
+                    result: Err(Rejection { words: done.words(), over_quota: false, no_folder: false }),
+                });
+                return Err(faults::refused(self.session.connection.server(), "APPEND", done));
+            }
         };
         self.ready.push_back(Appended { key, result });
         Ok(())

@@ -38,7 +38,8 @@ impl Done {
     /// Whether it says that the account is full (RFC 5530), in a code or in words.
     pub(crate) fn is_over_quota(&self) -> bool {
         self.has_code(&["OVERQUOTA"])
-            || (self.code.is_none() && has_words(&self.text, &["quota exceeded", "over quota", "mailbox is full", "mailbox full"]))
+            || (self.code.is_none()
+                && has_words(&self.text, &["quota exceeded", "over quota", "mailbox is full", "mailbox full"]))
     }
 
     /// Whether it says that the folder is not there.
@@ -47,7 +48,14 @@ impl Done {
             || (self.code.is_none()
                 && has_words(
                     &self.text,
-                    &["doesn't exist", "does not exist", "no such mailbox", "no such folder", "unknown mailbox", "mailbox not found"],
+                    &[
+                        "doesn't exist",
+                        "does not exist",
+                        "no such mailbox",
+                        "no such folder",
+                        "unknown mailbox",
+                        "mailbox not found",
+                    ],
                 ))
     }
 
@@ -58,7 +66,17 @@ impl Done {
 
 fn is_throttled(code: Option<&Code>, text: &str) -> bool {
     code.is_some_and(|code| ["UNAVAILABLE", "INUSE", "LIMIT", "THROTTLED"].contains(&code.name.as_str()))
-        || has_words(text, &["throttl", "too many connections", "too many simultaneous", "try again later", "rate limit", "bandwidth limit"])
+        || has_words(
+            text,
+            &[
+                "throttl",
+                "too many connections",
+                "too many simultaneous",
+                "try again later",
+                "rate limit",
+                "bandwidth limit",
+            ],
+        )
 }
 
 fn has_words(text: &str, words: &[&str]) -> bool {
@@ -84,7 +102,9 @@ pub(crate) fn refused(server: &str, command: &str, done: &Done) -> Fault {
     if done.is_no_folder() {
         return Fault::new(
             FaultKind::FolderGone,
-            format!("{server} says that the folder is not there ({command}): {words:?}. It may have been renamed or deleted."),
+            format!(
+                "{server} says that the folder is not there ({command}): {words:?}. It may have been renamed or deleted."
+            ),
         );
     }
     let kind = if done.has_code(&["AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "PRIVACYREQUIRED"]) {
@@ -98,7 +118,8 @@ pub(crate) fn refused(server: &str, command: &str, done: &Done) -> Fault {
 /// The server closes the connection and says why.
 pub(crate) fn bye(server: &str, code: Option<&Code>, text: &str) -> Fault {
     if is_throttled(code, text) {
-        let mut fault = Fault::new(FaultKind::Throttled, format!("{server} closed the connection to slow us down: {text:?}."));
+        let mut fault =
+            Fault::new(FaultKind::Throttled, format!("{server} closed the connection to slow us down: {text:?}."));
         fault.retry_after = Some(LEAVE_ALONE);
         return fault;
     }
@@ -110,7 +131,10 @@ pub(crate) fn io(server: &str, timeouts: Timeouts, error: std_io::Error) -> Faul
     match error.kind() {
         std_io::ErrorKind::TimedOut => Fault::new(
             FaultKind::Timeout,
-            format!("Nothing moved on the connection to {server} for {} seconds.", timeouts.read.min(timeouts.write).as_secs_f32()),
+            format!(
+                "Nothing moved on the connection to {server} for {} seconds.",
+                timeouts.read.min(timeouts.write).as_secs_f32()
+            ),
         ),
         std_io::ErrorKind::UnexpectedEof => lost(server),
         _ => lost(server).because(error),
@@ -124,7 +148,8 @@ pub(crate) fn lost(server: &str) -> Fault {
 
 /// What came cannot be understood. The excerpt stays out of the sentence: it may be somebody's mail.
 pub(crate) fn wire(server: &str, error: WireError) -> Fault {
-    Fault::new(FaultKind::Protocol, format!("{server} sent something that is not IMAP; the connection was given up.")).because(error)
+    Fault::new(FaultKind::Protocol, format!("{server} sent something that is not IMAP; the connection was given up."))
+        .because(error)
 }
 
 #[cfg(test)]

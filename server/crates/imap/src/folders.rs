@@ -94,7 +94,9 @@ fn is_foreign(native: &str, namespace: &Namespace) -> bool {
 
 fn prefix_of<'a>(native: &str, namespace: &'a Namespace) -> Option<&'a str> {
     let prefixes = namespace.personal.iter().map(|(prefix, _)| prefix.as_str());
-    prefixes.filter(|prefix| native.len() > prefix.len() && native.starts_with(*prefix)).max_by_key(|prefix| prefix.len())
+    prefixes
+        .filter(|prefix| native.len() > prefix.len() && native.starts_with(*prefix))
+        .max_by_key(|prefix| prefix.len())
 }
 
 /// Without NAMESPACE, a server on which every folder lies below INBOX keeps them there by itself (Courier, Cyrus).
@@ -146,14 +148,21 @@ fn special_use(entry: &Listed) -> Option<SpecialUse> {
 }
 
 /// Where a path goes on this server.
-pub(crate) fn native_of(path: &FolderPath, separator: Option<char>, prefix: &str, server: &str) -> Result<String, Fault> {
+pub(crate) fn native_of(
+    path: &FolderPath,
+    separator: Option<char>,
+    prefix: &str,
+    server: &str,
+) -> Result<String, Fault> {
     if path.is_inbox() {
         return Ok("INBOX".into());
     }
     let refuse = |why: String| {
         Err(Fault::new(
             FaultKind::Refused,
-            format!("The folder \"{path}\" cannot be made at {server}: {why}. Give it another name in the folder mapping."),
+            format!(
+                "The folder \"{path}\" cannot be made at {server}: {why}. Give it another name in the folder mapping."
+            ),
         ))
     };
     for level in path.levels() {
@@ -177,7 +186,11 @@ pub(crate) fn native_of(path: &FolderPath, separator: Option<char>, prefix: &str
     let name = path.levels().join(&separator);
     let below_inbox = path.levels().first().is_some_and(|level| level == "INBOX");
     // With the prefix `INBOX.`, what lies below the INBOX has it already.
-    Ok(if below_inbox && prefix.eq_ignore_ascii_case(&format!("INBOX{separator}")) { name } else { format!("{prefix}{name}") })
+    Ok(if below_inbox && prefix.eq_ignore_ascii_case(&format!("INBOX{separator}")) {
+        name
+    } else {
+        format!("{prefix}{name}")
+    })
 }
 
 impl Session {
@@ -203,8 +216,7 @@ impl Session {
         self.run_ok(&command, |response| raw.extend(listed(response))).await?;
         let mut all = Vec::with_capacity(raw.len());
         for (name, separator, attributes) in raw {
-            let native =
-                if self.utf8 { String::from_utf8_lossy(&name).into_owned() } else { utf7::decode(&name) };
+            let native = if self.utf8 { String::from_utf8_lossy(&name).into_owned() } else { utf7::decode(&name) };
             if self.encode(&native) != name && !self.spellings.contains_key(&native) {
                 self.spellings.insert(native.clone(), name);
             }
@@ -278,7 +290,9 @@ impl Session {
         let mut found = false;
         let command = Command::new("LIST \"\"").folder(wire_name);
         self.run(&command, |response| {
-            if let Some((_, _, attributes)) = listed(response) {
+            if let Some((name, _, attributes)) = listed(response)
+                && name == wire_name
+            {
                 found |= !attributes.iter().any(|a| a == "\\noselect" || a == "\\nonexistent");
             }
         })
@@ -293,8 +307,7 @@ fn listed(response: &Response) -> Option<(Vec<u8>, Option<char>, Vec<String>)> {
     if name != "LIST" {
         return None;
     }
-    let attributes =
-        values.first()?.list()?.iter().filter_map(Value::text).map(|a| a.to_ascii_lowercase()).collect();
+    let attributes = values.first()?.list()?.iter().filter_map(Value::text).map(|a| a.to_ascii_lowercase()).collect();
     let separator = values.get(1)?.text().and_then(|s| s.chars().next());
     // A folder called NIL, unquoted.
     let name = match values.get(2)? {

@@ -37,12 +37,10 @@ pub(crate) async fn open(account: &Account, purpose: Purpose) -> Result<Session,
         if !line.ends_with(b"\n") {
             decoder.buffer().extend_from_slice(b"\r\n");
         }
-        let event = decoder.next().map_err(|e| faults::wire(&account.server(), e))?;
+        let event = decoder.decode().map_err(|e| faults::wire(&account.server(), e))?;
         if let Some(event) = event {
-            logged_in = matches!(
-                &event,
-                crate::wire::Event::Response(Response::Status { status: Status::Preauth, .. })
-            );
+            logged_in =
+                matches!(&event, crate::wire::Event::Response(Response::Status { status: Status::Preauth, .. }));
             session.sort(event)?;
         }
     }
@@ -136,7 +134,10 @@ async fn sasl(
 pub(crate) fn login_disabled(session: &Session, account: &Account) -> Fault {
     let server = account.server();
     if session.connection.is_protected() {
-        Fault::new(FaultKind::Login, format!("{server} allows no log-in by password (LOGINDISABLED). Use an OAuth token."))
+        Fault::new(
+            FaultKind::Login,
+            format!("{server} allows no log-in by password (LOGINDISABLED). Use an OAuth token."),
+        )
     } else {
         Fault::new(
             FaultKind::Login,
@@ -172,14 +173,16 @@ fn oauth_refused(account: &Account, done: &Done, challenge: Option<&[u8]>, offer
         return fault;
     }
     let why = challenge.map(|c| format!(" It says: {}.", printable(c, 300))).unwrap_or_default();
-    let advice = if offered {
-        "The token may have expired or lack the scope for IMAP."
-    } else {
-        "It does not offer XOAUTH2."
-    };
+    let advice =
+        if offered { "The token may have expired or lack the scope for IMAP." } else { "It does not offer XOAUTH2." };
     Fault::new(
         FaultKind::Login,
-        format!("{} refused the OAuth token of {}: {:?}.{why} {advice}", account.server(), account.owner(), done.words()),
+        format!(
+            "{} refused the OAuth token of {}: {:?}.{why} {advice}",
+            account.server(),
+            account.owner(),
+            done.words()
+        ),
     )
 }
 

@@ -39,7 +39,11 @@ impl Session {
         if mode == Mode::ReadWrite && read_only {
             return Err(Fault::new(
                 FaultKind::Refused,
-                format!("{} opens the folder \"{}\" read-only. Check the account's rights to it.", self.server(), folder.path),
+                format!(
+                    "{} opens the folder \"{}\" read-only. Check the account's rights to it.",
+                    self.server(),
+                    folder.path
+                ),
             ));
         }
         self.open = Some((folder.clone(), condstore && state.highest_modseq.is_some()));
@@ -48,7 +52,9 @@ impl Session {
 
     /// The open folder, for sentences.
     pub(crate) fn open_name(&self) -> String {
-        self.open.as_ref().map_or_else(|| "no folder".to_owned(), |(folder, _)| format!("the folder \"{}\"", folder.path))
+        self.open
+            .as_ref()
+            .map_or_else(|| "no folder".to_owned(), |(folder, _)| format!("the folder \"{}\"", folder.path))
     }
 
     /// Lists the open folder's messages from this UID on.
@@ -96,8 +102,7 @@ impl Session {
 
     /// What the server can do and takes.
     pub(crate) async fn read_limits(&mut self) -> Result<Limits, Fault> {
-        let mut append_limit =
-            self.capabilities.iter().find_map(|c| c.strip_prefix("APPENDLIMIT=")?.parse().ok());
+        let mut append_limit = self.capabilities.iter().find_map(|c| c.strip_prefix("APPENDLIMIT=")?.parse().ok());
         if append_limit.is_none() && self.offers("APPENDLIMIT") {
             // RFC 7889: each folder has a limit of its own; the INBOX's stands for all.
             let command = Command::new("STATUS INBOX (APPENDLIMIT)");

@@ -128,11 +128,13 @@ impl ImapReader {
         let mut decoder = Decoder::new();
         let mut namespace = Namespace::default();
         loop {
-            match decoder.next().map_err(|e| faults::wire(&server, e))? {
+            match decoder.decode().map_err(|e| faults::wire(&server, e))? {
                 Some(Event::Response(WireResponse::Data { name, values, .. })) if name == "NAMESPACE" => {
                     namespace = Namespace::read(&values);
                 }
-                Some(Event::Response(WireResponse::Status { tag: Some(tag), .. })) if tag == "NS" => return Ok(namespace),
+                Some(Event::Response(WireResponse::Status { tag: Some(tag), .. })) if tag == "NS" => {
+                    return Ok(namespace);
+                }
                 Some(_) => {}
                 None => {
                     if stream.read_buf(decoder.buffer()).await.map_err(io)? == 0 {
@@ -443,7 +445,10 @@ fn words(code: Option<&ResponseCode<'_>>, information: Option<&str>) -> String {
 fn fault(server: &str, timeouts: crate::account::Timeouts, command: &str, error: Error) -> Fault {
     let (kind, answered, words) = match error {
         Error::Io(e) if e.kind() == std::io::ErrorKind::Other => {
-            return Fault::new(FaultKind::Protocol, format!("The witness cannot understand what {server} sent to {command}."));
+            return Fault::new(
+                FaultKind::Protocol,
+                format!("The witness cannot understand what {server} sent to {command}."),
+            );
         }
         Error::Io(e) => return faults::io(server, timeouts, e),
         Error::ConnectionLost => return faults::lost(server),
@@ -452,7 +457,12 @@ fn fault(server: &str, timeouts: crate::account::Timeouts, command: &str, error:
             None => (FaultKind::Refused, "NO", words),
         },
         Error::Bad(words) => (FaultKind::Refused, "BAD", words),
-        _ => return Fault::new(FaultKind::Protocol, format!("The witness cannot understand what {server} sent to {command}.")),
+        _ => {
+            return Fault::new(
+                FaultKind::Protocol,
+                format!("The witness cannot understand what {server} sent to {command}."),
+            );
+        }
     };
     let lower = words.to_ascii_lowercase();
     let any = |texts: &[&str]| texts.iter().any(|text| lower.contains(text));
@@ -472,7 +482,9 @@ mod tests {
 
     #[test]
     fn quoted_names_are_unescaped_and_others_left_alone() {
-        for (name, expected) in [(r"a", "a"), (r#"a\"b"#, "a\"b"), (r"a\\b", r"a\b"), (r"a\b", r"a\b"), (r#"a"b"#, r#"a"b"#)] {
+        for (name, expected) in
+            [(r"a", "a"), (r#"a\"b"#, "a\"b"), (r"a\\b", r"a\b"), (r"a\b", r"a\b"), (r#"a"b"#, r#"a"b"#)]
+        {
             assert_eq!(unescaped(name.into()), expected);
         }
     }

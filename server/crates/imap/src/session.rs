@@ -127,7 +127,10 @@ impl Session {
                     Some(tag) => match tag.strip_prefix('g').and_then(|n| n.parse().ok()) {
                         Some(n) => Ok(Heard::Done(Tag(n), Done { status, code, text })),
                         None => {
-                            tracing::warn!(server = self.connection.server(), "an answer to a command that was not sent: {text}");
+                            tracing::warn!(
+                                server = self.connection.server(),
+                                "an answer to a command that was not sent: {text}"
+                            );
                             Ok(Heard::Other(Event::Response(Response::Status { tag: Some(tag), status, code, text })))
                         }
                     },

@@ -12,7 +12,9 @@ use crate::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use gatepost_transfer::{Fault, FaultKind, Flags, FolderState, Incoming, Limits, MessageMeta, RemoteFolder, Source, UidSet};
+use gatepost_transfer::{
+    Fault, FaultKind, Flags, FolderState, Incoming, Limits, MessageMeta, RemoteFolder, Source, UidSet,
+};
 use std::collections::{BTreeSet, VecDeque};
 use tokio::sync::mpsc;
 
@@ -77,13 +79,8 @@ impl Source for ImapSource {
     }
 
     async fn fetch(&mut self, uids: &UidSet, out: mpsc::Sender<Incoming>) -> Result<(), Fault> {
-        let fetch = Fetch {
-            left: Portions::of(uids),
-            again: VecDeque::new(),
-            waiting: VecDeque::new(),
-            body: None,
-            out,
-        };
+        let fetch =
+            Fetch { left: Portions::of(uids), again: VecDeque::new(), waiting: VecDeque::new(), body: None, out };
         fetch.run(self).await
     }
 
@@ -177,7 +174,12 @@ impl Fetch {
     }
 
     /// A body begins.
-    async fn begin(&mut self, source: &mut ImapSource, uid: Option<u32>, size: u64) -> Result<Result<(), Unwanted>, Fault> {
+    async fn begin(
+        &mut self,
+        source: &mut ImapSource,
+        uid: Option<u32>,
+        size: u64,
+    ) -> Result<Result<(), Unwanted>, Fault> {
         if source.uid_place == UidPlace::Unknown {
             source.uid_place = if uid.is_some() { UidPlace::Before } else { UidPlace::Behind };
         }
@@ -256,8 +258,7 @@ impl Fetch {
                 }
                 let mut fault = source.session.refused(&asked.command, done);
                 if matches!(fault.kind, FaultKind::Refused) {
-                    fault.sentence =
-                        format!("{} The message is in {}.", fault.sentence, source.session.open_name());
+                    fault.sentence = format!("{} The message is in {}.", fault.sentence, source.session.open_name());
                 }
                 return Err(fault);
             }

@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, HashMap};
 use tokio::sync::mpsc;
 
 fn server(without: &[&str]) -> Dovecot {
-    let builder = Dovecot::builder().user(USER, PASSWORD).special_use(SpecialUse::Portuguese).time_zone("Asia/Kathmandu");
+    let builder =
+        Dovecot::builder().user(USER, PASSWORD).special_use(SpecialUse::Portuguese).time_zone("Asia/Kathmandu");
     if without.is_empty() { builder.start().unwrap() } else { builder.without(without).start().unwrap() }
 }
 
@@ -40,7 +41,18 @@ async fn a_mailbox_arrives_with_bytes_flags_dates_and_folders() {
 async fn a_mailbox_arrives_without_any_one_extension() {
     let from = server(&[]);
     fill(&from.account(USER), &generated(60)).unwrap();
-    let all_off = ["LITERAL+", "UIDPLUS", "SPECIAL-USE", "CONDSTORE", "QRESYNC", "NAMESPACE", "LIST-EXTENDED", "SASL-IR", "ID", "ENABLE"];
+    let all_off = [
+        "LITERAL+",
+        "UIDPLUS",
+        "SPECIAL-USE",
+        "CONDSTORE",
+        "QRESYNC",
+        "NAMESPACE",
+        "LIST-EXTENDED",
+        "SASL-IR",
+        "ID",
+        "ENABLE",
+    ];
     let one_off = all_off.iter().map(std::slice::from_ref);
     for without in one_off.chain([all_off.as_slice()]) {
         let (half, to) = (server(without), server(without));
@@ -181,7 +193,12 @@ async fn an_oversize_message_is_refused_alone_and_the_limit_is_told() {
 async fn appending_to_a_missing_folder_is_a_refusal_that_says_so() {
     let server = server(&[]);
     let mut destination = driver(&server).destination().await.unwrap();
-    let folder = gatepost_transfer::RemoteFolder { path: "Nada".into(), native: "Nada".into(), special_use: None, selectable: true };
+    let folder = gatepost_transfer::RemoteFolder {
+        path: "Nada".into(),
+        native: "Nada".into(),
+        special_use: None,
+        selectable: true,
+    };
     assert_eq!(fault(destination.open(&folder).await).kind, FaultKind::FolderGone);
     let message = common::Message {
         key: 7,

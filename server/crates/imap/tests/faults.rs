@@ -110,12 +110,16 @@ async fn no_bad_bye_silence_and_garbage_end_each_command_with_a_fault() {
     for (what, rule, kinds) in answers {
         for command in READS {
             let server = server(Some(rule(on(command))));
-            let fault = fault(read_all(&driver(&server)).await);
-            assert!(kinds.contains(&fault.kind), "{what} to {command}: {fault:?}");
+            match read_all(&driver(&server)).await {
+                // What was refused together is asked for one by one.
+                Ok(read) => assert!(command == "UID FETCH 2:5" && what == "NO" && read == 5, "{what} to {command}"),
+                Err(fault) => assert!(kinds.contains(&fault.kind), "{what} to {command}: {fault:?}"),
+            }
         }
         for command in WRITES {
             let server = server(Some(rule(on(command))));
             match write_all(&driver(&server)).await {
+                // A refusal of messages is no fault.
                 Ok(stored) => assert!(command == "APPEND" && what == "NO" && stored == 0, "{what} to {command}"),
                 Err(fault) => assert!(kinds.contains(&fault.kind), "{what} to {command}: {fault:?}"),
             }
@@ -264,10 +268,12 @@ async fn appends_keep_to_what_the_server_takes() {
         let (appended, result) = append(destination.as_mut(), &inbox(), messages.clone()).await;
         result.unwrap();
         assert_eq!(appended.iter().map(|a| a.key).collect::<Vec<_>>(), (0..200).collect::<Vec<_>>());
-        let uids = appended.iter().all(|a| a.result.as_ref().is_ok_and(|uid| uid.is_some() == capability.contains("UIDPLUS")));
+        let uids =
+            appended.iter().all(|a| a.result.as_ref().is_ok_and(|uid| uid.is_some() == capability.contains("UIDPLUS")));
         assert!(uids, "{capability}");
         let stored = server.mailbox("INBOX").unwrap().messages;
-        let same = stored.iter().zip(&messages).all(|(s, m)| s.bytes == m.bytes && s.date == DATE && s.flags == ["\\Seen"]);
+        let same =
+            stored.iter().zip(&messages).all(|(s, m)| s.bytes == m.bytes && s.date == DATE && s.flags == ["\\Seen"]);
         assert!(stored.len() == 200 && same, "{capability}");
     }
 }
@@ -285,7 +291,10 @@ async fn a_message_that_is_refused_before_its_data_is_skipped() {
         }
         let (appended, result) = append(destination.as_mut(), &inbox(), (0..4).map(message).collect()).await;
         result.unwrap();
-        let refused: Vec<_> = appended.iter().filter_map(|a| a.result.as_ref().err().map(|r| (a.key, r.over_quota, r.no_folder))).collect();
+        let refused: Vec<_> = appended
+            .iter()
+            .filter_map(|a| a.result.as_ref().err().map(|r| (a.key, r.over_quota, r.no_folder)))
+            .collect();
         assert_eq!(refused, [(1, capability == "IMAP4rev1", capability != "IMAP4rev1")]);
         assert_eq!(server.mailbox("INBOX").unwrap().messages.len(), 3);
     }
@@ -322,15 +331,44 @@ async fn a_lost_connection_reports_what_was_answered_and_nothing_else() {
     destination.open(&inbox()).await.unwrap();
     let (appended, result) = append(destination.as_mut(), &inbox(), (0..10).map(message).collect()).await;
     assert_eq!(fault(result).kind, FaultKind::Lost);
-    assert_eq!(appended.len(), 3);
+    // A reset may swallow answers on their way; none is made up.
+    assert!(
+        appended.len() <= 3 && appended.iter().zip(0..).all(|(a, key)| a.key == key && a.result.is_ok()),
+        "{appended:?}"
+    );
     assert_eq!(server.mailbox("INBOX").unwrap().messages.len(), 4);
+}
+
+#[tokio::test]
+async fn a_message_that_is_not_understood_is_named_and_ends_the_connection() {
+    let server = server(Some(on("APPEND").after(2).once().bad("what?")));
+    let mut destination = driver(&server).destination().await.unwrap();
+    destination.open(&inbox()).await.unwrap();
+    let (appended, result) = append(destination.as_mut(), &inbox(), (0..9).map(message).collect()).await;
+    assert_eq!(fault(result).kind, FaultKind::Refused);
+    let last = appended.last().unwrap();
+    assert!(last.key == 2 && last.result.as_ref().is_err_and(|r| r.words == "what?"), "{appended:?}");
+    assert_eq!(fault(destination.list(1).await).kind, FaultKind::Lost);
 }
 
 #[tokio::test]
 async fn a_source_is_only_ever_read() {
     // Of all commands these alone may reach a source; FETCH of bodies always peeks.
-    let allowed = ["CAPABILITY", "AUTHENTICATE", "LOGIN", "ID", "ENABLE", "NAMESPACE", "LIST", "EXAMINE", "UID FETCH",
-        "UID SEARCH ALL", "STATUS", "GETQUOTAROOT", "LOGOUT"];
+    let allowed = [
+        "CAPABILITY",
+        "AUTHENTICATE",
+        "LOGIN",
+        "ID",
+        "ENABLE",
+        "NAMESPACE",
+        "LIST",
+        "EXAMINE",
+        "UID FETCH",
+        "UID SEARCH ALL",
+        "STATUS",
+        "GETQUOTAROOT",
+        "LOGOUT",
+    ];
     let server = server(None);
     read_all(&driver(&server)).await.unwrap();
     witness_all(&driver(&server)).await.unwrap();
@@ -338,7 +376,10 @@ async fn a_source_is_only_ever_read() {
     assert!(commands.len() > 15, "{commands:?}");
     for command in &commands {
         assert!(allowed.iter().any(|a| command.starts_with(a)), "{command}");
-        assert!(!command.contains("BODY[") && !command.contains("RFC822 ") && !command.contains("RFC822)"), "{command}");
+        assert!(
+            !command.contains("BODY[") && !command.contains("RFC822 ") && !command.contains("RFC822)"),
+            "{command}"
+        );
     }
     assert_eq!(server.changing_commands(), Vec::<String>::new());
 }

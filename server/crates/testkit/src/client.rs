@@ -79,18 +79,10 @@ impl RawClient {
         writer.set_nodelay(true).tried(|| "setting TCP_NODELAY".to_owned())?;
         writer.set_read_timeout(Some(PATIENCE)).tried(|| "setting a read timeout".to_owned())?;
         writer.set_write_timeout(Some(PATIENCE)).tried(|| "setting a write timeout".to_owned())?;
-        let reader = BufReader::with_capacity(
-            256 * 1024,
-            writer.try_clone().tried(|| "sharing the connection".to_owned())?,
-        );
-        let mut client = RawClient {
-            reader,
-            writer,
-            capabilities: Vec::new(),
-            prefix: String::new(),
-            separator: None,
-            last_tag: 0,
-        };
+        let reader =
+            BufReader::with_capacity(256 * 1024, writer.try_clone().tried(|| "sharing the connection".to_owned())?);
+        let mut client =
+            RawClient { reader, writer, capabilities: Vec::new(), prefix: String::new(), separator: None, last_tag: 0 };
         let greeting = client.read_values()?;
         if !greeting.get(1).is_some_and(|status| status.bytes().eq_ignore_ascii_case(b"OK")) {
             return Err(Error::Protocol(format!("greeting {greeting:?}")));
@@ -147,8 +139,7 @@ impl RawClient {
             // LIST with an empty pattern answers the separator alone (RFC 9051 section 6.3.9).
             let lines = self.command("LIST \"\" \"\"")?;
             let root = lines.iter().find(|line| line.len() >= 5);
-            self.separator =
-                root.filter(|line| !line[3].is_nil()).and_then(|line| line[3].text().chars().next());
+            self.separator = root.filter(|line| !line[3].is_nil()).and_then(|line| line[3].text().chars().next());
         }
         Ok(())
     }

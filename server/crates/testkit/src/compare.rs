@@ -40,6 +40,22 @@ impl Differences {
             + self.date_differs.len()
             + self.flags_differ.len()
     }
+
+    /// A sentence for each difference.
+    pub fn details(&self) -> impl Iterator<Item = String> {
+        let folders = self.folders_missing.iter().map(|folder| format!("folder missing: {folder:?}"));
+        let missing = self.missing.iter().map(|message| format!("missing: {}", name(message)));
+        let extra = self.extra.iter().map(|message| format!("extra: {}", name(message)));
+        let dates = self
+            .date_differs
+            .iter()
+            .map(|(a, b)| format!("date differs: {}: {} became {}", name(a), a.date_text, b.date_text));
+        let flags = self
+            .flags_differ
+            .iter()
+            .map(|(a, b)| format!("flags differ: {}: ({}) became ({})", name(a), a.flags.join(" "), b.flags.join(" ")));
+        folders.chain(missing).chain(extra).chain(dates).chain(flags)
+    }
 }
 
 /// Where a source folder should be at the destination: an exact entry of the map; else the longest entry `Parent/*`
@@ -131,17 +147,7 @@ impl fmt::Display for Differences {
             self.flags_differ.len(),
             self.folders_missing.len()
         )?;
-        let folders = self.folders_missing.iter().map(|folder| format!("folder missing: {folder:?}"));
-        let missing = self.missing.iter().map(|message| format!("missing: {}", name(message)));
-        let extra = self.extra.iter().map(|message| format!("extra: {}", name(message)));
-        let dates = self
-            .date_differs
-            .iter()
-            .map(|(a, b)| format!("date differs: {}: {} became {}", name(a), a.date_text, b.date_text));
-        let flags = self.flags_differ.iter().map(|(a, b)| {
-            format!("flags differ: {}: ({}) became ({})", name(a), a.flags.join(" "), b.flags.join(" "))
-        });
-        for line in folders.chain(missing).chain(extra).chain(dates).chain(flags).take(SHOWN) {
+        for line in self.details().take(SHOWN) {
             writeln!(f, "{line}")?;
         }
         if self.count() > SHOWN {

@@ -77,13 +77,7 @@ impl fmt::Display for InternalDate {
         let Some(local) = self.local() else { return f.write_str("01-Jan-1970 00:00:00 +0000") };
         let month = MONTHS[usize::from(u8::from(local.month())) - 1];
         let (hour, minute, second) = (local.hour(), local.minute(), local.second());
-        write!(
-            f,
-            "{:02}-{month}-{:04} {hour:02}:{minute:02}:{second:02} {}",
-            local.day(),
-            local.year(),
-            self.zone()
-        )
+        write!(f, "{:02}-{month}-{:04} {hour:02}:{minute:02}:{second:02} {}", local.day(), local.year(), self.zone())
     }
 }
 
@@ -103,13 +97,26 @@ mod tests {
             let date = InternalDate::parse(text).expect(text);
             assert_eq!((date.unix_seconds, date.to_string().as_str()), (unix, text));
         }
-        assert_eq!(InternalDate::parse(" 5-Mar-2019 10:00:00 +0545").expect("padded").to_string(), "05-Mar-2019 10:00:00 +0545");
-        assert_eq!(InternalDate { unix_seconds: 837_596_665, zone_minutes: -420 }.rfc5322(), "Wed, 17 Jul 1996 02:44:25 -0700");
+        assert_eq!(
+            InternalDate::parse(" 5-Mar-2019 10:00:00 +0545").expect("padded").to_string(),
+            "05-Mar-2019 10:00:00 +0545"
+        );
+        assert_eq!(
+            InternalDate { unix_seconds: 837_596_665, zone_minutes: -420 }.rfc5322(),
+            "Wed, 17 Jul 1996 02:44:25 -0700"
+        );
     }
 
     #[test]
     fn nonsense_is_no_date() {
-        for text in ["", "yesterday", "32-Jan-2000 00:00:00 +0000", "01-Xxx-2000 00:00:00 +0000", "01-Jan-2000 00:00:00", "01-Jan-2000 00:00:00 UTC"] {
+        for text in [
+            "",
+            "yesterday",
+            "32-Jan-2000 00:00:00 +0000",
+            "01-Xxx-2000 00:00:00 +0000",
+            "01-Jan-2000 00:00:00",
+            "01-Jan-2000 00:00:00 UTC",
+        ] {
             assert_eq!(InternalDate::parse(text), None, "{text}");
         }
     }

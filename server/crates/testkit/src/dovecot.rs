@@ -378,8 +378,7 @@ impl Dovecot {
     /// Where the kit's own client reaches a user, with the password given to the builder.
     #[must_use]
     pub fn account(&self, user: &str) -> Account {
-        let password =
-            self.builder.users.iter().find(|known| known.name == user).map(|known| known.password.clone());
+        let password = self.builder.users.iter().find(|known| known.name == user).map(|known| known.password.clone());
         Account::new(self.ports.imap, user, password.unwrap_or_default())
     }
 

@@ -62,8 +62,7 @@ struct Cut {
 impl Proxy {
     /// Forwards a free port of 127.0.0.1 to `target`.
     pub fn start(target: u16) -> Result<Proxy> {
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).tried(|| "opening the proxy's port".to_owned())?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).tried(|| "opening the proxy's port".to_owned())?;
         let port = listener.local_addr().tried(|| "reading the proxy's port".to_owned())?.port();
         let shared = Arc::new(Shared {
             target,
@@ -263,10 +262,9 @@ fn carry(number: u64, client: TcpStream, server: TcpStream, shared: &Arc<Shared>
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     shared.lock().open.insert(number, (client.try_clone()?, server.try_clone()?));
-    for (from, to, direction) in [
-        (client.try_clone()?, server.try_clone()?, Direction::ToServer),
-        (server, client, Direction::ToClient),
-    ] {
+    for (from, to, direction) in
+        [(client.try_clone()?, server.try_clone()?, Direction::ToServer), (server, client, Direction::ToClient)]
+    {
         let (sender, receiver) = channel();
         let reading = Arc::clone(shared);
         thread::spawn(move || read(from, &sender, &reading));

@@ -268,7 +268,8 @@ mod tests {
 
     #[test]
     fn a_line_with_literals_becomes_values() {
-        let mut input: &[u8] = b"* 1 FETCH (UID 7 FLAGS (\\Seen \"x\\\"y\") BODY[HEADER.FIELDS (A B)]<0> {3}\r\n(\r\n X NIL)\r\n* OK\r\n";
+        let mut input: &[u8] =
+            b"* 1 FETCH (UID 7 FLAGS (\\Seen \"x\\\"y\") BODY[HEADER.FIELDS (A B)]<0> {3}\r\n(\r\n X NIL)\r\n* OK\r\n";
         let line = read_line(&mut input, || Ok(())).expect("reads").expect("a line");
         let values = parse_values(line).expect("parses");
         assert_eq!(values.len(), 4);

@@ -67,7 +67,15 @@ pub async fn follow(
     let view = app.core.get_run(&actor, run).await?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.trim().parse().ok());
     let (events, receiver) = mpsc::channel(32);
-    let follower = Follower { core: app.core, actor, run, after: last.or(query.after), with_log: query.log != Some(false), events, ending: app.ending };
+    let follower = Follower {
+        core: app.core,
+        actor,
+        run,
+        after: last.or(query.after),
+        with_log: query.log != Some(false),
+        events,
+        ending: app.ending,
+    };
     tokio::spawn(follower.run(view, changes));
     Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }

@@ -17,7 +17,11 @@ use http::StatusCode;
 /// The latest of each mailbox, by folder.
 #[utoipa::path(get, path = "/migration/jobs/{id}/verify", tag = "evidence", params(("id" = i64, Path, description = "The job")),
     responses((status = 200, description = "The evidence", body = JobEvidence)))]
-pub async fn latest(State(core): State<Gatepost>, Caller(actor): Caller, Path(id): Path<JobId>) -> Answer<Json<JobEvidence>> {
+pub async fn latest(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Path(id): Path<JobId>,
+) -> Answer<Json<JobEvidence>> {
     Ok(Json(core.evidence(&actor, id).await?))
 }
 

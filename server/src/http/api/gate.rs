@@ -31,7 +31,11 @@ pub async fn approve(
 /// With every check and what an approval would sign.
 #[utoipa::path(get, path = "/migration/jobs/{id}/gate", tag = "gate", params(("id" = i64, Path, description = "The job")),
     responses((status = 200, description = "The gate", body = GateView)))]
-pub async fn view(State(core): State<Gatepost>, Caller(actor): Caller, Path(id): Path<JobId>) -> Answer<Json<GateView>> {
+pub async fn view(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Path(id): Path<JobId>,
+) -> Answer<Json<GateView>> {
     Ok(Json(core.gate_view(&actor, id).await?))
 }
 

@@ -26,7 +26,11 @@ pub async fn list(
 /// Mailboxes may come with it; either all of it is stored or nothing.
 #[utoipa::path(post, path = "/migration/jobs", tag = "jobs", request_body = NewJob,
     responses((status = 201, description = "The job", body = Job)))]
-pub async fn create(State(core): State<Gatepost>, Caller(actor): Caller, Json(input): Json<NewJob>) -> Answer<Created<Job>> {
+pub async fn create(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Json(input): Json<NewJob>,
+) -> Answer<Created<Job>> {
     let job = core.create_job(&actor, input).await?;
     Ok(Created(format!("/api/v1/migration/jobs/{}", job.id), job))
 }

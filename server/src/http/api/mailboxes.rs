@@ -17,7 +17,11 @@ use http::StatusCode;
 #[utoipa::path(get, path = "/migration/jobs/{id}/mailboxes", tag = "mailboxes",
     params(("id" = i64, Path, description = "The job")),
     responses((status = 200, description = "All of them", body = Vec<Mailbox>)))]
-pub async fn list(State(core): State<Gatepost>, Caller(actor): Caller, Path(id): Path<JobId>) -> Answer<Json<Vec<Mailbox>>> {
+pub async fn list(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Path(id): Path<JobId>,
+) -> Answer<Json<Vec<Mailbox>>> {
     Ok(Json(core.list_mailboxes(&actor, id).await?))
 }
 
@@ -57,7 +61,11 @@ pub async fn import(
 #[utoipa::path(get, path = "/migration/mailboxes/{id}", tag = "mailboxes",
     params(("id" = i64, Path, description = "The mailbox")),
     responses((status = 200, description = "The mailbox, without its secrets", body = Mailbox)))]
-pub async fn get(State(core): State<Gatepost>, Caller(actor): Caller, Path(id): Path<MailboxId>) -> Answer<Json<Mailbox>> {
+pub async fn get(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Path(id): Path<MailboxId>,
+) -> Answer<Json<Mailbox>> {
     Ok(Json(core.get_mailbox(&actor, id).await?))
 }
 
@@ -80,7 +88,11 @@ pub async fn update(
 #[utoipa::path(delete, path = "/migration/mailboxes/{id}", tag = "mailboxes",
     params(("id" = i64, Path, description = "The mailbox")),
     responses((status = 204, description = "It is gone from the job; no mail was touched")))]
-pub async fn remove(State(core): State<Gatepost>, Caller(actor): Caller, Path(id): Path<MailboxId>) -> Answer<StatusCode> {
+pub async fn remove(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Path(id): Path<MailboxId>,
+) -> Answer<StatusCode> {
     core.delete_mailbox(&actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -17,7 +17,11 @@ use serde::Deserialize;
 /// Looks at both servers of every mailbox and changes nothing.
 #[utoipa::path(post, path = "/migration/jobs/{id}/preflight", tag = "runs", params(("id" = i64, Path, description = "The job")),
     responses((status = 202, description = "The runs", body = Started), (status = 409, description = "One is running already")))]
-pub async fn preflight(State(core): State<Gatepost>, Caller(actor): Caller, Path(id): Path<JobId>) -> Answer<Accepted<Started>> {
+pub async fn preflight(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Path(id): Path<JobId>,
+) -> Answer<Accepted<Started>> {
     Ok(Accepted(core.start_preflight(&actor, id).await?))
 }
 
@@ -111,6 +115,10 @@ pub async fn cancel(State(core): State<Gatepost>, Caller(actor): Caller, Path(id
 /// Try a run again
 #[utoipa::path(post, path = "/migration/runs/{id}/retry", tag = "runs", params(("id" = i64, Path, description = "The run")),
     responses((status = 202, description = "The new run", body = Started)))]
-pub async fn retry(State(core): State<Gatepost>, Caller(actor): Caller, Path(id): Path<RunId>) -> Answer<Accepted<Started>> {
+pub async fn retry(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Path(id): Path<RunId>,
+) -> Answer<Accepted<Started>> {
     Ok(Accepted(core.retry_run(&actor, id).await?))
 }

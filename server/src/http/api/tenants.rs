@@ -12,7 +12,11 @@ use gatepost_core::Gatepost;
 /// List tenants
 #[utoipa::path(get, path = "/tenants", tag = "tenants", params(PageQuery),
     responses((status = 200, description = "Tenants", body = Page<Tenant>)))]
-pub async fn list(State(core): State<Gatepost>, Caller(actor): Caller, Paging(page): Paging) -> Answer<Json<Page<Tenant>>> {
+pub async fn list(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Paging(page): Paging,
+) -> Answer<Json<Page<Tenant>>> {
     Ok(Json(core.list_tenants(&actor, page).await?))
 }
 
@@ -31,7 +35,11 @@ pub async fn create(
 /// Get a tenant
 #[utoipa::path(get, path = "/tenants/{id}", tag = "tenants", params(("id" = i64, Path, description = "The tenant")),
     responses((status = 200, description = "The tenant", body = Tenant)))]
-pub async fn get(State(core): State<Gatepost>, Caller(actor): Caller, Path(id): Path<TenantId>) -> Answer<Json<Tenant>> {
+pub async fn get(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Path(id): Path<TenantId>,
+) -> Answer<Json<Tenant>> {
     Ok(Json(core.get_tenant(&actor, id).await?))
 }
 

@@ -42,7 +42,11 @@ pub async fn create(
 /// With its payload, which says how its migration stands, and its attachments.
 #[utoipa::path(get, path = "/tickets/{id}", tag = "tickets", params(("id" = i64, Path, description = "The ticket")),
     responses((status = 200, description = "The ticket", body = Ticket)))]
-pub async fn get(State(core): State<Gatepost>, Caller(actor): Caller, Path(id): Path<TicketId>) -> Answer<Json<Ticket>> {
+pub async fn get(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Path(id): Path<TicketId>,
+) -> Answer<Json<Ticket>> {
     Ok(Json(core.get_ticket(&actor, id).await?))
 }
 
@@ -98,6 +102,9 @@ mod tests {
 
     #[test]
     fn a_file_name_cannot_break_out_of_its_header() {
-        assert_eq!(disposition("relatório \"1\"\r\n.pdf"), "attachment; filename*=UTF-8''relat%C3%B3rio%20%221%22%0D%0A.pdf");
+        assert_eq!(
+            disposition("relatório \"1\"\r\n.pdf"),
+            "attachment; filename*=UTF-8''relat%C3%B3rio%20%221%22%0D%0A.pdf"
+        );
     }
 }

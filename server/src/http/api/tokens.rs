@@ -15,7 +15,11 @@ use http::StatusCode;
 /// For super admins.
 #[utoipa::path(get, path = "/tokens", tag = "tokens", params(PageQuery),
     responses((status = 200, description = "Tokens without their secrets", body = Page<ServiceToken>)))]
-pub async fn list(State(core): State<Gatepost>, Caller(actor): Caller, Paging(page): Paging) -> Answer<Json<Page<ServiceToken>>> {
+pub async fn list(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Paging(page): Paging,
+) -> Answer<Json<Page<ServiceToken>>> {
     Ok(Json(core.list_tokens(&actor, page).await?))
 }
 
@@ -38,7 +42,11 @@ pub async fn create(
 /// For super admins.
 #[utoipa::path(delete, path = "/tokens/{id}", tag = "tokens", params(("id" = i64, Path, description = "The token")),
     responses((status = 204, description = "It is refused from now on")))]
-pub async fn revoke(State(core): State<Gatepost>, Caller(actor): Caller, Path(id): Path<TokenId>) -> Answer<StatusCode> {
+pub async fn revoke(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Path(id): Path<TokenId>,
+) -> Answer<StatusCode> {
     core.revoke_token(&actor, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

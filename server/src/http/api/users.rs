@@ -14,7 +14,11 @@ use gatepost_core::Gatepost;
 /// For super admins.
 #[utoipa::path(get, path = "/users", tag = "users", params(PageQuery),
     responses((status = 200, description = "Users", body = Page<User>)))]
-pub async fn list(State(core): State<Gatepost>, Caller(actor): Caller, Paging(page): Paging) -> Answer<Json<Page<User>>> {
+pub async fn list(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Paging(page): Paging,
+) -> Answer<Json<Page<User>>> {
     Ok(Json(core.list_users(&actor, page).await?))
 }
 
@@ -23,7 +27,11 @@ pub async fn list(State(core): State<Gatepost>, Caller(actor): Caller, Paging(pa
 /// For super admins.
 #[utoipa::path(post, path = "/users", tag = "users", request_body = NewUser,
     responses((status = 201, description = "The user", body = User)))]
-pub async fn create(State(core): State<Gatepost>, Caller(actor): Caller, Json(input): Json<NewUser>) -> Answer<Created<User>> {
+pub async fn create(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Json(input): Json<NewUser>,
+) -> Answer<Created<User>> {
     let user = core.create_user(&actor, input).await?;
     Ok(Created(format!("/api/v1/users/{}", user.id), user))
 }

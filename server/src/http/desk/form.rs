@@ -144,7 +144,9 @@ mod tests {
     #[test]
     fn the_problem_is_read_from_the_address_that_server_fn_made() {
         let problem = Problem::field("email", "is no address");
-        let url = ServerFnUrlError::new("/api/fn/x", problem.clone()).to_url("http://desk.invalid/users?page=2").expect("a url");
+        let url = ServerFnUrlError::new("/api/fn/x", problem.clone())
+            .to_url("http://desk.invalid/users?page=2")
+            .expect("a url");
         assert_eq!(problem_in(&url), Some(problem));
         assert_eq!(clean(&url), "/users?page=2");
     }

@@ -61,7 +61,9 @@ pub async fn connect(account: &Account) -> Result<Greeted, Fault> {
             if greeting.to_ascii_uppercase().starts_with(b"* PREAUTH") {
                 return Err(Fault::new(
                     FaultKind::Tls,
-                    format!("{server} logs connections in before STARTTLS, so that they cannot be protected. Use its TLS port."),
+                    format!(
+                        "{server} logs connections in before STARTTLS, so that they cannot be protected. Use its TLS port."
+                    ),
                 ));
             }
             let tcp = start_tls(stream, &server).await?;
@@ -138,7 +140,10 @@ fn unreachable(server: &str, address: SocketAddr, error: io::Error) -> Fault {
             "{server} ({}) refuses connections on this port. Check the port, and whether the server is running.",
             address.ip()
         ),
-        _ => format!("{server} ({}) cannot be reached: {error}. Check the host, the port and the firewall.", address.ip()),
+        _ => format!(
+            "{server} ({}) cannot be reached: {error}. Check the host, the port and the firewall.",
+            address.ip()
+        ),
     };
     Fault::new(FaultKind::Unreachable, sentence).because(error)
 }
@@ -166,13 +171,14 @@ async fn greeting(stream: &mut Stream, server: &str, timeouts: Timeouts, tls: bo
                 format!("{server} closed the connection without a greeting. Check the port; it may be one for TLS."),
             ));
         }
-        Ok(Err(e)) => return Err(faults::io(server, timeouts, e)),
-        Err(_) => {
+        Ok(Err(e)) if e.kind() != io::ErrorKind::TimedOut => return Err(faults::io(server, timeouts, e)),
+        // An overloaded server or one of another kind: that cannot be told, and trying again does no harm.
+        Ok(Err(_)) | Err(_) => {
             return Err(Fault::new(
-                FaultKind::WrongService,
+                FaultKind::Timeout,
                 format!(
                     "{server} accepted the connection but sent no IMAP greeting within {} seconds. Check the port{}.",
-                    timeouts.connect.as_secs_f32(),
+                    timeouts.connect.min(timeouts.read).as_secs_f32(),
                     if tls { "" } else { "; it may be one for TLS" }
                 ),
             ));
@@ -203,7 +209,10 @@ async fn greeting(stream: &mut Stream, server: &str, timeouts: Timeouts, tls: bo
     } else {
         String::new()
     };
-    Err(Fault::new(FaultKind::WrongService, format!("What answers at {server} is {what}.{said} Check the host and the port.")))
+    Err(Fault::new(
+        FaultKind::WrongService,
+        format!("What answers at {server} is {what}.{said} Check the host and the port."),
+    ))
 }
 
 /// Asks for TLS and hands back the bare connection. What a man in the middle adds behind the server's OK stays

@@ -89,9 +89,9 @@ fn fault(server: &str, host: &str, error: io::Error) -> Fault {
                  certificate checks off for this host."
             ),
         },
-        Some(rustls::Error::InvalidMessage(_)) => format!(
-            "{server} does not answer in TLS on this port. If it is a port for plain text, use STARTTLS."
-        ),
+        Some(rustls::Error::InvalidMessage(_)) => {
+            format!("{server} does not answer in TLS on this port. If it is a port for plain text, use STARTTLS.")
+        }
         Some(rustls::Error::AlertReceived(alert)) => {
             format!("{server} refused the TLS handshake: {alert:?}. It may be too old for TLS 1.2.")
         }

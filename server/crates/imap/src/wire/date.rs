@@ -82,11 +82,20 @@ mod tests {
     #[test]
     fn deviations_are_understood_and_nonsense_is_not() {
         let first = parse(b"01-Jan-1970 00:00:00 +0000");
-        for text in [" 1-Jan-1970 00:00:00 +0000", "1-jan-1970 00:00:00 +0000", "01-Jan-1970 00:00:00", "1-Jan-1970 00:00 GMT"] {
+        for text in
+            [" 1-Jan-1970 00:00:00 +0000", "1-jan-1970 00:00:00 +0000", "01-Jan-1970 00:00:00", "1-Jan-1970 00:00 GMT"]
+        {
             assert_eq!(parse(text.as_bytes()), first, "{text}");
         }
-        for text in ["", "01-Jan", "31-Feb-2020 00:00:00 +0000", "01-Jan-1970 25:00:00 +0000", "01-Foo-1970 00:00:00 +0000",
-            "01-Jan-1970 00:00:00 +9900", "01-Jan-1970 00:00:00 1"] {
+        for text in [
+            "",
+            "01-Jan",
+            "31-Feb-2020 00:00:00 +0000",
+            "01-Jan-1970 25:00:00 +0000",
+            "01-Foo-1970 00:00:00 +0000",
+            "01-Jan-1970 00:00:00 +9900",
+            "01-Jan-1970 00:00:00 1",
+        ] {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
     }

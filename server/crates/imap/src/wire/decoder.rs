@@ -84,7 +84,7 @@ impl Decoder {
     ///
     /// # Errors
     /// When the bytes cannot be understood; the decoder must not be used any more then.
-    pub fn next(&mut self) -> Result<Option<Event>, WireError> {
+    pub fn decode(&mut self) -> Result<Option<Event>, WireError> {
         loop {
             match &mut self.state {
                 State::Stream { left: 0 } => self.state = State::Text,
@@ -200,7 +200,7 @@ mod tests {
         let mut events: Vec<Event> = Vec::new();
         for piece in pieces {
             decoder.buffer().extend_from_slice(piece);
-            while let Some(event) = decoder.next()? {
+            while let Some(event) = decoder.decode()? {
                 match (events.last_mut(), event) {
                     (Some(Event::BodyData(so_far)), Event::BodyData(more)) => {
                         *so_far = [so_far.as_ref(), more.as_ref()].concat().into();
@@ -264,7 +264,7 @@ mod tests {
         decoder.buffer().extend_from_slice(b"* 1 FETCH (UID 1 BODY[] {200000}\r\n");
         decoder.buffer().extend_from_slice(&vec![b'x'; 200_000]);
         let mut sum = 0;
-        while let Some(event) = decoder.next().unwrap() {
+        while let Some(event) = decoder.decode().unwrap() {
             if let Event::BodyData(data) = event {
                 assert!(data.len() <= MAX_CHUNK);
                 sum += data.len();

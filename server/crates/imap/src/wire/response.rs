@@ -22,15 +22,9 @@ pub enum Status {
 
 impl Status {
     fn read(word: &[u8]) -> Option<Self> {
-        [
-            ("OK", Self::Ok),
-            ("NO", Self::No),
-            ("BAD", Self::Bad),
-            ("BYE", Self::Bye),
-            ("PREAUTH", Self::Preauth),
-        ]
-        .into_iter()
-        .find_map(|(name, status)| word.eq_ignore_ascii_case(name.as_bytes()).then_some(status))
+        [("OK", Self::Ok), ("NO", Self::No), ("BAD", Self::Bad), ("BYE", Self::Bye), ("PREAUTH", Self::Preauth)]
+            .into_iter()
+            .find_map(|(name, status)| word.eq_ignore_ascii_case(name.as_bytes()).then_some(status))
     }
 }
 
@@ -177,7 +171,10 @@ mod tests {
     fn statuses_are_read_with_their_codes() {
         let cases = [
             ("* OK ready\r\n", status(None, Status::Ok, None, "ready")),
-            ("a1 NO [TRYCREATE] no such folder\r\n", status(Some("a1"), Status::No, Some(("TRYCREATE", "")), "no such folder")),
+            (
+                "a1 NO [TRYCREATE] no such folder\r\n",
+                status(Some("a1"), Status::No, Some(("TRYCREATE", "")), "no such folder"),
+            ),
             ("a1 ok [APPENDUID 1 2] done\n", status(Some("a1"), Status::Ok, Some(("APPENDUID", "1 2")), "done")),
             ("* BYE\r\n", status(None, Status::Bye, None, "")),
             ("* OK [unclosed\r\n", status(None, Status::Ok, None, "[unclosed")),
@@ -211,8 +208,16 @@ mod tests {
 
     #[test]
     fn what_is_no_response_is_an_error() {
-        for text in ["\r\n", "HTTP/1.1 400 Bad Request\r\n", "a1 BYE x\r\n", "* \r\n", "* 1 FETCH (\r\n", "* 1 FETCH (UID)\r\n",
-            "* 1 FETCH (UID 1 2 FLAGS)\r\n", "* 1 FETCH\r\n"] {
+        for text in [
+            "\r\n",
+            "HTTP/1.1 400 Bad Request\r\n",
+            "a1 BYE x\r\n",
+            "* \r\n",
+            "* 1 FETCH (\r\n",
+            "* 1 FETCH (UID)\r\n",
+            "* 1 FETCH (UID 1 2 FLAGS)\r\n",
+            "* 1 FETCH\r\n",
+        ] {
             assert!(read(text).is_err(), "{text}");
         }
     }

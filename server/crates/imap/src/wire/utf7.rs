@@ -117,14 +117,9 @@ mod tests {
 
     #[test]
     fn what_is_no_modified_utf7_is_kept() {
-        for (wire, shown) in [
-            ("A&B", "A&B"),
-            ("A&B-C", "A&B-C"),
-            ("&", "&"),
-            ("&!!-x", "&!!-x"),
-            ("&2D0-", "&2D0-"),
-            ("Não", "Não"),
-        ] {
+        for (wire, shown) in
+            [("A&B", "A&B"), ("A&B-C", "A&B-C"), ("&", "&"), ("&!!-x", "&!!-x"), ("&2D0-", "&2D0-"), ("Não", "Não")]
+        {
             assert_eq!(decode(wire.as_bytes()), shown);
         }
     }

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
 use time::{Duration, OffsetDateTime};
 
 use crate::error::{Result, Tried as _};
@@ -47,7 +49,8 @@ pub(super) fn write(certificate: Certificate, dir: &Path) -> Result<()> {
     server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     server.not_before = now - Duration::days(20);
     // 397 days: some clients refuse certificates that are valid for longer.
-    server.not_after = if certificate == Certificate::Expired { now - Duration::days(1) } else { now + Duration::days(370) };
+    server.not_after =
+        if certificate == Certificate::Expired { now - Duration::days(1) } else { now + Duration::days(370) };
     let server_key = KeyPair::generate()?;
     let server_cert = server.signed_by(&server_key, &issuer)?;
     for (file, pem) in

@@ -111,7 +111,10 @@ pub(super) fn text(builder: &Builder, dir: &Path, run_dir: &Path, ports: Ports, 
     line(format!("imap_capability = {}", capability(builder, quota)));
     let user = &identity.user;
     if !identity.root {
-        line(format!("default_internal_user = {user}\ndefault_internal_group = {}\ndefault_login_user = {user}", identity.gid));
+        line(format!(
+            "default_internal_user = {user}\ndefault_internal_group = {}\ndefault_login_user = {user}",
+            identity.gid
+        ));
         line("service anvil {\n  chroot =\n}\nservice stats {\n  chroot =\n}".to_owned());
     }
     // One process for all log-ins and a few for mail: starting a process for each connection would be most of a test.
@@ -124,7 +127,9 @@ pub(super) fn text(builder: &Builder, dir: &Path, run_dir: &Path, ports: Ports, 
     line("service imap {\n  service_count = 200\n  process_limit = 200\n}".to_owned());
     if let Some((_, _)) = builder.master {
         line("auth_master_user_separator = *".to_owned());
-        line(format!("passdb {{\n  driver = passwd-file\n  master = yes\n  args = username_format=%u {dir}/masters\n}}"));
+        line(format!(
+            "passdb {{\n  driver = passwd-file\n  master = yes\n  args = username_format=%u {dir}/masters\n}}"
+        ));
     }
     line(format!("passdb {{\n  driver = passwd-file\n  args = username_format=%u {dir}/users\n}}"));
     line(format!("userdb {{\n  driver = passwd-file\n  args = username_format=%u {dir}/users\n}}"));

@@ -263,9 +263,8 @@ impl Composer {
 }
 
 fn text_type(out: &mut Vec<u8>, content_type: &str, encoding: &str) {
-    let fields = format!(
-        "MIME-Version: 1.0\r\nContent-Type: {content_type}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
-    );
+    let fields =
+        format!("MIME-Version: 1.0\r\nContent-Type: {content_type}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n");
     out.extend_from_slice(fields.as_bytes());
 }
 
@@ -277,6 +276,12 @@ fn encoded_word(text: &str) -> String {
 /// RFC 2231 section 4.
 fn percent_encode(text: &str) -> String {
     text.bytes()
-        .map(|byte| if byte.is_ascii_alphanumeric() || byte == b'.' { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .map(|byte| {
+            if byte.is_ascii_alphanumeric() || byte == b'.' {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
         .collect()
 }

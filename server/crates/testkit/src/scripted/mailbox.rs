@@ -83,9 +83,10 @@ impl Mailbox {
     }
 
     pub(super) fn selectable(&self) -> bool {
-        !self.attributes.iter().any(|name| {
-            name.eq_ignore_ascii_case("\\NoSelect") || name.eq_ignore_ascii_case("\\NonExistent")
-        })
+        !self
+            .attributes
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case("\\NoSelect") || name.eq_ignore_ascii_case("\\NonExistent"))
     }
 
     /// Which of these flags the mailbox keeps.

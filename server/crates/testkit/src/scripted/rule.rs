@@ -149,10 +149,11 @@ mod tests {
     #[test]
     fn a_rule_fires_after_its_skips_and_as_often_as_told() {
         let mut rule = on("APPEND Sent").after(1).times(2).close();
-        let fired: Vec<bool> = ["append Sent {3}", "NOOP", "APPEND Sent {4}", "APPEND Other", "APPEND Sent", "APPEND Sent"]
-            .iter()
-            .map(|command| rule.fires(command))
-            .collect();
+        let fired: Vec<bool> =
+            ["append Sent {3}", "NOOP", "APPEND Sent {4}", "APPEND Other", "APPEND Sent", "APPEND Sent"]
+                .iter()
+                .map(|command| rule.fires(command))
+                .collect();
         assert_eq!(fired, [false, false, true, false, true, false]);
     }
 }

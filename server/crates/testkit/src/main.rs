@@ -1,0 +1,335 @@
+//! `gatepost-testkit`: the kit for shell scripts. Starts test servers, fills them, compares them, delays connections.
+
+use std::collections::HashMap;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use gatepost_testkit::{Account, Dovecot, Profile, Proxy, Snapshot, Storage, compare, fill};
+use serde_json::json;
+
+/// Real mail servers, generated mail and an independent comparison, for tests and demonstrations.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start a Dovecot, print its ports as one line of JSON, and serve until SIGTERM or SIGINT.
+    ServeDovecot(ServeDovecot),
+    /// Put generated mail into an account.
+    Fill(Fill),
+    /// Read two accounts completely and compare them. Exits 1 on any difference.
+    Compare(Compare),
+    /// Forward a free port to another with a round-trip time added, until SIGTERM or SIGINT.
+    Proxy(ProxyOptions),
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SpecialUse {
+    Portuguese,
+    English,
+    None,
+}
+
+impl From<SpecialUse> for gatepost_testkit::SpecialUse {
+    fn from(value: SpecialUse) -> Self {
+        match value {
+            SpecialUse::Portuguese => Self::Portuguese,
+            SpecialUse::English => Self::English,
+            SpecialUse::None => Self::None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum StorageName {
+    Sdbox,
+    Mdbox,
+    Maildir,
+}
+
+#[derive(Args)]
+struct ServeDovecot {
+    /// A user, as EMAIL:PASSWORD; may be given several times. For made-up passwords only: others see the command line.
+    #[arg(long = "user", value_name = "EMAIL:PASSWORD")]
+    users: Vec<String>,
+    /// A file with a user EMAIL:PASSWORD on each line.
+    #[arg(long)]
+    users_file: Option<PathBuf>,
+    /// Names of the special-use folders.
+    #[arg(long, value_enum, default_value = "none")]
+    special_use: SpecialUse,
+    /// Hierarchy separator, `/` or `.`.
+    #[arg(long, default_value = "/", value_parser = ["/", "."])]
+    separator: String,
+    /// Put all folders below INBOX.
+    #[arg(long)]
+    inbox_prefix: bool,
+    /// How mail is stored.
+    #[arg(long, value_enum, default_value = "sdbox")]
+    storage: StorageName,
+    /// Quota in bytes for each user.
+    #[arg(long)]
+    quota_bytes: Option<u64>,
+    /// Refuse larger messages; announced as APPENDLIMIT.
+    #[arg(long)]
+    max_message_bytes: Option<u64>,
+    /// An extension that is not announced, such as LITERAL+; may be given several times.
+    #[arg(long = "without", value_name = "EXTENSION")]
+    without: Vec<String>,
+    /// Keep mail, configuration and log here. Default: a temporary directory, deleted at the end.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Also end when standard input closes.
+    #[arg(long)]
+    until_stdin_closes: bool,
+}
+
+#[derive(Args)]
+struct Fill {
+    /// Port of plain IMAP on 127.0.0.1.
+    #[arg(long)]
+    port: u16,
+    /// Log-in name.
+    #[arg(long)]
+    user: String,
+    /// File with the password on its first line.
+    #[arg(long)]
+    password_file: PathBuf,
+    /// How many messages.
+    #[arg(long, default_value_t = 300)]
+    messages: usize,
+    /// The same seed gives the same mail.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Mean size of a message in bytes.
+    #[arg(long, default_value_t = 19_000)]
+    average_bytes: usize,
+    /// One message of this size in MB.
+    #[arg(long)]
+    large_mb: Option<usize>,
+    /// Names of the special-use folders on that server.
+    #[arg(long, value_enum, default_value = "portuguese")]
+    special_use: SpecialUse,
+    /// Put everything into the INBOX.
+    #[arg(long)]
+    inbox_only: bool,
+}
+
+#[derive(Args)]
+struct Compare {
+    /// Port of plain IMAP on 127.0.0.1.
+    #[arg(long)]
+    source_port: u16,
+    /// Log-in name at the source.
+    #[arg(long)]
+    source_user: String,
+    /// File with the password on its first line.
+    #[arg(long)]
+    source_password_file: PathBuf,
+    /// Port of plain IMAP on 127.0.0.1.
+    #[arg(long)]
+    dest_port: u16,
+    /// Log-in name at the destination.
+    #[arg(long)]
+    dest_user: String,
+    /// File with the password on its first line.
+    #[arg(long)]
+    dest_password_file: PathBuf,
+    /// Where a source folder should be: `Enviados=Sent`, and for what lies below `Arquivo Morto/*=Archive/*`. Other
+    /// folders keep their path. May be given several times.
+    #[arg(long = "map", value_name = "SOURCE=DEST")]
+    map: Vec<String>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct ProxyOptions {
+    /// The port to forward to, on 127.0.0.1.
+    #[arg(long)]
+    to: u16,
+    /// Round-trip time to add, in milliseconds.
+    #[arg(long, default_value_t = 0)]
+    rtt_ms: u64,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Cli::parse().command {
+        Command::ServeDovecot(options) => serve_dovecot(options),
+        Command::Fill(options) => fill_account(&options),
+        Command::Compare(options) => compare_accounts(&options),
+        Command::Proxy(options) => serve_proxy(&options),
+    }
+}
+
+fn serve_dovecot(options: ServeDovecot) -> anyhow::Result<ExitCode> {
+    let mut users = options.users;
+    if let Some(file) = &options.users_file {
+        let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+        users.extend(text.lines().filter(|line| !line.is_empty()).map(str::to_owned));
+    }
+    if users.is_empty() {
+        bail!("no user: give --user EMAIL:PASSWORD or --users-file FILE");
+    }
+    let without: Vec<&str> = options.without.iter().map(String::as_str).collect();
+    let mut builder = Dovecot::builder()
+        .special_use(options.special_use.into())
+        .separator(if options.separator == "." { '.' } else { '/' })
+        .storage(match options.storage {
+            StorageName::Sdbox => Storage::Sdbox,
+            StorageName::Mdbox => Storage::Mdbox,
+            StorageName::Maildir => Storage::Maildir,
+        })
+        .without(&without);
+    for user in users {
+        let (name, password) = user.split_once(':').context("a user is given as EMAIL:PASSWORD")?;
+        builder = builder.user(name, password);
+    }
+    if options.inbox_prefix {
+        builder = builder.inbox_prefix();
+    }
+    if let Some(bytes) = options.quota_bytes {
+        builder = builder.quota_bytes(bytes);
+    }
+    if let Some(bytes) = options.max_message_bytes {
+        builder = builder.max_message_bytes(bytes);
+    }
+    if let Some(dir) = options.dir {
+        builder = builder.dir(dir);
+    }
+    until_told_to_end(options.until_stdin_closes, || {
+        let server = builder.start()?;
+        print_line(&json!({
+            "imap_port": server.imap_port(),
+            "imaps_port": server.imaps_port(),
+            "ca_file": server.ca_file(),
+            "dir": server.dir(),
+            "pid": std::process::id(),
+            "dovecot_pid": server.pid(),
+        }))?;
+        Ok(server)
+    })
+}
+
+fn serve_proxy(options: &ProxyOptions) -> anyhow::Result<ExitCode> {
+    until_told_to_end(false, || {
+        let proxy = Proxy::start(options.to)?;
+        proxy.delay(Duration::from_millis(options.rtt_ms));
+        print_line(&json!({ "port": proxy.port(), "pid": std::process::id() }))?;
+        Ok(proxy)
+    })
+}
+
+/// Starts something and keeps it until SIGTERM, SIGINT or, if wanted, the end of standard input.
+fn until_told_to_end<T>(stdin_too: bool, start: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let kept = runtime.block_on(async {
+        // Listen first: a signal right after the line of JSON must already end what was started.
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+        let kept = start()?;
+        let (closed, stdin_closed) = tokio::sync::oneshot::channel();
+        if stdin_too {
+            // A thread of its own: the runtime would wait for a blocking task that still reads.
+            std::thread::spawn(move || {
+                let mut ignored = [0; 256];
+                while matches!(std::io::stdin().read(&mut ignored), Ok(count) if count > 0) {}
+                // Nobody waits any more when a signal came first.
+                let _ = closed.send(());
+            });
+        } else {
+            // Kept open for ever, so that waiting for it never ends.
+            std::mem::forget(closed);
+        }
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = stdin_closed => {}
+        }
+        anyhow::Ok(kept)
+    })?;
+    drop(kept);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fill_account(options: &Fill) -> anyhow::Result<ExitCode> {
+    let account = Account::new(options.port, &options.user, password(&options.password_file)?);
+    let profile = Profile {
+        seed: options.seed,
+        messages: options.messages,
+        average_bytes: options.average_bytes,
+        large_bytes: options.large_mb.map(|megabytes| megabytes * 1_000_000),
+        special_use: options.special_use.into(),
+        inbox_only: options.inbox_only,
+        ..Profile::default()
+    };
+    let report = fill(&account, &profile)?;
+    print_line(&json!({
+        "messages": report.messages,
+        "bytes": report.bytes,
+        "folders": report.profile.folders().len(),
+        "seconds": seconds(report.elapsed),
+    }))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compare_accounts(options: &Compare) -> anyhow::Result<ExitCode> {
+    let map: HashMap<String, String> = options
+        .map
+        .iter()
+        .map(|entry| {
+            let (source, dest) = entry.split_once('=').context("a folder map entry is given as SOURCE=DEST")?;
+            anyhow::Ok((source.to_owned(), dest.to_owned()))
+        })
+        .collect::<Result<_, _>>()?;
+    let source = Account::new(options.source_port, &options.source_user, password(&options.source_password_file)?);
+    let dest = Account::new(options.dest_port, &options.dest_user, password(&options.dest_password_file)?);
+    let started = Instant::now();
+    let source = Snapshot::read(&source).context("reading the source")?;
+    let dest = Snapshot::read(&dest).context("reading the destination")?;
+    let found = compare(&source, &dest, &map);
+    if options.json {
+        print_line(&json!({
+            "source_messages": source.messages.len(),
+            "dest_messages": dest.messages.len(),
+            "same": found.same,
+            "missing": found.missing.len(),
+            "extra": found.extra.len(),
+            "date_differs": found.date_differs.len(),
+            "flags_differ": found.flags_differ.len(),
+            "folders_missing": found.folders_missing,
+            "zones_differ": found.zones_differ,
+            "details": found.details().take(20).collect::<Vec<_>>(),
+            "seconds": seconds(started.elapsed()),
+        }))?;
+    } else {
+        print!("{found}");
+    }
+    Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn password(file: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+fn seconds(elapsed: Duration) -> f64 {
+    (elapsed.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// Standard output may be a pipe that a script reads at once.
+fn print_line(value: &serde_json::Value) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{value}")?;
+    out.flush()?;
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! The REST API on a real server: the binary itself, on a free port, with a data path of its own.
+
+mod auth;
+mod cli;
+mod csrf;
+mod documents;
+mod input;
+mod kit;
+mod roles;
+mod settings;
