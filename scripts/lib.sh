@@ -8,6 +8,7 @@ export PATH="$HOME/.cargo/bin:$PATH"
 WASM_BINDGEN=0.2.130
 BINARYEN=132.0.0
 ESBUILD=0.28.2
+CARGO_DENY=0.20.2
 
 say() { printf '%s %s\n' "$(date +%H:%M:%S)" "$*" >&2; }
 fail() { printf 'failed: %s\n' "$*" >&2; exit 1; }
@@ -64,6 +65,12 @@ ensure_wasm_bindgen() {
   [ "$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $WASM_BINDGEN" ] && return
   say "installing wasm-bindgen $WASM_BINDGEN (a few minutes)"
   cargo install -q wasm-bindgen-cli --version "$WASM_BINDGEN"
+}
+
+ensure_cargo_deny() {
+  cargo deny --version >/dev/null 2>&1 && return
+  say "installing cargo-deny (a few minutes)"
+  cargo install -q cargo-deny --version "$CARGO_DENY" --locked
 }
 
 ensure_build_tools() {

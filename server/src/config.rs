@@ -190,7 +190,7 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
             "GATEPOST_LISTEN",
             SocketAddr::from(([127, 0, 0, 1], 8080)),
             "ADDRESS:PORT, e.g. 127.0.0.1:8080",
-            |text| text.parse(),
+            str::parse,
         ),
         log: s.parsed("GATEPOST_LOG", None, "a filter such as info or gatepost=debug,warn", |text| {
             text.parse::<tracing_subscriber::EnvFilter>().map(|_| Some(text.to_owned()))

@@ -20,7 +20,7 @@ pub fn Table(
 ) -> AnyView {
     let label = caption.clone();
     view! {
-        <div class="table-frame" role="region" tabindex="0" aria-label=label>
+        <div class="table-frame" role="group" tabindex="0" aria-label=label>
             <table class=class>
                 <caption class="hidden">{caption}</caption>
                 <thead><tr>{heads}</tr></thead>

@@ -53,7 +53,7 @@ pub async fn run(serve: Serve, config: Config) -> Outcome {
     core.start_workers().await?;
     print_line(format_args!("Gatepost listens on http://{address}"))?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
-    http::serve(app, listener).await?;
+    http::serve(app, listener).await;
     hand_back(&core).await;
     Ok(Exit::Done)
 }

@@ -18,10 +18,8 @@ pub async fn defend(State(app): State<App>, request: Request, next: Next) -> Res
     if request.method().is_safe() || !could_ride(request.headers(), request.uri().path()) {
         return next.run(request).await;
     }
-    // HTTP/2 carries the host in the request target instead of a header.
-    let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok()).map(str::to_owned);
-    let host = host.or_else(|| request.uri().authority().map(ToString::to_string));
-    if is_ours(request.headers(), host.as_deref(), app.core.config().public_url.as_deref()) {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    if is_ours(request.headers(), host, app.core.config().public_url.as_deref()) {
         return next.run(request).await;
     }
     Refusal::from(Problem::new(

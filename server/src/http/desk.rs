@@ -16,7 +16,7 @@ use gatepost_app::{CurrentActor, Flash, app::App as Pages, shell::shell};
 use gatepost_core::Gatepost;
 use http::{HeaderValue, Method, StatusCode, header, request::Parts};
 use leptos::prelude::{provide_context, use_context};
-use leptos_axum::{LeptosRoutes, generate_route_list};
+use leptos_axum::{LeptosRoutes, generate_route_list, render_route_with_context};
 use std::path::Path;
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
@@ -25,10 +25,11 @@ use tower_http::services::ServeDir;
 pub fn routes(app: &App) -> Router<App> {
     let options = app.site.options.clone();
     let pages = generate_route_list(Pages);
-    let rendered = Router::new()
-        .leptos_routes_with_context(app, pages, contexts(app.core.clone()), move || shell(options.clone()))
-        .fallback(file_or_lost)
-        .layer(from_fn(flash::take));
+    // By a handler, because leptos would otherwise add the server functions too, past the handling of forms below.
+    let render =
+        render_route_with_context::<App, _>(pages.clone(), contexts(app.core.clone()), move || shell(options.clone()));
+    let rendered =
+        Router::new().leptos_routes_with_handler(pages, render).fallback(file_or_lost).layer(from_fn(flash::take));
     Router::new().merge(rendered).route("/api/fn/{*name}", get(server_function).post(server_function))
 }
 

@@ -15,7 +15,7 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// A refusal on its way out.
 #[derive(Clone, Debug)]
 pub struct Refusal {
-    problem: Problem,
+    problem: Box<Problem>,
     retry_after: Option<u64>,
 }
 
@@ -24,7 +24,7 @@ pub type Answer<T> = Result<T, Refusal>;
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        Self { problem, retry_after: None }
+        Self { problem: Box::new(problem), retry_after: None }
     }
 }
 
@@ -34,7 +34,7 @@ impl From<gatepost_core::Error> for Refusal {
             gatepost_core::Error::TooMany { retry_after } => Some(*retry_after),
             _ => None,
         };
-        Self { problem: error.into(), retry_after }
+        Self { problem: Box::new(error.into()), retry_after }
     }
 }
 
@@ -42,7 +42,7 @@ impl Refusal {
     /// The problem that it carries.
     #[cfg(test)]
     pub fn into_problem(self) -> Problem {
-        self.problem
+        *self.problem
     }
 }
 

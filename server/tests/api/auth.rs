@@ -52,7 +52,8 @@ fn an_expired_token_is_refused() {
     let sign = |exp: i64| {
         let claims = json!({"sub": "3", "role": "super_admin", "iat": exp - 60, "exp": exp, "jti": "x", "generation": 0, "gen": 0});
         let header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256);
-        jsonwebtoken::encode(&header, &claims, &jsonwebtoken::EncodingKey::from_secret(key.as_bytes())).expect("a token")
+        jsonwebtoken::encode(&header, &claims, &jsonwebtoken::EncodingKey::from_secret(key.as_bytes()))
+            .expect("a token")
     };
     server.get(&sign(4_000_000_000), "/users").expect(200);
     server.get(&sign(1_700_000_000), "/users").problem(401, "unauthorized");
@@ -63,12 +64,15 @@ fn a_token_ends_with_the_account() {
     let server = Server::start();
     let (admin, technician) = (server.token("super_admin"), server.token("technician"));
     let users = server.get(&admin, "/users").expect(200).json();
-    let user = users["items"].as_array().expect("users").iter().find(|u| u["role"] == "technician").expect("one").clone();
+    let user =
+        users["items"].as_array().expect("users").iter().find(|u| u["role"] == "technician").expect("one").clone();
     server.get(&technician, "/tenants").expect(200);
     server.call(&admin, "PATCH", &format!("/users/{}", user["id"]), &json!({"disabled": true})).expect(200);
     server.get(&technician, "/tenants").problem(401, "unauthorized");
     let log_in = json!({"email": "technician@desk.example", "password": PASSWORD}).to_string();
-    server.send("POST", "/api/v1/auth/token", &[("content-type", "application/json")], log_in).problem(401, "unauthorized");
+    server
+        .send("POST", "/api/v1/auth/token", &[("content-type", "application/json")], log_in)
+        .problem(401, "unauthorized");
 }
 
 #[test]
@@ -95,7 +99,9 @@ fn an_unknown_address_and_a_wrong_password_cannot_be_told_apart() {
     let server = Server::start();
     let ask = |email: &str| {
         let body = json!({"email": email, "password": "a wrong password"}).to_string();
-        server.send("POST", "/api/v1/auth/token", &[("content-type", "application/json")], body).problem(401, "unauthorized")
+        server
+            .send("POST", "/api/v1/auth/token", &[("content-type", "application/json")], body)
+            .problem(401, "unauthorized")
     };
     assert_eq!(ask("nobody@desk.example"), ask("technician@desk.example"));
 }

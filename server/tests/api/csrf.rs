@@ -67,11 +67,16 @@ fn a_log_in_gets_a_new_session_and_a_log_out_ends_it() {
         ("origin", server.address.as_str()),
         ("cookie", first.as_str()),
     ];
-    let again = server.send("POST", "/api/fn/log_in", &planted, "email=ops_lead%40desk.example&password=correct+horse+battery");
+    let again =
+        server.send("POST", "/api/fn/log_in", &planted, "email=ops_lead%40desk.example&password=correct+horse+battery");
     let third = again.header("set-cookie").split(';').next().expect("a cookie").to_owned();
     assert_ne!(third, first, "the old name of the session must not become a log-in");
     server.send("GET", "/api/v1/tenants", &[("cookie", &first)], "").problem(401, "unauthorized");
-    let out = [("content-type", "application/x-www-form-urlencoded"), ("origin", server.address.as_str()), ("cookie", &third)];
+    let out = [
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("origin", server.address.as_str()),
+        ("cookie", &third),
+    ];
     server.send("POST", "/api/fn/log_out", &out, "");
     server.send("GET", "/api/v1/tenants", &[("cookie", &third)], "").problem(401, "unauthorized");
     server.send("GET", "/api/v1/tenants", &[("cookie", &second)], "").expect(200);
@@ -82,7 +87,8 @@ fn a_session_ends_when_the_account_is_disabled() {
     let server = Server::start();
     let cookie = server.cookie("technician");
     server.send("GET", "/api/v1/tenants", &[("cookie", &cookie)], "").expect(200);
-    let output = crate::kit::run(server.dir.path(), &["admin", "user", "disable", "--email", "technician@desk.example"]);
+    let output =
+        crate::kit::run(server.dir.path(), &["admin", "user", "disable", "--email", "technician@desk.example"]);
     assert!(output.status.success(), "{output:?}");
     server.send("GET", "/api/v1/tenants", &[("cookie", &cookie)], "").problem(401, "unauthorized");
 }
@@ -97,7 +103,9 @@ fn a_refused_form_comes_back_with_what_was_typed_but_no_secret() {
         ("origin", server.address.as_str()),
         ("referer", referer.as_str()),
     ];
-    let reply = server.send("POST", "/api/fn/log_in", &headers, "email=ana%40typed.example&password=hunter2hunter2").expect(303);
+    let reply = server
+        .send("POST", "/api/fn/log_in", &headers, "email=ana%40typed.example&password=hunter2hunter2")
+        .expect(303);
     assert_eq!(reply.header("location"), "/login?next=%2Fjobs");
     let cookie = reply.header("set-cookie").split(';').next().expect("a cookie").to_owned();
     let page = server.send("GET", "/login", &[("cookie", &cookie), ("accept", "text/html")], "").expect(200);
@@ -111,7 +119,9 @@ fn a_refused_form_comes_back_with_what_was_typed_but_no_secret() {
 fn a_refused_server_function_tells_a_script_the_problem_with_its_status() {
     let server = Server::start();
     let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", server.address.as_str())];
-    server.send("POST", "/api/fn/log_in", &headers, "email=a%40b.example&password=wrong+password+x").problem(401, "unauthorized");
+    server
+        .send("POST", "/api/fn/log_in", &headers, "email=a%40b.example&password=wrong+password+x")
+        .problem(401, "unauthorized");
     server.send("POST", "/api/fn/no_such_function", &headers, "").problem(404, "not_found");
 }
 
@@ -124,6 +134,7 @@ fn the_referrer_of_another_site_leads_nowhere_else() {
         ("sec-fetch-site", "same-origin"),
         ("referer", "https://evil.test//evil.test/login"),
     ];
-    let reply = server.send("POST", "/api/fn/log_in", &headers, "email=a%40b.example&password=wrong+password+x").expect(303);
+    let reply =
+        server.send("POST", "/api/fn/log_in", &headers, "email=a%40b.example&password=wrong+password+x").expect(303);
     assert_eq!(reply.header("location"), "/evil.test/login");
 }

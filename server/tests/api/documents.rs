@@ -151,7 +151,9 @@ fn unknown_addresses_and_wrong_methods_are_problems_too() {
     for path in ["/api", "/api/v1", "/api/v1/nothing", "/api/v2/jobs", "/api/v1/migration", "/api/v1/tenants/"] {
         server.send("GET", path, &[], "").problem(404, "not_found");
     }
-    for (method, path) in [("PUT", "/api/v1/tenants"), ("DELETE", "/api/v1/auth/token"), ("POST", "/healthz"), ("BREW", "/api/v1/users")] {
+    for (method, path) in
+        [("PUT", "/api/v1/tenants"), ("DELETE", "/api/v1/auth/token"), ("POST", "/healthz"), ("BREW", "/api/v1/users")]
+    {
         let reply = server.send(method, path, &[("authorization", "Bearer x")], "");
         assert!(!reply.header("allow").is_empty(), "{reply:?}");
         reply.problem(405, "method_not_allowed");

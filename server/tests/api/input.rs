@@ -49,7 +49,19 @@ fn tricks_in_filters_find_nothing_and_break_nothing() {
 fn ids_with_tricks_name_nothing() {
     let server = Server::start();
     let token = server.token("super_admin");
-    for id in ["0", "-1", "1.0", "1e3", "abc", "%2e%2e", "..%2f..%2fetc%2fpasswd", "1%00", "99999999999999999999", "%27%20OR%201=1", "%F0%9F%99%82"] {
+    for id in [
+        "0",
+        "-1",
+        "1.0",
+        "1e3",
+        "abc",
+        "%2e%2e",
+        "..%2f..%2fetc%2fpasswd",
+        "1%00",
+        "99999999999999999999",
+        "%27%20OR%201=1",
+        "%F0%9F%99%82",
+    ] {
         for path in [format!("/tenants/{id}"), format!("/migration/jobs/{id}"), format!("/migration/runs/{id}/log")] {
             server.get(&token, &path).problem(404, "not_found");
         }
@@ -72,10 +84,14 @@ fn malformed_bodies_are_refused_with_the_place() {
     send("text/plain", "{}").problem(415, "unsupported_media_type");
     send("application/json", &"[".repeat(100_000)).problem(422, "invalid");
     send("application/json", "").problem(400, "bad_json");
-    let query = server.send("GET", "/api/v1/migration/jobs?phase=nonsense", &[("authorization", &token)], "").problem(422, "invalid");
+    let query = server
+        .send("GET", "/api/v1/migration/jobs?phase=nonsense", &[("authorization", &token)], "")
+        .problem(422, "invalid");
     assert_eq!(query["errors"][0]["field"], "phase");
     for (query, field) in [("page=0", "page"), ("per_page=201", "per_page"), ("page=x", "page"), ("page=-1", "page")] {
-        let problem = server.send("GET", &format!("/api/v1/tenants?{query}"), &[("authorization", &token)], "").problem(422, "invalid");
+        let problem = server
+            .send("GET", &format!("/api/v1/tenants?{query}"), &[("authorization", &token)], "")
+            .problem(422, "invalid");
         assert_eq!(problem["errors"][0]["field"], field, "{query}");
     }
 }
@@ -121,18 +137,36 @@ fn an_import_reports_every_bad_line_and_stores_nothing_unless_all_are_good() {
     let job = server.job(&token, "import.example");
     let bearer = format!("Bearer {token}");
     let path = format!("/api/v1/migration/jobs/{job}/mailboxes/import");
-    let import = |kind: &str, body: &str| server.send("POST", &path, &[("authorization", &bearer), ("content-type", kind)], body);
+    let import = |kind: &str, body: &str| {
+        server.send("POST", &path, &[("authorization", &bearer), ("content-type", kind)], body)
+    };
     let header = "email,source_type,source_host,source_security,source_password,dest_password\n";
-    let bad = format!("{header}one@import.example,imap,127.0.0.1,plain,a,b\nno address,imap,127.0.0.1,plain,a,b\nthree@import.example,ftp,127.0.0.1,plain,a,b\n");
+    let bad = format!(
+        "{header}one@import.example,imap,127.0.0.1,plain,a,b\nno address,imap,127.0.0.1,plain,a,b\nthree@import.example,ftp,127.0.0.1,plain,a,b\n"
+    );
     let problem = import("text/csv", &bad).problem(422, "invalid");
-    let fields: Vec<&str> = problem["errors"].as_array().expect("errors").iter().filter_map(|e| e["field"].as_str()).collect();
-    assert!(fields.iter().any(|f| f.starts_with("line 3")) && fields.iter().any(|f| f.starts_with("line 4")), "{fields:?}");
-    let count = || server.get(&token, &format!("/migration/jobs/{job}/mailboxes")).expect(200).json().as_array().expect("a list").len();
+    let fields: Vec<&str> =
+        problem["errors"].as_array().expect("errors").iter().filter_map(|e| e["field"].as_str()).collect();
+    assert!(
+        fields.iter().any(|f| f.starts_with("line 3")) && fields.iter().any(|f| f.starts_with("line 4")),
+        "{fields:?}"
+    );
+    let count = || {
+        server
+            .get(&token, &format!("/migration/jobs/{job}/mailboxes"))
+            .expect(200)
+            .json()
+            .as_array()
+            .expect("a list")
+            .len()
+    };
     assert_eq!(count(), 1);
     let good = format!("{header}one@import.example,imap,127.0.0.1,plain,a,b\n");
     let imported = import("text/csv", &good).expect(201).json();
     assert_eq!(imported["mailbox_ids"].as_array().expect("ids").len(), 1);
-    let form = format!("--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"m.csv\"\r\nContent-Type: text/csv\r\n\r\n{header}two@import.example,imap,127.0.0.1,plain,a,b\n\r\n--B--\r\n");
+    let form = format!(
+        "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"m.csv\"\r\nContent-Type: text/csv\r\n\r\n{header}two@import.example,imap,127.0.0.1,plain,a,b\n\r\n--B--\r\n"
+    );
     import("multipart/form-data; boundary=B", &form).expect(201);
     assert_eq!(count(), 3);
     import("application/json", "{}").problem(415, "unsupported_media_type");
@@ -163,13 +197,15 @@ fn the_events_of_a_run_end_with_it() {
     let token = server.token("technician");
     let job = server.job(&token, "events.example");
     // Nothing listens there: the run fails, which is an end too.
-    let started = server.call(&token, "POST", &format!("/migration/jobs/{job}/preflight"), &Value::Null).expect(202).json();
+    let started =
+        server.call(&token, "POST", &format!("/migration/jobs/{job}/preflight"), &Value::Null).expect(202).json();
     let run = started["run_ids"][0].as_i64().expect("a run");
     let events = server.get(&token, &format!("/migration/runs/{run}/events")).expect(200);
     assert!(events.header("content-type").starts_with("text/event-stream"));
     let names: Vec<&str> = events.text.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
     assert_eq!((names.first(), names.last()), (Some(&"view"), Some(&"end")), "{names:?}");
-    let last = events.text.lines().filter_map(|line| line.strip_prefix("id: ")).next_back().expect("a log line").to_owned();
+    let last =
+        events.text.lines().filter_map(|line| line.strip_prefix("id: ")).next_back().expect("a log line").to_owned();
     let bearer = format!("Bearer {token}");
     let path = format!("/api/v1/migration/runs/{run}/events");
     let resumed = server.send("GET", &path, &[("authorization", &bearer), ("last-event-id", &last)], "").expect(200);

@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
-use ureq::{Agent, Body, http::Response};
+use ureq::{
+    Agent, Body,
+    http::{Request, Response},
+};
 
 /// Every test user's password.
 pub const PASSWORD: &str = "correct horse battery";
@@ -142,7 +145,7 @@ impl Server {
     /// A request: headers as pairs, the body as it is.
     #[track_caller]
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Reply {
-        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.address));
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -182,7 +185,8 @@ impl Server {
     /// A tenant, a ticket and a job with a mailbox; the job's id.
     #[track_caller]
     pub fn job(&self, token: &str, domain: &str) -> i64 {
-        let tenant = self.call(token, "POST", "/tenants", &json!({"name": format!("Tenant of {domain}")})).expect(201).json();
+        let tenant =
+            self.call(token, "POST", "/tenants", &json!({"name": format!("Tenant of {domain}")})).expect(201).json();
         let job = json!({
             "domain": domain, "tenant_id": tenant["id"], "dest_imap_host": "127.0.0.1", "dest_imap_security": "plain",
             "mailboxes": [{

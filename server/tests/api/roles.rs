@@ -25,7 +25,12 @@ fn each_role_may_what_the_contract_says() {
         ("GET", format!("/migration/jobs/{job}/runs"), none.clone(), ALL),
         ("GET", "/migration/gate?domain=roles.example".to_owned(), none.clone(), ALL),
         ("POST", format!("/migration/jobs/{job}/approve-gate"), json!({}), LEADS),
-        ("POST", format!("/migration/jobs/{job}/approve-gate"), json!({"override": true, "reason": "because it is a test"}), ADMINS),
+        (
+            "POST",
+            format!("/migration/jobs/{job}/approve-gate"),
+            json!({"override": true, "reason": "because it is a test"}),
+            ADMINS,
+        ),
         ("POST", "/migration/quarantine/1/waive".to_owned(), json!({"reason": "because it is a test"}), LEADS),
         ("GET", "/audit".to_owned(), none.clone(), LEADS),
         ("GET", "/users".to_owned(), none.clone(), ADMINS),
@@ -53,7 +58,8 @@ fn a_token_may_only_what_its_scopes_say() {
     for (scope, [gate, dns, jobs]) in
         [("gate:read", [true, false, false]), ("dns:write", [false, true, false]), ("jobs:read", [false, false, true])]
     {
-        let issued = server.call(&admin, "POST", "/tokens", &json!({"name": scope, "scopes": [scope]})).expect(201).json();
+        let issued =
+            server.call(&admin, "POST", "/tokens", &json!({"name": scope, "scopes": [scope]})).expect(201).json();
         let token = issued["secret"].as_str().expect("a secret");
         for (method, path, body, may) in [
             ("GET", "/migration/gate?domain=scopes.example", &Value::Null, gate),
@@ -77,7 +83,8 @@ fn a_token_may_only_what_its_scopes_say() {
 fn a_token_is_shown_once_and_never_listed() {
     let server = Server::start();
     let admin = server.token("super_admin");
-    let issued = server.call(&admin, "POST", "/tokens", &json!({"name": "once", "scopes": ["gate:read"]})).expect(201).json();
+    let issued =
+        server.call(&admin, "POST", "/tokens", &json!({"name": "once", "scopes": ["gate:read"]})).expect(201).json();
     let secret = issued["secret"].as_str().expect("a secret");
     let listed = server.get(&admin, "/tokens").expect(200);
     assert!(listed.text.contains("once") && !listed.text.contains(secret));
@@ -93,6 +100,8 @@ fn the_gate_answers_about_unknown_domains_and_reports_the_shut_gate() {
     let job = server.job(&admin, "shut.example");
     let answer = server.get(&admin, "/migration/gate?domain=SHUT.example").expect(200).json();
     assert_eq!((answer["job_id"].as_i64(), answer["gate"].as_str()), (Some(job), Some("blocked")));
-    let problem = server.call(&admin, "POST", &format!("/migration/jobs/{job}/approve-gate"), &json!({})).problem(409, "gate_checks_failed");
+    let problem = server
+        .call(&admin, "POST", &format!("/migration/jobs/{job}/approve-gate"), &json!({}))
+        .problem(409, "gate_checks_failed");
     assert!(!problem["checks"].as_array().expect("checks").is_empty());
 }

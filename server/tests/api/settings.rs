@@ -32,8 +32,12 @@ fn a_missing_site_says_what_to_run() {
 #[test]
 fn the_first_start_prints_a_set_up_link_and_a_signal_ends_it_cleanly() {
     let dir = directory();
-    let mut child =
-        gatepost(dir.path()).arg("serve").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let mut child = gatepost(dir.path())
+        .arg("serve")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
     let mut line = String::new();
     let stdout = child.stdout.take().expect("it is piped");
     std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("a line");

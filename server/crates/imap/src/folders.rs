@@ -246,7 +246,28 @@ impl Session {
     /// Makes a folder and subscribes to it; fine when it is there already.
     pub(crate) async fn create_folder(&mut self, path: &FolderPath) -> Result<RemoteFolder, Fault> {
         let (prefix, separator) = self.naming().await?;
-        let native = native_of(path, separator, &prefix, &self.server())?;
+        let refused = match self.create_below(path, &prefix, separator).await {
+            Err(fault) if fault.kind == FaultKind::Refused => fault,
+            made => return made,
+        };
+        // A server without NAMESPACE that keeps all folders below an INBOX that has none yet.
+        if self.namespace.is_none() && separator == Some('.') && self.list_folders().await?.len() == 1 {
+            let prefix = "INBOX.".to_owned();
+            if let Ok(made) = self.create_below(path, &prefix, separator).await {
+                self.namespace = Some(Namespace { personal: vec![(prefix, separator)], foreign: Vec::new() });
+                return Ok(made);
+            }
+        }
+        Err(refused)
+    }
+
+    async fn create_below(
+        &mut self,
+        path: &FolderPath,
+        prefix: &str,
+        separator: Option<char>,
+    ) -> Result<RemoteFolder, Fault> {
+        let native = native_of(path, separator, prefix, &self.server())?;
         let folder = RemoteFolder {
             path: path.clone(),
             special_use: path.is_inbox().then_some(SpecialUse::Inbox),
@@ -263,7 +284,7 @@ impl Session {
             // RFC 3501 section 6.3.3 lets servers make the levels above; some do not.
             let levels = path.levels();
             for depth in 1..levels.len() {
-                let above = native_of(&FolderPath::new(&levels[..depth]), separator, &prefix, &self.server())?;
+                let above = native_of(&FolderPath::new(&levels[..depth]), separator, prefix, &self.server())?;
                 let above = self.wire_name(&above);
                 self.run(&Command::new("CREATE").folder(&above), |_| {}).await?;
             }

@@ -1,4 +1,5 @@
 //! That the lists stay cheap: with 10,000 jobs and 50,000 runs, no page and no look at the queue goes through all runs.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use crate::{Conn, Store, jobs, messages::residue, runs, sql::Sql};
 use gatepost_contract::{JobFilter, JobId, MailboxId, PageQuery, Phase, ResidueFilter, RunStatus, RunType};

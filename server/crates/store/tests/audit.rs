@@ -1,4 +1,5 @@
 //! The audit log shows every tampering.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
 

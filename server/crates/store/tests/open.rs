@@ -1,4 +1,5 @@
 //! Opening, sharing and copying a database file.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
 

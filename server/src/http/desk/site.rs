@@ -34,14 +34,17 @@ impl fmt::Display for NoSite {
 impl std::error::Error for NoSite {}
 
 impl Site {
-    /// Looks in the configured place, or beside the program and in `target/site`.
+    /// Looks in the configured place, or beside the program, one level up and in `target/site`.
     pub fn find(configured: Option<&Path>) -> Result<Self, NoSite> {
         let candidates: Vec<PathBuf> = match configured {
             Some(path) => vec![path.to_path_buf()],
             None => {
                 let program = std::env::current_exe().ok();
-                let beside = program.as_deref().and_then(Path::parent).map(|dir| dir.join("site"));
-                beside.into_iter().chain([PathBuf::from("target/site")]).collect()
+                let home = program.as_deref().and_then(Path::parent);
+                let beside = home.map(|dir| dir.join("site"));
+                // Cargo puts the program one level below.
+                let above = home.and_then(Path::parent).map(|dir| dir.join("site"));
+                beside.into_iter().chain(above).chain([PathBuf::from("target/site")]).collect()
             }
         };
         candidates.iter().find_map(|root| Self::at(root)).ok_or(NoSite(candidates))

@@ -1,5 +1,5 @@
 //! A store with a tenant, a job and a mailbox.
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part, and a test may fail")]
 
 use gatepost_contract::{FolderId, JobId, MailboxId, RunType, Security, SourceType, TenantId, Tool};
 use gatepost_store::{

@@ -12,7 +12,7 @@ pub(super) enum Action {
     Close,
     /// These bytes, then the connection closes.
     ReplyThenClose(Vec<u8>),
-    /// Nothing more on this connection until the rules are cleared or the client goes.
+    /// Nothing more on this connection; it closes when the rules are cleared.
     Stall,
 }
 

@@ -1,0 +1,211 @@
+// The Desk as a test sees it: fixtures for every spec. A page of a test may say nothing on the console, may break no
+// rule of the content security policy and may lose no request, unless the test has announced it.
+
+import { test as base, expect, type BrowserContext, type Page, type Response } from '@playwright/test';
+import { type Answer, Lab, type MailboxName, type Role } from './lab.ts';
+
+export { expect, type Page };
+
+/** A job with proof, a gate that is shut for a reason, and a message in quarantine. */
+export interface MovedJob {
+  job: number;
+  ticket: number;
+  mailbox: number;
+  /** A run that ended well. */
+  run: number;
+}
+
+/** What a test may announce, and how it gets to its pages. */
+export class Desk {
+  private readonly troubles: string[] = [];
+  private readonly allowed: RegExp[] = [];
+
+  constructor(
+    readonly lab: Lab,
+    private readonly newContext: (options: object) => Promise<BrowserContext>,
+    private readonly sessions: Map<Role, Session>,
+  ) {}
+
+  /** Announces a trouble that belongs to the test: a status such as `403 /jobs`, or a text on the console. */
+  expectTrouble(what: RegExp): void {
+    this.allowed.push(what);
+  }
+
+  /** A page without a log-in. */
+  async stranger(options: object = {}): Promise<Page> {
+    const context = await this.newContext({ baseURL: this.lab.url, ...options });
+    const page = await context.newPage();
+    this.watch(page);
+    return page;
+  }
+
+  /** A page of somebody who is logged in. */
+  async as(role: Role, options: object = {}): Promise<Page> {
+    let session = this.sessions.get(role);
+    if (!session) {
+      const page = await this.stranger();
+      await logIn(page, this.lab, role);
+      session = await page.context().storageState();
+      // Kept for all tests, for log-ins are counted.
+      this.sessions.set(role, session);
+      await page.context().close();
+    }
+    return this.stranger({ ...options, storageState: session });
+  }
+
+  private watch(page: Page): void {
+    const note = (text: string) => this.troubles.push(text);
+    page.on('console', (message) => {
+      // Chromium repeats each status on the console; the response itself is noted below.
+      if (['error', 'warning'].includes(message.type()) && !message.text().startsWith('Failed to load resource')) {
+        note(`console: ${message.text()}`);
+      }
+    });
+    page.on('pageerror', (error) => note(`script: ${error.message}`));
+    page.on('requestfailed', (request) => {
+      const why = request.failure()?.errorText ?? '';
+      // Streams and downloads end when their page is left.
+      if (why !== 'net::ERR_ABORTED') note(`${why} ${request.method()} ${request.url()}`);
+    });
+    page.on('response', (response: Response) => {
+      const { pathname, origin } = new URL(response.url());
+      if (origin !== this.lab.url) note(`a request left the Desk: ${response.url()}`);
+      if (response.status() >= 400) note(`${response.status()} ${pathname}`);
+    });
+  }
+
+  /** Fails for what was not announced. */
+  finish(): void {
+    const unexpected = this.troubles.filter((text) => !this.allowed.some((pattern) => pattern.test(text)));
+    expect(unexpected, 'the pages must be without trouble').toEqual([]);
+  }
+}
+
+type Session = Awaited<ReturnType<BrowserContext['storageState']>>;
+
+interface WorkerFixtures {
+  lab: Lab;
+  sessions: Map<Role, Session>;
+  moved: MovedJob;
+}
+
+export const test = base.extend<{ desk: Desk }, WorkerFixtures>({
+  lab: [
+    async ({}, use) => {
+      const lab = await Lab.start();
+      await use(lab);
+      await lab.stop();
+    },
+    { scope: 'worker', timeout: 120_000 },
+  ],
+
+  sessions: [async ({}, use) => use(new Map()), { scope: 'worker' }],
+
+  moved: [async ({ lab }, use) => use(await move(lab)), { scope: 'worker', timeout: 120_000 }],
+
+  desk: async ({ browser, lab, sessions, contextOptions, locale, timezoneId, viewport }, use, info) => {
+    const contexts: BrowserContext[] = [];
+    const desk = new Desk(
+      lab,
+      async (options) => {
+        const context = await browser.newContext({ ...contextOptions, locale, timezoneId, viewport, ...options });
+        contexts.push(context);
+        return context;
+      },
+      sessions,
+    );
+    lab.takeLog();
+    await use(desk);
+    for (const context of contexts) await context.close();
+    const log = lab.takeLog();
+    if (info.status !== info.expectedStatus && log) console.error(`The Desk's log:\n${log}`);
+    desk.finish();
+  },
+});
+
+/** Logs in by the form. */
+export async function logIn(page: Page, lab: Lab, role: Role): Promise<void> {
+  const { email, password } = lab.people[role];
+  await page.goto('/login');
+  await page.getByLabel('E-mail').fill(email);
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await expect(page.getByRole('heading', { name: 'Overview', level: 1 })).toBeVisible();
+}
+
+/** Makes a tenant, a ticket and a job by REST. */
+export async function makeJob(lab: Lab, domain: string, mailboxes: Record<string, unknown>[]) {
+  const tenant = await lab.must('technician', 'POST', '/tenants', { name: `Tenant of ${domain}` });
+  const ticket = await lab.must('technician', 'POST', '/tickets', {
+    tenant_id: tenant.id,
+    subject: `Move ${domain} to the new server`,
+    body: 'The bakery moves.\nMaria first.',
+  });
+  const job = await lab.must('technician', 'POST', '/migration/jobs', {
+    domain,
+    tenant_id: tenant.id,
+    ticket_id: ticket.id,
+    source_server_label: 'Old Dovecot',
+    dest_imap_host: 'localhost',
+    dest_imap_port: lab.destPort,
+    notes: 'After office hours only.',
+    mailboxes,
+  });
+  return { job: job.id as number, ticket: ticket.id as number };
+}
+
+async function move(lab: Lab): Promise<MovedJob> {
+  const names: MailboxName[] = ['moved', 'oversize'];
+  const made = await makeJob(
+    lab,
+    'padaria.test',
+    names.map((name) => lab.mailbox(name)),
+  );
+  const job = `/migration/jobs/${made.job}`;
+  await lab.runToEnd(`${job}/preflight`);
+  await lab.runToEnd(`${job}/sync`, { type: 'initial' });
+  await lab.runToEnd(`${job}/sync`, { type: 'delta' });
+  await lab.runToEnd(`${job}/verify`);
+  const mailboxes = await lab.must('technician', 'GET', `${job}/mailboxes`);
+  const runs = await lab.must('technician', 'GET', `${job}/runs?per_page=200`);
+  const run = runs.items.find((one: any) => one.run_type === 'initial' && one.status === 'success');
+  return { ...made, mailbox: (mailboxes.items ?? mailboxes)[0].id, run: run.id };
+}
+
+/** Every page of the Desk, with the lowest role that may see it. */
+export function pages(moved: MovedJob): { name: string; path: string; role: Role | null }[] {
+  const { job, ticket, mailbox, run } = moved;
+  return [
+    { name: 'log-in', path: '/login', role: null },
+    { name: 'overview', path: '/', role: 'technician' },
+    { name: 'tickets', path: '/tickets', role: 'technician' },
+    { name: 'new-ticket', path: '/tickets/new', role: 'technician' },
+    { name: 'ticket', path: `/tickets/${ticket}`, role: 'technician' },
+    { name: 'jobs', path: '/jobs', role: 'technician' },
+    { name: 'new-job', path: `/jobs/new?ticket_id=${ticket}`, role: 'technician' },
+    { name: 'job', path: `/jobs/${job}`, role: 'super_admin' },
+    { name: 'change-job', path: `/jobs/${job}/edit`, role: 'technician' },
+    { name: 'new-mailbox', path: `/jobs/${job}/mailboxes/new`, role: 'technician' },
+    { name: 'import', path: `/jobs/${job}/import`, role: 'technician' },
+    { name: 'evidence', path: `/jobs/${job}/evidence`, role: 'technician' },
+    { name: 'residue', path: `/jobs/${job}/residue`, role: 'ops_lead' },
+    { name: 'approval', path: `/jobs/${job}/approve`, role: 'super_admin' },
+    { name: 'mailbox', path: `/mailboxes/${mailbox}`, role: 'technician' },
+    { name: 'run', path: `/runs/${run}`, role: 'technician' },
+    { name: 'tenants', path: '/tenants', role: 'technician' },
+    { name: 'audit', path: '/audit', role: 'ops_lead' },
+    { name: 'users', path: '/users', role: 'super_admin' },
+    { name: 'tokens', path: '/tokens', role: 'super_admin' },
+    { name: 'not-found', path: '/jobs/999999', role: 'technician' },
+  ];
+}
+
+/** Waits until the islands of a page are alive. */
+export async function alive(page: Page): Promise<void> {
+  await page.waitForLoadState('networkidle');
+}
+
+/** The verdict of a domain's gate. */
+export async function gateOf(lab: Lab, domain: string, as: Role | { bearer: string }): Promise<Answer> {
+  return lab.rest(as, 'GET', `/migration/gate?domain=${domain}`);
+}

@@ -1,0 +1,292 @@
+// The laboratory of a test worker: two real mail servers with generated mail, and a Desk beside them. Everything lives
+// in one temporary directory and ends with the worker. Knows nothing of browsers.
+
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const target = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../target');
+const bin = process.env.GATEPOST_BIN_DIR ?? join(target, 'debug');
+const site = process.env.GATEPOST_SITE_ROOT ?? join(target, 'site');
+
+/** The roles of the Desk. */
+export type Role = 'technician' | 'ops_lead' | 'super_admin';
+
+/** Somebody who can log in. */
+export interface Person {
+  email: string;
+  name: string;
+  role: Role;
+  password: string;
+}
+
+/** A mailbox that exists at both servers. */
+export interface Account {
+  email: string;
+  sourcePassword: string;
+  destPassword: string;
+}
+
+/** The mailboxes of the laboratory, and what they are for. */
+const MAILBOXES = {
+  /** Moved in the browser with JavaScript. */
+  living: { email: 'ana@viva.test', messages: 260, largeMb: 0 },
+  /** Moved in the browser without JavaScript. */
+  plain: { email: 'rui@simples.test', messages: 120, largeMb: 0 },
+  /** Moved before the pages are looked at. */
+  moved: { email: 'maria@padaria.test', messages: 90, largeMb: 0 },
+  /** Holds a message that the new server refuses. */
+  oversize: { email: 'joao@padaria.test', messages: 40, largeMb: 3 },
+} as const;
+
+export type MailboxName = keyof typeof MAILBOXES;
+
+/** The largest message that the new server takes. */
+const MAX_MESSAGE_BYTES = 2_500_000;
+
+/** How long a starting process may take. */
+const START_MS = 60_000;
+
+interface Dovecot {
+  imap_port: number;
+  imaps_port: number;
+  ca_file: string;
+}
+
+/** An answer of the REST interface. */
+export interface Answer {
+  status: number;
+  body: any;
+}
+
+export class Lab {
+  readonly people: Record<Role, Person>;
+  readonly accounts: Record<MailboxName, Account>;
+  url = '';
+  /** Port of the old server (TLS), with the delay of a line between two sites, so that progress can be watched. */
+  sourcePort = 0;
+  /** Port of the new server (TLS). */
+  destPort = 0;
+  private readonly children: ChildProcess[] = [];
+  private readonly bearers = new Map<Role, string>();
+  private log = '';
+
+  private constructor(private readonly dir: string) {
+    const secret = () => randomBytes(18).toString('base64url');
+    const person = (role: Role, email: string, name: string) => ({ role, email, name, password: secret() });
+    this.people = {
+      technician: person('technician', 'tecnica@desk.test', 'Teresa Técnica'),
+      ops_lead: person('ops_lead', 'lider@desk.test', 'Lia Líder'),
+      super_admin: person('super_admin', 'admin@desk.test', 'Ada Admin'),
+    };
+    const account = (name: MailboxName) => ({
+      email: MAILBOXES[name].email,
+      sourcePassword: secret(),
+      destPassword: secret(),
+    });
+    this.accounts = {
+      living: account('living'),
+      plain: account('plain'),
+      moved: account('moved'),
+      oversize: account('oversize'),
+    };
+  }
+
+  /** Starts everything and waits until the Desk is ready. */
+  static async start(): Promise<Lab> {
+    const lab = new Lab(await mkdtemp(join(tmpdir(), 'gatepost-end2end-')));
+    try {
+      await lab.startAll();
+      return lab;
+    } catch (error) {
+      await lab.stop();
+      throw error;
+    }
+  }
+
+  private async startAll(): Promise<void> {
+    const [source, dest] = await Promise.all([
+      this.dovecot('source', 'portuguese', 'sourcePassword'),
+      this.dovecot('dest', 'english', 'destPassword', '--max-message-bytes', String(MAX_MESSAGE_BYTES)),
+    ]);
+    await Promise.all(
+      (Object.keys(MAILBOXES) as MailboxName[]).map((name, seed) => this.fill(source.imap_port, name, seed + 1)),
+    );
+    const line = await this.line('proxy', ['proxy', '--to', String(source.imaps_port), '--rtt-ms', '25']);
+    this.sourcePort = line.port;
+    this.destPort = dest.imaps_port;
+    const authorities = await Promise.all([source, dest].map((server) => readFile(server.ca_file, 'utf8')));
+    await this.desk(await this.file('ca.pem', authorities.join('\n')));
+  }
+
+  private async file(name: string, text: string): Promise<string> {
+    const path = join(this.dir, name);
+    await writeFile(path, text, { mode: 0o600 });
+    return path;
+  }
+
+  /** Starts a process of the testkit that says on one line where it listens. */
+  private async line(name: string, args: string[]): Promise<any> {
+    const child = spawn(join(bin, 'gatepost-testkit'), args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.children.push(child);
+    let complaint = '';
+    child.stderr.on('data', (text) => (complaint += text));
+    const lines = createInterface(child.stdout);
+    const first = await Promise.race([
+      once(lines, 'line', { signal: AbortSignal.timeout(START_MS) }),
+      once(child, 'exit').then(([code]) => Promise.reject(new Error(`${name} ended with ${code}: ${complaint}`))),
+    ]);
+    return JSON.parse(first[0]);
+  }
+
+  private async dovecot(
+    name: string,
+    special: string,
+    password: 'sourcePassword' | 'destPassword',
+    ...more: string[]
+  ): Promise<Dovecot> {
+    const users = Object.values(this.accounts).map((account) => `${account.email}:${account[password]}`);
+    const file = await this.file(`${name}.users`, users.join('\n'));
+    const args = ['serve-dovecot', '--users-file', file, '--special-use', special, '--until-stdin-closes', ...more];
+    return this.line(name, args);
+  }
+
+  private async fill(port: number, name: MailboxName, seed: number): Promise<void> {
+    const { email, sourcePassword } = this.accounts[name];
+    const { messages, largeMb } = MAILBOXES[name];
+    const file = await this.file(`${name}.password`, sourcePassword);
+    const args = ['fill', '--port', port, '--user', email, '--password-file', file, '--messages', messages];
+    const large = largeMb > 0 ? ['--large-mb', largeMb] : [];
+    await run(join(bin, 'gatepost-testkit'), [...args, '--seed', seed, ...large].map(String));
+  }
+
+  private async desk(authorities: string): Promise<void> {
+    const port = await freePort();
+    this.url = `http://127.0.0.1:${port}`;
+    const env = {
+      PATH: process.env.PATH,
+      HOME: this.dir,
+      MIGRATION_DATA_PATH: join(this.dir, 'data'),
+      MIGRATION_CA_FILE: authorities,
+      GATEPOST_SITE_ROOT: site,
+      GATEPOST_LISTEN: `127.0.0.1:${port}`,
+      GATEPOST_LOG: 'warn',
+    };
+    for (const person of Object.values(this.people)) {
+      const file = await this.file(`${person.role}.password`, person.password);
+      const args = ['admin', 'user', 'add', '--email', person.email, '--name', person.name, '--role', person.role];
+      await run(join(bin, 'gatepost'), [...args, '--password-file', file], { env, cwd: this.dir });
+    }
+    const child = spawn(join(bin, 'gatepost'), ['serve'], { env, cwd: this.dir, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.children.push(child);
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (this.log += text));
+    const until = Date.now() + START_MS;
+    while (!(await answers(`${this.url}/readyz`))) {
+      if (child.exitCode !== null || Date.now() > until) throw new Error(`the Desk did not start:\n${this.log}`);
+      await new Promise((next) => setTimeout(next, 50));
+    }
+  }
+
+  /** What the server has written since this was asked last. */
+  takeLog(): string {
+    const log = this.log;
+    this.log = '';
+    return log;
+  }
+
+  /** A request to the REST interface by somebody with a role, or with a bearer token. */
+  async rest(as: Role | { bearer: string } | null, method: string, path: string, body?: unknown): Promise<Answer> {
+    const headers: Record<string, string> = {};
+    if (as !== null) headers.authorization = `Bearer ${typeof as === 'string' ? await this.bearer(as) : as.bearer}`;
+    if (body !== undefined) headers['content-type'] = 'application/json';
+    const answer = await fetch(`${this.url}/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) });
+    const text = await answer.text();
+    return { status: answer.status, body: text === '' ? null : JSON.parse(text) };
+  }
+
+  /** The same for a request that must succeed. */
+  async must(as: Role, method: string, path: string, body?: unknown): Promise<any> {
+    const answer = await this.rest(as, method, path, body);
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  }
+
+  private async bearer(role: Role): Promise<string> {
+    const known = this.bearers.get(role);
+    if (known) return known;
+    const { email, password } = this.people[role];
+    const { body } = await this.rest(null, 'POST', '/auth/token', { email, password });
+    this.bearers.set(role, body.access_token);
+    return body.access_token;
+  }
+
+  /** The body that adds a mailbox of the laboratory to a job. */
+  mailbox(name: MailboxName): Record<string, unknown> {
+    const { email, sourcePassword, destPassword } = this.accounts[name];
+    return {
+      email,
+      source_type: 'imap',
+      source_host: 'localhost',
+      source_port: this.sourcePort,
+      source_security: 'tls',
+      source_secret: { password: sourcePassword },
+      dest_secret: { password: destPassword },
+    };
+  }
+
+  /** Starts runs and waits for their ends; answers their states. */
+  async runToEnd(path: string, body: unknown = {}): Promise<string[]> {
+    const { run_ids } = await this.must('technician', 'POST', path, body);
+    const until = Date.now() + START_MS;
+    const states: string[] = [];
+    for (const id of run_ids) {
+      for (;;) {
+        const { run } = await this.must('technician', 'GET', `/migration/runs/${id}`);
+        if (['success', 'partial', 'failed'].includes(run.status)) {
+          states.push(run.status);
+          break;
+        }
+        if (Date.now() > until) throw new Error(`run ${id} did not end: ${JSON.stringify(run)}`);
+        await new Promise((next) => setTimeout(next, 50));
+      }
+    }
+    return states;
+  }
+
+  /** Ends what was started, the Desk first, and removes its files. */
+  async stop(): Promise<void> {
+    for (const child of this.children.reverse()) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), 10_000);
+      await ended;
+      clearTimeout(late);
+    }
+    await rm(this.dir, { recursive: true, force: true });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+async function answers(url: string): Promise<boolean> {
+  return fetch(url).then(
+    (answer) => answer.ok,
+    () => false,
+  );
+}
