@@ -6,6 +6,8 @@
 //! read who is asking, make calls into `gatepost_core`, and show what comes back. The HTTP server provides the
 //! contexts described in [`session`].
 
+// A `Problem` is made once for a request, and server functions need it as it is.
+#![allow(clippy::result_large_err)]
 // Views are deeply nested types.
 #![recursion_limit = "256"]
 

@@ -36,7 +36,7 @@ pub const NAMES: &[&str] = &[
     "MIGRATION_ALLOWED_HOSTS",
     "MIGRATION_ALLOW_PLAINTEXT",
     "MIGRATION_CARBONIO_SSH",
-    "MIGRATION_CA_FILE",
+    "GATEPOST_CA_FILE",
     "MIGRATION_CREDENTIALS_KEY",
     "MIGRATION_DATA_PATH",
     "MIGRATION_DEST_IMAP_HOST",
@@ -175,7 +175,7 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
         memory_budget_mb: s.number("GATEPOST_MEMORY_BUDGET_MB", 256, 16, 65_536, "a size in MiB"),
         public_url: s.parsed("GATEPOST_PUBLIC_URL", None, "an http or https URL without path", public_url),
         jwt_key: jwt_key(&s),
-        ca_file: file(&s, "MIGRATION_CA_FILE"),
+        ca_file: file(&s, "GATEPOST_CA_FILE"),
         allow_plaintext: s.truth("MIGRATION_ALLOW_PLAINTEXT", false),
         allowed_hosts: s
             .list("MIGRATION_ALLOWED_HOSTS", "host names or addresses, comma separated", |text| {

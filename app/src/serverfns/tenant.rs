@@ -1,6 +1,6 @@
 //! Tenants.
 
-use gatepost_contract::{Problem, TenantId, TenantInput};
+use gatepost_contract::{Problem, TenantId};
 use leptos::prelude::*;
 
 /// Makes a tenant.
@@ -8,7 +8,7 @@ use leptos::prelude::*;
 pub async fn create_tenant(name: String) -> Result<(), Problem> {
     use crate::context;
     let desk = context::desk()?;
-    desk.gatepost.create_tenant(&desk.actor, TenantInput { name }).await?;
+    desk.gatepost.create_tenant(&desk.actor, gatepost_contract::TenantInput { name }).await?;
     context::go("/tenants?notice=created");
     Ok(())
 }
@@ -18,7 +18,7 @@ pub async fn create_tenant(name: String) -> Result<(), Problem> {
 pub async fn update_tenant(tenant_id: TenantId, name: String) -> Result<(), Problem> {
     use crate::context;
     let desk = context::desk()?;
-    desk.gatepost.update_tenant(&desk.actor, tenant_id, TenantInput { name }).await?;
+    desk.gatepost.update_tenant(&desk.actor, tenant_id, gatepost_contract::TenantInput { name }).await?;
     context::go("/tenants?notice=saved");
     Ok(())
 }

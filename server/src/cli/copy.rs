@@ -5,7 +5,7 @@ use super::{
     progress::Watch,
     serve::ending_by_signal,
     table::{Table, bytes},
-    url::MailboxUrl,
+    url::{MailboxUrl, is_loopback},
 };
 use crate::{config::Config, drivers::Imap};
 use anyhow::Context;
@@ -60,7 +60,7 @@ pub struct Copy {
     /// Print one JSON object as the last line
     #[arg(long)]
     json: bool,
-    /// Further certificate authorities, in PEM; instead of MIGRATION_CA_FILE
+    /// Further certificate authorities, in PEM; instead of GATEPOST_CA_FILE
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
     /// Do not verify the old server's certificate: whoever sits in between can read everything
@@ -90,7 +90,7 @@ pub async fn run(copy_args: Copy, config: Config) -> Outcome {
         if end.insecure_tls {
             eprintln!("Warning: the certificate of the {side} ({}) is not verified.", end.host);
         }
-        if end.security == Security::Plain {
+        if end.security == Security::Plain && !is_loopback(&end.host) {
             eprintln!("Warning: the connection to the {side} ({}) is not encrypted.", end.host);
         }
     }
@@ -132,7 +132,7 @@ fn request(args: Copy, config: &Config, cancel: tokio_util::sync::CancellationTo
     let dest = MailboxUrl::parse(&args.dest, "--dest")?;
     let allow_plaintext = args.allow_plaintext || config.core.allow_plaintext;
     for (side, url) in [("--source", &source), ("--dest", &dest)] {
-        if url.security == Security::Plain && !url.is_loopback() && !allow_plaintext {
+        if url.security == Security::Plain && !is_loopback(&url.host) && !allow_plaintext {
             let what = "imap:// to another machine sends the password readable; use imaps:// or imap+starttls://";
             return Err(Usage(format!("{side}: {what}, or add --allow-plaintext")).into());
         }

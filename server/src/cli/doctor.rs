@@ -203,7 +203,7 @@ fn authorities(config: &Config) -> Vec<Finding> {
     let check = "certificate authorities";
     let system = rustls_native_certs::load_native_certs();
     let mut findings = vec![if system.certs.is_empty() {
-        let advice = "apt-get install ca-certificates, or set MIGRATION_CA_FILE";
+        let advice = "apt-get install ca-certificates, or set GATEPOST_CA_FILE";
         Finding::fail(check, "the system has none, so that no server's certificate can be verified", advice)
     } else {
         Finding::ok(check, format!("{} of the system", system.certs.len()))

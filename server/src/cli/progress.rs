@@ -56,6 +56,11 @@ impl Screen {
     fn show(&mut self, progress: CopyProgress) {
         match progress {
             CopyProgress::Planned(folders) => {
+                // The verification plans once more: its bar begins anew.
+                self.bytes.clear();
+                if let Some(total) = self.total.take() {
+                    total.finish_and_clear();
+                }
                 self.say(&format!("{} folders", folders.len()));
                 self.total = self.bars.as_ref().map(|bars| {
                     let bar = bars.add(ProgressBar::new(0).with_style(total_style()).with_message("total"));

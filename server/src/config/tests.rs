@@ -35,7 +35,7 @@ fn a_wrong_value_is_named_with_what_it_may_be() {
         ("MIGRATION_DEST_IMAP_PORT", "99999", "1 to 65535"),
         ("MIGRATION_DEST_IMAP_SSL", "ssl3", "STARTTLS"),
         ("MIGRATION_DEST_IMAP_HOST", "a b", "host name"),
-        ("MIGRATION_CA_FILE", "/nonexistent/ca.pem", "cannot be read"),
+        ("GATEPOST_CA_FILE", "/nonexistent/ca.pem", "cannot be read"),
     ] {
         let error = with(&[(name, value)]).expect_err(name);
         assert_eq!(error.0.len(), 1, "{name}: {error}");

@@ -19,7 +19,6 @@ pub fn run_table(runs: Vec<Run>, may_retry: bool) -> AnyView {
         head(t!(run.status)),
         head(t!(run.progress)),
         head(t!(run.started)),
-        head(t!(run.finished)),
         head(t!(run.summary)),
         head_actions(),
     ];
@@ -33,8 +32,10 @@ pub fn run_table(runs: Vec<Run>, may_retry: bool) -> AnyView {
                 <td data-label=t!(mailbox.email)>{whose.clone()}</td>
                 <td data-label=t!(run.status)><RunBadge status=run.status/></td>
                 <td data-label=t!(run.progress)><Share value=run.progress.percent() label=format!("{name} {whose}")/></td>
-                <td data-label=t!(run.started)><MaybeAt at=run.started_at/></td>
-                <td data-label=t!(run.finished)><MaybeAt at=run.finished_at/></td>
+                <td data-label=t!(run.started)>
+                    <MaybeAt at=run.started_at/>
+                    {run.finished_at.map(|at| view! { <small>{t!(run.finished)}" "<At at/></small> })}
+                </td>
                 <td data-label=t!(run.summary) class="note">{run.summary}</td>
                 <td>{again.then(|| view! {
                     <PostButton action=RetryRun::url() fields=vec![("run_id", run.id.to_string())] text=t!(run.retry) of=format!("{name} {whose}") class="small"/>

@@ -96,16 +96,16 @@ pub fn ShowJob() -> AnyView {
                             <StartButtons job=job.clone() verify_next/>
                         </section>
                     })}
-                </div>
-                <div>
-                    <GatePanel job=job.clone() gate evidence=evidence.clone() actor=actor.clone()/>
-                    <JobFacts job/>
                     {(!phases.is_empty()).then(|| view! {
                         <section aria-labelledby="phases">
                             <h2 id="phases">{t!(job.phases)}</h2>
                             <PhaseHistory changes=phases/>
                         </section>
                     })}
+                </div>
+                <div>
+                    <GatePanel job=job.clone() gate evidence=evidence.clone() actor=actor.clone()/>
+                    <JobFacts job/>
                 </div>
             </div>
             <section aria-labelledby="evidence">

@@ -1,0 +1,33 @@
+// The steps of a migration as a person takes them in the Desk. They use plain links, fields and buttons, so that they
+// are the same with and without JavaScript. A refusal of the browser itself never hides one of the server.
+
+import { expect, type Page } from './desk.ts';
+
+/** Fills the fields with these labels. */
+export async function fill(page: Page, fields: Record<string, string>): Promise<void> {
+  for (const [label, value] of Object.entries(fields)) await page.getByLabel(label, { exact: true }).fill(value);
+}
+
+/** A section by its heading. */
+export const section = (page: Page, name: string) => page.getByRole('region', { name, exact: true });
+
+/** The button that starts a run. */
+export const start = (page: Page, name: string) =>
+  section(page, 'Next steps').getByRole('button', { name, exact: true });
+
+/** Presses the button that starts a run and sees that the Desk took it. */
+export async function press(page: Page, name: string): Promise<void> {
+  await start(page, name).click();
+  await expect(page.getByRole('status').filter({ hasText: 'Started.' })).toBeVisible();
+}
+
+/** The newest row of the run history. */
+export const newestRun = (page: Page) => section(page, 'Run history').getByRole('row').nth(1);
+
+/** The current step of the phase rail. */
+export const phase = (page: Page) => page.getByRole('list', { name: 'Phases of the job' }).locator('[aria-current=step]');
+
+/** Takes away the checks that the browser makes before it posts, so that the server's are seen. */
+export async function withoutBrowserChecks(page: Page): Promise<void> {
+  await page.locator('form').evaluateAll((forms) => forms.forEach((form) => (form.noValidate = true)));
+}
