@@ -143,6 +143,9 @@ pub struct VerifyRequest {
     /// `standard` where left out.
     #[serde(default)]
     pub depth: Option<crate::Depth>,
+    /// Only these mailboxes; all of the job where left out.
+    #[serde(default)]
+    pub mailbox_ids: Vec<MailboxId>,
 }
 
 /// The runs that were started.

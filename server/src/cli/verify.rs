@@ -36,7 +36,9 @@ pub async fn run(verify: Verify, config: Config) -> Outcome {
     core.get_job(&Actor::Cli, job).await?;
     if !verify.stored {
         let depth = if verify.deep { Depth::Deep } else { Depth::Standard };
-        let started = core.start_verify(&Actor::Cli, job, VerifyRequest { depth: Some(depth) }).await?;
+        let mailbox_ids = verify.mailbox_id.map(MailboxId).into_iter().collect();
+        let request = VerifyRequest { depth: Some(depth), mailbox_ids };
+        let started = core.start_verify(&Actor::Cli, job, request).await?;
         core.work_on(&Actor::Cli, &started.run_ids).await?;
     }
     let mut evidence = core.evidence(&Actor::Cli, job).await?;

@@ -68,7 +68,10 @@ async fn file_or_lost(State(app): State<App>, request: Request) -> Response {
     let options = app.site.options.clone();
     let render = leptos_axum::render_app_async_with_context(contexts(app.core.clone()), move || shell(options.clone()));
     let mut response = render(request).await;
-    *response.status_mut() = StatusCode::NOT_FOUND;
+    // A visitor who is not logged in is sent to the log-in all the same.
+    if !response.status().is_redirection() {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
     response
 }
 

@@ -25,10 +25,7 @@ impl Gatepost {
     /// Re-reads both servers.
     pub async fn start_verify(&self, actor: &Actor, job: JobId, request: VerifyRequest) -> Result<Started> {
         let depth = request.depth.unwrap_or(gatepost_contract::Depth::Standard);
-        if depth == gatepost_contract::Depth::Quick {
-            return Err(Error::field("depth", "may be standard or deep; counts alone prove nothing"));
-        }
-        self.start(actor, job, RunType::Verify, &[], format!(r#"{{"depth":"{depth}"}}"#)).await
+        self.start(actor, job, RunType::Verify, &request.mailbox_ids, format!(r#"{{"depth":"{depth}"}}"#)).await
     }
 
     async fn start(

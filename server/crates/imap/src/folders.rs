@@ -243,6 +243,14 @@ impl Session {
         Ok((own.map(|(prefix, _)| prefix.clone()).unwrap_or_default(), self.separator))
     }
 
+    /// What separates the levels of folders that we make.
+    pub(crate) async fn separator_for_new(&mut self) -> Result<Option<char>, Fault> {
+        if self.separator.is_none() {
+            self.list_folders().await?;
+        }
+        Ok(self.naming().await?.1)
+    }
+
     /// Makes a folder and subscribes to it; fine when it is there already.
     pub(crate) async fn create_folder(&mut self, path: &FolderPath) -> Result<RemoteFolder, Fault> {
         let (prefix, separator) = self.naming().await?;

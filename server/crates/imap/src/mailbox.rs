@@ -134,7 +134,9 @@ impl Session {
                 tracing::debug!(server = %self.server(), "GETQUOTAROOT was refused: {}", done.words());
             }
         }
+        let separator = self.separator_for_new().await?;
         Ok(Limits {
+            separator,
             server: self.server_name.clone(),
             capabilities: self.capabilities.iter().cloned().collect(),
             append_limit,

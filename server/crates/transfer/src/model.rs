@@ -345,4 +345,6 @@ pub struct Limits {
     pub append_limit: Option<u64>,
     /// How full the account is.
     pub quota: Option<Quota>,
+    /// What separates the levels of a folder's name there; `None` where names have one level only, or any.
+    pub separator: Option<char>,
 }

@@ -52,6 +52,7 @@ pub async fn preflight(
         dest: SideReport::new(&dest_limits),
         ..PreflightReport::default()
     };
+    let options = &Options { dest_separator: options.dest_separator.or(dest_limits.separator), ..options.clone() };
     let mut to_read = match mapping::plan(&source_folders, &dest_folders, options) {
         Ok(plan) => take_plan(plan, &mut report),
         Err(problems) => {

@@ -18,6 +18,9 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
         depth,
         cancel: scene.cancel.clone(),
     };
+    if depth == Depth::Quick {
+        return count(&verify).await;
+    }
     let folders = verify.run().await?;
     let mut tally = Tally::default();
     for folder in &folders {
@@ -57,5 +60,25 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
         Ok(Ended::partial(summary, stats, None))
     } else {
         Ok(Ended::success(summary, stats))
+    }
+}
+
+/// `quick`: counts alone. They are shown on the run and are no evidence: a gate cannot be opened or shut by them.
+async fn count(verify: &Verify<'_>) -> Result<Ended, Fault> {
+    let counts = verify.count().await?;
+    let source: u64 = counts.iter().map(|c| u64::from(c.source)).sum();
+    let behind: Vec<&str> =
+        counts.iter().filter(|c| c.dest < Some(c.source)).map(|c| c.source_path.as_str()).collect();
+    let mut stats = Map::new();
+    stats.insert("source".into(), source.into());
+    stats.insert("folders".into(), counts.len().into());
+    stats.insert("folders_behind".into(), behind.len().into());
+    stats.insert("depth".into(), json!(Depth::Quick));
+    if behind.is_empty() {
+        let summary = format!("{source} messages counted; no folder holds fewer at the destination. Counts are no proof.");
+        Ok(Ended::success(summary, stats))
+    } else {
+        let summary = format!("Fewer messages at the destination in: {}. Run a delta sync.", behind.join(", "));
+        Ok(Ended::partial(summary, stats, None))
     }
 }

@@ -158,7 +158,7 @@ impl Copy<'_> {
         let options = mapping::Options {
             folder_map: self.options.folder_map.clone(),
             globs: self.options.globs.clone(),
-            dest_separator: None,
+            dest_separator: lines.dest_limits.separator,
             placed,
         };
         let plan = mapping::plan(&source, &dest, &options).map_err(|problems| mapping_fault(&problems))?;

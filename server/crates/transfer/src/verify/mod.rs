@@ -33,6 +33,26 @@ pub struct Verify<'a> {
     pub cancel: CancellationToken,
 }
 
+/// How many messages a folder holds on both sides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderCount {
+    /// Its path at the source.
+    pub source_path: String,
+    /// Messages there.
+    pub source: u32,
+    /// Messages at its place at the destination; `None` where there is no such folder.
+    pub dest: Option<u32>,
+}
+
+/// A view of messages that lie in other folders (RFC 6154).
+const fn is_view(folder: &RemoteFolder) -> bool {
+    matches!(folder.special_use, Some(SpecialUse::All | SpecialUse::Flagged))
+}
+
+fn is_at(folder: &RemoteFolder, place: &PlacedFolder) -> bool {
+    folder.path == place.dest || folder.path.is_inbox() && place.dest.is_inbox()
+}
+
 /// A message at the destination, as small as it can be kept.
 struct Seen {
     size: u64,
@@ -61,7 +81,7 @@ impl Verify<'_> {
                 evidence.extend(self.unmapped(&mut *source, step, folder).await?);
                 continue;
             };
-            let target = at_dest.iter().find(|f| f.path == own.dest || f.path.is_inbox() && own.dest.is_inbox());
+            let target = at_dest.iter().find(|f| is_at(f, own));
             let siblings: Vec<&PlacedFolder> =
                 placed.iter().filter(|p| p.dest == own.dest && p.id != own.id).collect();
             let found = self.folder(&mut *source, &mut *dest, step, folder, own, target, &siblings).await?;
@@ -87,6 +107,37 @@ impl Verify<'_> {
         Ok(evidence)
     }
 
+    /// Counts the messages of every folder on both sides, and compares nothing else.
+    ///
+    /// # Errors
+    /// Any fault of either side.
+    pub async fn count(&self) -> Result<Vec<FolderCount>, Fault> {
+        let (mut source, mut dest) = tokio::try_join!(self.source.reader(), self.dest.reader())?;
+        let placed = self.ledger.placed().await?;
+        let (at_source, at_dest) = tokio::try_join!(source.folders(), dest.folders())?;
+        let visible: Vec<&RemoteFolder> = at_source.iter().filter(|f| f.selectable && !is_view(f)).collect();
+        self.watch.steps(&visible.iter().map(|f| f.path.to_string()).collect::<Vec<_>>());
+        let mut counts = Vec::with_capacity(visible.len());
+        for (step, folder) in visible.into_iter().enumerate() {
+            if self.cancel.is_cancelled() {
+                return Err(Fault::cancelled());
+            }
+            let (_, messages) = source.open(folder).await?;
+            let place = placed.iter().find(|p| p.source == folder.path);
+            let target = place.and_then(|p| at_dest.iter().find(|f| is_at(f, p)));
+            let there = match target {
+                Some(target) => Some(dest.open(target).await?.1),
+                None => None,
+            };
+            let shown = there.map_or("no folder".to_owned(), |n| n.to_string());
+            self.watch.end(step, Ok(Some(format!("{messages} at the source, {shown} at the destination"))));
+            counts.push(FolderCount { source_path: folder.path.to_string(), source: messages, dest: there });
+        }
+        source.close().await;
+        dest.close().await;
+        Ok(counts)
+    }
+
     /// A source folder that no run has placed: its messages are all missing, unless it is a mere view of others.
     async fn unmapped(
         &self,
@@ -94,7 +145,7 @@ impl Verify<'_> {
         step: usize,
         folder: &RemoteFolder,
     ) -> Result<Option<FolderEvidence>, Fault> {
-        if matches!(folder.special_use, Some(SpecialUse::All | SpecialUse::Flagged)) {
+        if is_view(folder) {
             let note = "a view of messages in other folders; not copied";
             self.watch.end(step, Ok(Some(note.to_owned())));
             return Ok(None);
