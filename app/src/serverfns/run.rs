@@ -36,7 +36,9 @@ pub async fn start_verify(job_id: JobId, #[server(default)] depth: String) -> Re
     let mut fields = Fields::new();
     let depth = fields.maybe("depth", &depth);
     fields.done()?;
-    desk.gatepost.start_verify(&desk.actor, job_id, gatepost_contract::VerifyRequest { depth, ..Default::default() }).await?;
+    desk.gatepost
+        .start_verify(&desk.actor, job_id, gatepost_contract::VerifyRequest { depth, ..Default::default() })
+        .await?;
     context::go(&format!("/jobs/{job_id}?notice=started"));
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::Path,
     process::{Child, Command, Output, Stdio},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tempfile::TempDir;
@@ -25,6 +26,7 @@ pub struct Server {
     pub address: String,
     pub dir: TempDir,
     agent: Agent,
+    stdout: Arc<Mutex<String>>,
 }
 
 /// An answer, read whole.
@@ -125,11 +127,24 @@ impl Server {
     /// A server on a directory that is prepared already.
     pub fn start_in(dir: TempDir, settings: &[(&str, &str)]) -> Self {
         let mut command = gatepost(dir.path());
-        command.arg("serve").envs(settings.iter().copied()).stdout(Stdio::piped());
+        command.envs(settings.iter().copied());
+        Self::start_command(dir, command)
+    }
+
+    /// A server by a command that is set up already but for `serve`. What it prints is in [`Self::stdout`].
+    pub fn start_command(dir: TempDir, mut command: Command) -> Self {
+        command.arg("serve").stdout(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let mut line = String::new();
-        let stdout = child.stdout.take().expect("it is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        let mut printed = BufReader::new(child.stdout.take().expect("it is piped"));
+        printed.read_line(&mut line).expect("a line");
+        let stdout = Arc::new(Mutex::new(line.clone()));
+        let rest = Arc::clone(&stdout);
+        std::thread::spawn(move || {
+            for line in printed.lines().map_while(Result::ok) {
+                rest.lock().expect("no thread panics with it").push_str(&line);
+            }
+        });
         let address = line.trim().rsplit_once(' ').map(|(_, url)| url.to_owned()).unwrap_or_default();
         assert!(address.starts_with("http://127.0.0.1:"), "the server did not start: {line:?}");
         let agent = Agent::config_builder()
@@ -139,7 +154,22 @@ impl Server {
             .allow_non_standard_methods(true)
             .build()
             .new_agent();
-        Self { child, address, dir, agent }
+        Self { child, address, dir, agent, stdout }
+    }
+
+    /// Everything that the server has printed so far.
+    pub fn stdout(&self) -> String {
+        self.stdout.lock().expect("no thread panics with it").clone()
+    }
+
+    /// The server's process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills the server (SIGKILL) and keeps its directory.
+    pub fn kill(mut self) -> TempDir {
+        std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a directory"))
     }
 
     /// A request: headers as pairs, the body as it is.

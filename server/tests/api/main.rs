@@ -5,6 +5,7 @@ mod cli;
 mod csrf;
 mod documents;
 mod input;
+#[allow(dead_code, reason = "other test programs use the rest")]
 mod kit;
 mod roles;
 mod settings;

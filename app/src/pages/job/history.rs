@@ -31,7 +31,13 @@ pub fn run_table(runs: Vec<Run>, may_retry: bool) -> AnyView {
                 <th scope="row" data-label=t!(run.run)><a href=format!("/runs/{}", run.id)>{name}" #"{run.id.to_string()}</a></th>
                 <td data-label=t!(mailbox.email)>{whose.clone()}</td>
                 <td data-label=t!(run.status)><RunBadge status=run.status/></td>
-                <td data-label=t!(run.progress)><Share value=run.progress.percent() label=format!("{name} {whose}")/></td>
+                <td data-label=t!(run.progress)>
+                    {if run.progress.total > 0 {
+                        view! { <Share value=run.progress.percent() label=format!("{name} {whose}")/> }.into_any()
+                    } else {
+                        view! { <span class="none">"–"</span> }.into_any()
+                    }}
+                </td>
                 <td data-label=t!(run.started)>
                     <MaybeAt at=run.started_at/>
                     {run.finished_at.map(|at| view! { <small>{t!(run.finished)}" "<At at/></small> })}

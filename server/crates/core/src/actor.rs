@@ -101,7 +101,9 @@ impl Actor {
     /// Staff, or a token with this scope.
     pub(crate) fn read(&self, scope: Scope) -> Result<()> {
         match self {
-            Self::Token { scopes, .. } => permit(scopes.contains(&scope), &format!("The token lacks the scope {scope}.")),
+            Self::Token { scopes, .. } => {
+                permit(scopes.contains(&scope), &format!("The token lacks the scope {scope}."))
+            }
             _ => Ok(()),
         }
     }

@@ -1,6 +1,6 @@
 //! The audit log: every change of a phase, a gate, a waiver, an approval, and of the Desk's own nouns.
 
-use crate::{Actor, Result, clock, users::checked_page, Gatepost};
+use crate::{Actor, Gatepost, Result, clock, users::checked_page};
 use gatepost_contract::{AuditEntry, AuditFilter, AuditId, JobId, Page, PageQuery};
 use gatepost_store::{Conn, audit};
 use serde::Serialize;

@@ -121,7 +121,8 @@ impl Gatepost {
         rules.set_required_spec_claims(&["exp", "sub"]);
         rules.leeway = 5;
         let refused = || Error::Unauthorized("The token is not accepted: it is forged, expired or revoked.".into());
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.gatekeeper().decoding, &rules).map_err(|_| refused())?.claims;
+        let claims =
+            jsonwebtoken::decode::<Claims>(token, &self.gatekeeper().decoding, &rules).map_err(|_| refused())?.claims;
         let id: UserId = claims.sub.parse().map_err(|_| refused())?;
         self.actor_for_session(id, claims.generation).await.map_err(|_| refused())
     }

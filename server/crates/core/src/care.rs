@@ -33,7 +33,8 @@ impl Gatepost {
         let mut count = 0;
         for row in credentials::all(&mut tx).await? {
             if self.vault().needs_rotation(&row.secret_blob) {
-                let sealed = self.vault().rotate(&row.secret_blob).map_err(|e| Error::conflict("vault", e.to_string()))?;
+                let sealed =
+                    self.vault().rotate(&row.secret_blob).map_err(|e| Error::conflict("vault", e.to_string()))?;
                 credentials::replace(&mut tx, &row.id, &sealed).await?;
                 count += 1;
             }

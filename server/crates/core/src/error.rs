@@ -70,7 +70,9 @@ impl Error {
             Self::Unauthorized(_) => Problem::new(401, "unauthorized", detail),
             Self::Forbidden(_) => Problem::new(403, "forbidden", detail),
             Self::Invalid(errors) => Problem::invalid(errors.clone()),
-            Self::Conflict { code, checks, .. } => Problem { checks: checks.clone(), ..Problem::new(409, code, detail) },
+            Self::Conflict { code, checks, .. } => {
+                Problem { checks: checks.clone(), ..Problem::new(409, code, detail) }
+            }
             Self::TooMany { .. } => Problem::new(429, "too_many_attempts", detail),
             Self::Internal(_) => Problem::internal(),
         }

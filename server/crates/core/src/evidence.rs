@@ -39,15 +39,24 @@ impl Gatepost {
         let mut tx = self.store().begin().await?;
         let message = messages::get(&mut tx, id).await?.ok_or(Error::NotFound("message"))?;
         let (state, mailbox) = (message.residue.state, message.residue.mailbox_id);
-        if !matches!(state, MessageState::Pending | MessageState::Quarantined) || !messages::set_waived(&mut tx, id).await? {
-            return Err(Error::conflict("not_missing", format!("Only missing or refused messages can be waived; this one is {state}.")));
+        if !matches!(state, MessageState::Pending | MessageState::Quarantined)
+            || !messages::set_waived(&mut tx, id).await?
+        {
+            return Err(Error::conflict(
+                "not_missing",
+                format!("Only missing or refused messages can be waived; this one is {state}."),
+            ));
         }
         waivers::add(&mut tx, mailbox, id, &actor.label(), &reason, &now).await?;
         // Evidence is never changed: a waiver makes new evidence that replaces the old.
         if let Some((old, read)) = evidence::latest(&mut tx, mailbox).await? {
             let mut folders = read.folders;
             if let Some(folder) = folders.iter_mut().find(|f| f.folder_id == Some(message.folder_id)) {
-                let from = if state == MessageState::Pending { &mut folder.tally.pending } else { &mut folder.tally.quarantined };
+                let from = if state == MessageState::Pending {
+                    &mut folder.tally.pending
+                } else {
+                    &mut folder.tally.quarantined
+                };
                 if *from > 0 {
                     *from -= 1;
                     folder.tally.waived += 1;

@@ -5,8 +5,8 @@
 
 use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, phases, validate};
 use gatepost_contract::{
-    ApproveGate, CheckId, CheckStatus, DnsApplied, Gate, GateAnswer, GateView, Job, JobId, Phase, Role, RunStatus, RunType,
-    Scope,
+    ApproveGate, CheckId, CheckStatus, DnsApplied, Gate, GateAnswer, GateView, Job, JobId, MailboxEvidence, MailboxId, Phase,
+    Role, Run, RunId, RunStatus, RunType, Scope,
 };
 use gatepost_gate::{Approval, DeltaFacts, Facts, FolderFacts, MailboxFacts, Verdict, judge, phase};
 use gatepost_store::{Conn, evidence, gate_checks, jobs, mailboxes, messages, runs, users};
@@ -278,12 +278,19 @@ impl Gatepost {
 
     async fn facts(&self, conn: &mut Conn, job: &Job) -> Result<Facts> {
         let read = evidence::for_job(conn, job.id).await?;
+        let histories = histories(conn, job.id).await?;
+        // Only what was read after the last copy counts. An approval that stands is not taken away by age alone:
+        // newer evidence decides that.
+        let fresh = |evidence: &MailboxEvidence| {
+            job.approved_at.is_some()
+                || histories.iter().find(|h| h.mailbox == evidence.mailbox_id).is_none_or(|h| h.is_before(evidence))
+        };
         let mailboxes = read
             .mailboxes
             .into_iter()
             .map(|m| MailboxFacts {
+                depth: m.depth.filter(|_| fresh(&m)),
                 email: m.email,
-                depth: m.depth,
                 folders: m
                     .folders
                     .into_iter()
@@ -300,10 +307,10 @@ impl Gatepost {
                     .collect(),
             })
             .collect();
-        let (initial_done, last_delta) = deltas(conn, job.id).await?;
         let approval = match jobs::approval(conn, job.id).await? {
             Some(row) => {
-                let by = users::get(conn, row.approved_by).await?.map_or_else(|| row.approved_by.to_string(), |u| u.email);
+                let by =
+                    users::get(conn, row.approved_by).await?.map_or_else(|| row.approved_by.to_string(), |u| u.email);
                 Some(Approval { evidence_id: row.evidence_id, override_reason: row.override_reason, by })
             }
             None => None,
@@ -314,8 +321,8 @@ impl Gatepost {
             now_seconds: clock::seconds(),
             sampled_at: clock::now(),
             mailboxes,
-            initial_done,
-            last_delta,
+            initial_done: histories.iter().all(|h| h.initial_done),
+            last_delta: worst_delta(&histories),
             current_evidence: read.evidence_id,
             approval,
             dns_cutover: job.dns_cutover_at.is_some(),
@@ -323,38 +330,80 @@ impl Gatepost {
     }
 }
 
-/// Whether every mailbox had its initial sync, and how their last deltas ended: the oldest and worst of them.
-async fn deltas(conn: &mut Conn, job: JobId) -> Result<(bool, Option<DeltaFacts>)> {
-    let (mut initial_done, mut all) = (true, Some(Vec::new()));
+/// What the runs of one mailbox say.
+struct History {
+    mailbox: MailboxId,
+    initial_done: bool,
+    delta: Option<DeltaFacts>,
+    /// The last run that may have changed something at the destination, and when it ended.
+    copied: Option<(RunId, String)>,
+}
+
+impl History {
+    /// Whether this was read after the last copy; a `final` run's own proof was.
+    fn is_before(&self, evidence: &MailboxEvidence) -> bool {
+        self.copied.as_ref().is_none_or(|(run, ended)| {
+            evidence.run_id == Some(*run) || evidence.read_at.as_ref().is_some_and(|read| read >= ended)
+        })
+    }
+}
+
+async fn histories(conn: &mut Conn, job: JobId) -> Result<Vec<History>> {
+    let mut all = Vec::new();
     for mailbox in mailboxes::list(conn, job).await? {
         let initial = runs::latest_finished(conn, mailbox.id, &[RunType::Initial]).await?;
-        initial_done &= initial.is_some_and(|r| r.status == RunStatus::Success || r.status == RunStatus::Partial);
-        match runs::latest_finished(conn, mailbox.id, &[RunType::Delta, RunType::Final]).await? {
-            None => all = None,
-            Some(run) => {
-                let finished = run.finished_at.as_deref().and_then(clock::parse).map_or(0, time::OffsetDateTime::unix_timestamp);
-                let pending = messages::mailbox_tally(conn, mailbox.id).await?.pending;
-                // Refused messages make a run partial; the quarantine check speaks for them.
-                let failed_folders = run.stats.get("failed_folders").and_then(serde_json::Value::as_i64).unwrap_or(0);
-                let ended_well = match run.status {
-                    RunStatus::Success => true,
-                    RunStatus::Partial => failed_folders == 0 && run.exit_code != Some(130),
-                    _ => false,
-                };
-                if let Some(all) = &mut all {
-                    all.push(DeltaFacts { finished_seconds: finished, ended_well, pending });
-                }
-            }
-        }
+        let delta = runs::latest_finished(conn, mailbox.id, &[RunType::Delta, RunType::Final]).await?;
+        let copies = [initial.as_ref(), delta.as_ref()];
+        let copied = copies
+            .into_iter()
+            .flatten()
+            .filter(|r| may_have_copied(r))
+            .filter_map(|r| Some((r.id, r.finished_at.clone()?)))
+            .max_by(|a, b| a.1.cmp(&b.1));
+        let pending = match &delta {
+            Some(_) => messages::mailbox_tally(conn, mailbox.id).await?.pending,
+            None => 0,
+        };
+        all.push(History {
+            mailbox: mailbox.id,
+            initial_done: initial.is_some_and(|r| matches!(r.status, RunStatus::Success | RunStatus::Partial)),
+            delta: delta.map(|run| DeltaFacts {
+                finished_seconds: run.finished_at.as_deref().and_then(clock::parse).map_or(0, time::OffsetDateTime::unix_timestamp),
+                ended_well: ended_well(&run),
+                pending,
+            }),
+            copied,
+        });
     }
-    let worst = all.and_then(|all| {
-        all.into_iter().reduce(|a, b| DeltaFacts {
-            finished_seconds: a.finished_seconds.min(b.finished_seconds),
-            ended_well: a.ended_well && b.ended_well,
-            pending: a.pending + b.pending,
-        })
-    });
-    Ok((initial_done, worst))
+    Ok(all)
+}
+
+fn figure(run: &Run, name: &str) -> i64 {
+    run.stats.get(name).and_then(serde_json::Value::as_i64).unwrap_or(0)
+}
+
+fn may_have_copied(run: &Run) -> bool {
+    let nothing = ["transferred", "adopted", "quarantined", "flags_changed", "failed_folders"].iter().all(|f| figure(run, f) == 0);
+    !(nothing && run.status == RunStatus::Success && !run.stats.contains_key("resumed"))
+}
+
+/// Refused messages make a run partial; the quarantine check speaks for them.
+fn ended_well(run: &Run) -> bool {
+    match run.status {
+        RunStatus::Success => true,
+        RunStatus::Partial => figure(run, "failed_folders") == 0 && run.exit_code != Some(130),
+        _ => false,
+    }
+}
+
+/// How the last deltas ended: the oldest and worst of them, or none where a mailbox had none.
+fn worst_delta(histories: &[History]) -> Option<DeltaFacts> {
+    let all: Option<Vec<DeltaFacts>> = histories.iter().map(|h| h.delta).collect();
+    all?.into_iter().reduce(|a, b| DeltaFacts {
+        finished_seconds: a.finished_seconds.min(b.finished_seconds),
+        ended_well: a.ended_well && b.ended_well,
+        pending: a.pending + b.pending,
+    })
 }
 
 fn phase_allows_approval(phase: Phase) -> bool {

@@ -107,7 +107,10 @@ impl Gatepost {
 /// A folder that nobody else can look into.
 pub(crate) fn make_private(path: &Path) -> Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| {
-        Error::internal(format!("cannot make the folder {}: {e}. Check MIGRATION_DATA_PATH and its owner.", path.display()))
+        Error::internal(format!(
+            "cannot make the folder {}: {e}. Check MIGRATION_DATA_PATH and its owner.",
+            path.display()
+        ))
     })
 }
 
@@ -128,7 +131,10 @@ fn key_file_text(path: &Path) -> Result<Secret> {
             let text = fs::read_to_string(path).map_err(|e| told("read", e))?;
             match text.trim() {
                 key if key.len() >= 32 => Ok(Secret(key.to_owned())),
-                _ => Err(Error::internal(format!("{} holds no key of 32 characters or more; remove it for a new one", path.display()))),
+                _ => Err(Error::internal(format!(
+                    "{} holds no key of 32 characters or more; remove it for a new one",
+                    path.display()
+                ))),
             }
         }
         Err(e) => Err(told("make", e)),

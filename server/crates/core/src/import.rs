@@ -48,11 +48,8 @@ fn parse(csv: &[u8]) -> Result<Vec<NewMailbox>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let first = text.lines().next().unwrap_or_default();
     let delimiter = if first.contains(';') && !first.contains(',') { b';' } else { b',' };
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .trim(csv::Trim::All)
-        .flexible(true)
-        .from_reader(text.as_bytes());
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).flexible(true).from_reader(text.as_bytes());
     let header: Vec<String> = reader
         .headers()
         .map_err(|e| Error::field("line 1", format!("cannot be read: {e}")))?
@@ -84,11 +81,19 @@ fn parse(csv: &[u8]) -> Result<Vec<NewMailbox>> {
         }
         let mut checker = Checker::prefixed(format!("line {line}: "));
         if record.len() != header.len() {
-            checker.error("columns", format!("there are {} cells where the first line names {}", record.len(), header.len()));
+            checker.error(
+                "columns",
+                format!("there are {} cells where the first line names {}", record.len(), header.len()),
+            );
         }
         let mailbox = read(&header, &record, &mut checker);
         mailboxes::check_new(&mailbox, &mut checker);
-        let key = (mailbox.email.to_lowercase(), mailbox.source_type, mailbox.source_host.clone(), mailbox.source_user.clone());
+        let key = (
+            mailbox.email.to_lowercase(),
+            mailbox.source_type,
+            mailbox.source_host.clone(),
+            mailbox.source_user.clone(),
+        );
         if !seen.insert(key) {
             checker.error("email", "is in the file twice with the same source");
         }

@@ -115,7 +115,8 @@ impl Gatepost {
             dest_insecure_tls: patch.dest_insecure_tls.unwrap_or(before.dest_insecure_tls),
             ticket_id: before.ticket_id,
         };
-        if patch.dest_imap_security.is_some() && patch.dest_imap_port.is_none() && security != before.dest_imap_security {
+        if patch.dest_imap_security.is_some() && patch.dest_imap_port.is_none() && security != before.dest_imap_security
+        {
             row.dest_imap_port = security.default_port();
         }
         if let Some(ticket) = patch.ticket_id {
@@ -125,7 +126,10 @@ impl Gatepost {
             }
         }
         if before.active_runs > 0 && row.dest_imap_host != before.dest_imap_host {
-            return Err(Error::conflict("already_running", "Runs are at work on this job. Wait for them, or cancel them first."));
+            return Err(Error::conflict(
+                "already_running",
+                "Runs are at work on this job. Wait for them, or cancel them first.",
+            ));
         }
         if before.messages_dest > 0 && row.dest_imap_host != before.dest_imap_host {
             return Err(Error::conflict(
@@ -138,7 +142,12 @@ impl Gatepost {
             phases::enter(&mut tx, actor, &before, Phase::Closed, "closed by hand").await?;
         }
         let after = found(jobs::get(&mut tx, id).await?)?;
-        Entry::new(actor, "job.update", format!("job/{id}")).job(id).before(&before).after(&after).write(&mut tx).await?;
+        Entry::new(actor, "job.update", format!("job/{id}"))
+            .job(id)
+            .before(&before)
+            .after(&after)
+            .write(&mut tx)
+            .await?;
         tx.commit().await?;
         Ok(after)
     }

@@ -27,10 +27,7 @@ macro_rules! write {
 
 #[async_trait]
 impl Ledger for StoredLedger {
-    async fn place(
-        &self,
-        plan: &[(FolderPath, FolderPath, Option<SpecialUse>)],
-    ) -> Result<Vec<PlacedFolder>, Fault> {
+    async fn place(&self, plan: &[(FolderPath, FolderPath, Option<SpecialUse>)]) -> Result<Vec<PlacedFolder>, Fault> {
         let rows: Vec<folders::PlannedFolder> = plan
             .iter()
             .map(|(source, dest, special_use)| folders::PlannedFolder {
@@ -107,7 +104,8 @@ impl Ledger for StoredLedger {
     }
 
     async fn flags(&self, folder: FolderId, changes: &[(u32, Flags)]) -> Result<(), Fault> {
-        let rows: Vec<(i64, String)> = changes.iter().map(|(uid, flags)| (i64::from(*uid), flags.to_string())).collect();
+        let rows: Vec<(i64, String)> =
+            changes.iter().map(|(uid, flags)| (i64::from(*uid), flags.to_string())).collect();
         write!(self, tx => messages::flags(&mut tx, folder, &rows))
     }
 

@@ -2,7 +2,8 @@
 
 use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, validate::Checker};
 use gatepost_contract::{
-    Folder, Job, JobId, Mailbox, MailboxId, MailboxPatch, NewMailbox, Phase, Scope, SecretInput, Security, SourceType, Tool,
+    Folder, Job, JobId, Mailbox, MailboxId, MailboxPatch, NewMailbox, Phase, Scope, SecretInput, Security, SourceType,
+    Tool,
 };
 use gatepost_store::{
     Conn, credentials, folders, jobs,
@@ -22,7 +23,12 @@ impl Gatepost {
     }
 
     /// Stores checked mailboxes, all or none.
-    pub(crate) async fn store_mailboxes(&self, actor: &Actor, job: JobId, new: &[NewMailbox]) -> Result<Vec<MailboxId>> {
+    pub(crate) async fn store_mailboxes(
+        &self,
+        actor: &Actor,
+        job: JobId,
+        new: &[NewMailbox],
+    ) -> Result<Vec<MailboxId>> {
         let mut tx = self.store().begin().await?;
         let known = found(jobs::get(&mut tx, job).await?)?;
         open_for_changes(&known)?;
@@ -46,9 +52,8 @@ impl Gatepost {
             let email = fold.email("email", &mailbox.email);
             let host = mailbox.source_host.as_ref().map(|h| fold.host("source_host", h));
             let security = mailbox.source_security.unwrap_or(Security::Tls);
-            let user = |name: &Option<String>| {
-                name.as_deref().map(str::trim).filter(|u| !u.is_empty()).map(str::to_owned)
-            };
+            let user =
+                |name: &Option<String>| name.as_deref().map(str::trim).filter(|u| !u.is_empty()).map(str::to_owned);
             let row = mailboxes::NewMailboxRow {
                 job_id: job,
                 email: email.clone(),
@@ -166,8 +171,17 @@ impl Gatepost {
             }
         }
         let after = mailboxes::get(&mut tx, id).await?.ok_or(Error::NotFound("mailbox"))?;
-        let action = if patch.source_secret.is_some() || patch.dest_secret.is_some() { "mailbox.secret" } else { "mailbox.update" };
-        Entry::new(actor, action, format!("mailbox/{id}")).job(after.job_id).before(&before).after(&after).write(&mut tx).await?;
+        let action = if patch.source_secret.is_some() || patch.dest_secret.is_some() {
+            "mailbox.secret"
+        } else {
+            "mailbox.update"
+        };
+        Entry::new(actor, action, format!("mailbox/{id}"))
+            .job(after.job_id)
+            .before(&before)
+            .after(&after)
+            .write(&mut tx)
+            .await?;
         tx.commit().await?;
         Ok(after)
     }
@@ -180,13 +194,21 @@ impl Gatepost {
         let job = found(jobs::get(&mut tx, before.job_id).await?)?;
         open_for_changes(&job)?;
         if job.dns_cutover_at.is_some() {
-            return Err(Error::conflict("after_cutover", "The MX has been changed: the proof of this mailbox must stay."));
+            return Err(Error::conflict(
+                "after_cutover",
+                "The MX has been changed: the proof of this mailbox must stay.",
+            ));
         }
-        if gatepost_store::runs::active_for_job(&mut tx, before.job_id).await?.iter().any(|r| r.mailbox_id == Some(id)) {
+        if gatepost_store::runs::active_for_job(&mut tx, before.job_id).await?.iter().any(|r| r.mailbox_id == Some(id))
+        {
             return Err(Error::conflict("already_running", "A run is at work on this mailbox. Cancel it first."));
         }
         mailboxes::delete(&mut tx, id).await?;
-        Entry::new(actor, "mailbox.delete", format!("mailbox/{id}")).job(before.job_id).before(&before).write(&mut tx).await?;
+        Entry::new(actor, "mailbox.delete", format!("mailbox/{id}"))
+            .job(before.job_id)
+            .before(&before)
+            .write(&mut tx)
+            .await?;
         self.judge_job(&mut tx, actor, before.job_id).await?;
         tx.commit().await?;
         Ok(())
@@ -224,7 +246,10 @@ pub(crate) fn check_new(new: &NewMailbox, checker: &mut Checker) {
         _ => {}
     }
     if matches!(new.source_type, SourceType::Pst | SourceType::Mbox | SourceType::Eml | SourceType::Tgz) {
-        checker.error("source_type", "files cannot be taken in by this version; use imap, imap_oauth, dovecot or zimbra (over IMAP)");
+        checker.error(
+            "source_type",
+            "files cannot be taken in by this version; use imap, imap_oauth, dovecot or zimbra (over IMAP)",
+        );
     }
     check_tool(new.tool, checker);
     checker.port("source_port", new.source_port);

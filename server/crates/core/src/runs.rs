@@ -107,7 +107,10 @@ impl Gatepost {
         let mut tx = self.store().begin().await?;
         let run = runs::get(&mut tx, id).await?.ok_or(Error::NotFound("run"))?;
         if !matches!(run.status, RunStatus::Failed | RunStatus::Partial) {
-            return Err(Error::conflict("not_retryable", format!("Only failed or partial runs can be retried; this one is {}.", run.status)));
+            return Err(Error::conflict(
+                "not_retryable",
+                format!("Only failed or partial runs can be retried; this one is {}.", run.status),
+            ));
         }
         let Some(mailbox) = run.mailbox_id else {
             return Err(Error::conflict("not_retryable", "The run belongs to no mailbox. Start a new one."));

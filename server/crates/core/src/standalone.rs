@@ -144,7 +144,14 @@ pub async fn copy(
         dry_run: request.dry_run,
         ..CopyOptions::default()
     };
-    let copy = Copy { source: &*source, dest: &*dest, ledger: &ledger, watch: &watch, options, cancel: request.cancel.clone() };
+    let copy = Copy {
+        source: &*source,
+        dest: &*dest,
+        ledger: &ledger,
+        watch: &watch,
+        options,
+        cancel: request.cancel.clone(),
+    };
     let outcome = copy.run().await.map_err(stopped)?;
     let mut verified = None;
     if request.verify && !request.dry_run && !outcome.cancelled {
@@ -159,7 +166,11 @@ pub async fn copy(
         quarantined: u64::try_from(tally.quarantined).unwrap_or_default(),
         bytes: outcome.bytes,
         seconds: (began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
-        residue: if request.dry_run { outcome.pending } else { u64::try_from(tally.pending + tally.quarantined).unwrap_or_default() },
+        residue: if request.dry_run {
+            outcome.pending
+        } else {
+            u64::try_from(tally.pending + tally.quarantined).unwrap_or_default()
+        },
         verified,
         failed_folders: outcome.failed_folders,
         interrupted: outcome.cancelled,
@@ -188,7 +199,12 @@ fn access(request: &CopyRequest, side: &Endpoint) -> Result<Access> {
     let credential = match (&side.secret.password, &side.secret.oauth_token) {
         (Some(password), None) => Credential::Password(password.clone()),
         (None, Some(token)) => Credential::OauthToken(token.clone()),
-        _ => return Err(Error::field("secret", format!("{} needs a password or an OAuth token, one of them", side.host))),
+        _ => {
+            return Err(Error::field(
+                "secret",
+                format!("{} needs a password or an OAuth token, one of them", side.host),
+            ));
+        }
     };
     Ok(Access {
         host: side.host.clone(),
@@ -206,7 +222,8 @@ fn access(request: &CopyRequest, side: &Endpoint) -> Result<Access> {
 /// The row that the ledger hangs on. A state file belongs to one pair of accounts.
 async fn the_mailbox(store: &Store, request: &CopyRequest) -> Result<MailboxId> {
     let now = clock::now();
-    let label = format!("{} at {} to {} at {}", request.source.user, request.source.host, request.dest.user, request.dest.host);
+    let label =
+        format!("{} at {} to {} at {}", request.source.user, request.source.host, request.dest.user, request.dest.host);
     let mut tx = store.begin().await?;
     if let Some(tenant) = tenants::by_name(&mut tx, &label).await? {
         let filter = gatepost_contract::JobFilter { tenant_id: Some(tenant.id), ..Default::default() };
@@ -221,7 +238,11 @@ async fn the_mailbox(store: &Store, request: &CopyRequest) -> Result<MailboxId> 
     if let Some(other) = others.items.first() {
         return Err(Error::conflict(
             "other_state",
-            format!("{} belongs to another copy ({}). Name another file with --state.", request.state.display(), other.name),
+            format!(
+                "{} belongs to another copy ({}). Name another file with --state.",
+                request.state.display(),
+                other.name
+            ),
         ));
     }
     let tenant_id = tenants::insert(&mut tx, &label, &now).await?;

@@ -49,7 +49,8 @@ impl Gatepost {
         checker.finish()?;
         let mut tx = self.store().begin().await?;
         let before = tickets::get(&mut tx, id).await?.ok_or(Error::NotFound("ticket"))?;
-        let (subject, body) = (subject.unwrap_or_else(|| before.subject.clone()), body.unwrap_or_else(|| before.body.clone()));
+        let (subject, body) =
+            (subject.unwrap_or_else(|| before.subject.clone()), body.unwrap_or_else(|| before.body.clone()));
         let status = patch.status.unwrap_or_else(|| before.status.clone());
         tickets::update(&mut tx, id, &subject, &body, &status, &clock::now()).await?;
         let after = tickets::get(&mut tx, id).await?.ok_or(Error::NotFound("ticket"))?;

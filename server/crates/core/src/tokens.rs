@@ -26,7 +26,9 @@ impl Gatepost {
             .expires_in_days
             .map(|days| clock::text(time::OffsetDateTime::now_utc() + time::Duration::days(days.into())));
         let mut tx = self.store().begin().await?;
-        let id = tokens::insert(&mut tx, &name, &auth::sha256(&secret), &scopes, &actor.label(), expires.as_deref(), &now).await?;
+        let id =
+            tokens::insert(&mut tx, &name, &auth::sha256(&secret), &scopes, &actor.label(), expires.as_deref(), &now)
+                .await?;
         let token = tokens::get(&mut tx, id).await?.ok_or(Error::NotFound("token"))?;
         Entry::new(actor, "token.create", format!("token/{id}")).after(&token).write(&mut tx).await?;
         tx.commit().await?;

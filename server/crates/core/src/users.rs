@@ -73,7 +73,11 @@ impl Gatepost {
         let role = patch.role.unwrap_or(before.role);
         let disabled = patch.disabled.unwrap_or(before.disabled);
         let stays_admin = role == Role::SuperAdmin && !disabled;
-        if before.role == Role::SuperAdmin && !before.disabled && !stays_admin && users::active_admins(&mut tx).await? <= 1 {
+        if before.role == Role::SuperAdmin
+            && !before.disabled
+            && !stays_admin
+            && users::active_admins(&mut tx).await? <= 1
+        {
             return Err(Error::conflict("last_admin", "This is the last super admin. Make another one first."));
         }
         let name = name.unwrap_or_else(|| before.name.clone());

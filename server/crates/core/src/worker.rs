@@ -140,7 +140,8 @@ impl Gatepost {
     async fn work_once(&self) -> Result<bool> {
         let claimed = {
             let mut tx = self.store().begin().await?;
-            let claimed = runs::claim(&mut tx, &self.crew().name, &clock::now(), clock::seconds(), LEASE_SECONDS).await?;
+            let claimed =
+                runs::claim(&mut tx, &self.crew().name, &clock::now(), clock::seconds(), LEASE_SECONDS).await?;
             if let Some(run) = &claimed {
                 let log = self.config().data_path.join("logs").join(format!("run-{}.log", run.id));
                 runs::set_log_path(&mut tx, run.id, &log.display().to_string()).await?;
@@ -249,7 +250,8 @@ impl Gatepost {
         self.judge_job(&mut tx, &Actor::Worker, run.job_id).await?;
         self.follow_up(&mut tx, run).await?;
         tx.commit().await?;
-        metrics::counter!("gatepost_runs_total", "type" => run.run_type.as_str(), "status" => ended.status.as_str()).increment(1);
+        metrics::counter!("gatepost_runs_total", "type" => run.run_type.as_str(), "status" => ended.status.as_str())
+            .increment(1);
         Ok(())
     }
 
@@ -259,8 +261,9 @@ impl Gatepost {
         if !runs::active_for_job(tx, job.id).await?.is_empty() {
             return Ok(());
         }
-        if job.phase == Phase::FinalSync && run.run_type == RunType::Verify && proved(tx, job.id).await? {
-            return phases::enter(tx, &Actor::Worker, &job, Phase::Verified, "the last verification found everything").await;
+        if job.phase == Phase::FinalSync && matches!(run.run_type, RunType::Verify | RunType::Final) && proved(tx, job.id).await? {
+            return phases::enter(tx, &Actor::Worker, &job, Phase::Verified, "the last verification found everything")
+                .await;
         }
         let mut all_failed = true;
         for mailbox in mailboxes::list(tx, job.id).await? {
@@ -295,9 +298,12 @@ async fn proved(tx: &mut Conn, job: JobId) -> Result<bool> {
         return Ok(false);
     }
     for mailbox in &read.mailboxes {
-        let copied = runs::latest_finished(tx, mailbox.mailbox_id, &[RunType::Initial, RunType::Delta, RunType::Final]).await?;
-        let fresh = copied.is_some_and(|c| c.finished_at <= mailbox.read_at);
-        let whole = mailbox.tally.pending == 0 && mailbox.tally.quarantined == 0 && mailbox.folders.iter().all(|f| f.changed == 0 && f.visited);
+        let copied =
+            runs::latest_finished(tx, mailbox.mailbox_id, &[RunType::Initial, RunType::Delta, RunType::Final]).await?;
+        let fresh = copied.is_some_and(|c| mailbox.run_id == Some(c.id) || c.finished_at <= mailbox.read_at);
+        let whole = mailbox.tally.pending == 0
+            && mailbox.tally.quarantined == 0
+            && mailbox.folders.iter().all(|f| f.changed == 0 && f.visited);
         if !fresh || !whole {
             return Ok(false);
         }
@@ -327,7 +333,7 @@ fn worker_name(pid: u32) -> String {
 }
 
 fn host_name() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").map(|h| h.trim().to_owned()).unwrap_or_else(|_| "localhost".into())
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "localhost".into(), |h| h.trim().to_owned())
 }
 
 /// The 22nd field of /proc/PID/stat (proc(5)), in clock ticks since boot.

@@ -60,9 +60,8 @@ pub(crate) async fn recognise(
         for candidate in round {
             let Some(digests) = digested(candidate) else { continue };
             let Some(same) = by_content.get_mut(&digests.exact) else { continue };
-            let found = same
-                .iter()
-                .position(|m| !exact_date || m.internal_date.seconds == candidate.internal_date.seconds);
+            let found =
+                same.iter().position(|m| !exact_date || m.internal_date.seconds == candidate.internal_date.seconds);
             match found {
                 Some(at) => arrivals.push(Arrival {
                     uid: candidate.uid,

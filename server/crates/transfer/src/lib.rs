@@ -13,14 +13,12 @@ pub mod mapping;
 mod model;
 mod ports;
 pub mod preflight;
-mod watch;
 pub mod verify;
+mod watch;
 
 pub use digest::{Digest, Digester, Digests};
 pub use fault::{Fault, FaultKind};
 pub use ledger::{Arrival, Cursor, Finding, Ledger, LedgerRow, NewMessage, PlacedFolder, Refusal};
 pub use model::{Flags, FolderPath, FolderState, InternalDate, Limits, MessageMeta, Quota, RemoteFolder, UidSet};
-pub use ports::{
-    Appended, Destination, Driver, Incoming, Outgoing, ReadMessage, ReadScope, Reader, Rejection, Source,
-};
+pub use ports::{Appended, Destination, Driver, Incoming, Outgoing, ReadMessage, ReadScope, Reader, Rejection, Source};
 pub use watch::{Silent, Watch};

@@ -59,6 +59,8 @@ pub(crate) struct Scene {
     pub run: RunId,
     pub run_type: RunType,
     pub params: Value,
+    /// Whether an earlier attempt at this run was interrupted.
+    pub resumed: bool,
     pub job: Job,
     pub mailbox: Mailbox,
     pub source: Arc<dyn Driver>,
@@ -85,7 +87,9 @@ pub(crate) async fn execute(
         RunType::Preflight => preflight::run(&scene).await,
         RunType::Initial | RunType::Delta | RunType::Final => sync::run(&scene).await,
         RunType::Verify => verify::run(&scene).await,
-        other => Err(Fault::new(FaultKind::WrongService, format!("Runs of type {other} are not part of this version."))),
+        other => {
+            Err(Fault::new(FaultKind::WrongService, format!("Runs of type {other} are not part of this version.")))
+        }
     };
     ended.unwrap_or_else(|fault| {
         if let Some(cause) = &fault.cause {
@@ -126,6 +130,7 @@ async fn set_scene(
         gatepost: gatepost.clone(),
         run: claimed.id,
         run_type: claimed.run_type,
+        resumed: claimed.attempts > 1,
         params: serde_json::from_str(&claimed.params_json).unwrap_or(Value::Null),
         job,
         mailbox,
@@ -136,7 +141,11 @@ async fn set_scene(
     })
 }
 
-async fn source_access(gatepost: &Gatepost, conn: &mut gatepost_store::Conn, mailbox: &Mailbox) -> Result<Access, Fault> {
+async fn source_access(
+    gatepost: &Gatepost,
+    conn: &mut gatepost_store::Conn,
+    mailbox: &Mailbox,
+) -> Result<Access, Fault> {
     let credential = credential(gatepost, conn, mailbox, Side::Source).await?;
     if mailbox.source_type == SourceType::ImapOauth && matches!(credential, Credential::Password(_)) {
         return Err(missing(mailbox, "OAuth token for the old server"));
@@ -193,9 +202,9 @@ async fn credential(
         Some(s) if s.password.is_some() => {
             Ok(Credential::Password(Secret(s.password.as_ref().map(|p| p.expose().to_owned()).unwrap_or_default())))
         }
-        Some(s) if s.oauth_token.is_some() => {
-            Ok(Credential::OauthToken(Secret(s.oauth_token.as_ref().map(|t| t.expose().to_owned()).unwrap_or_default())))
-        }
+        Some(s) if s.oauth_token.is_some() => Ok(Credential::OauthToken(Secret(
+            s.oauth_token.as_ref().map(|t| t.expose().to_owned()).unwrap_or_default(),
+        ))),
         _ => Err(missing(mailbox, what)),
     }
 }
@@ -207,6 +216,9 @@ fn missing(mailbox: &Mailbox, what: &str) -> Fault {
 
 /// A fault of our own store.
 pub(crate) fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Fault {
-    Fault::new(FaultKind::Internal, "Gatepost could not read or write its own database. The server's log has the cause.")
-        .because(cause)
+    Fault::new(
+        FaultKind::Internal,
+        "Gatepost could not read or write its own database. The server's log has the cause.",
+    )
+    .because(cause)
 }

@@ -150,7 +150,13 @@ impl RunWatch {
         }
         let mut text = String::new();
         for line in lines {
-            text.push_str(&format!("{} {:5} {}: {}\n", line.at, line.level, line.kind, line.message.replace('\n', " ")));
+            text.push_str(&format!(
+                "{} {:5} {}: {}\n",
+                line.at,
+                line.level,
+                line.kind,
+                line.message.replace('\n', " ")
+            ));
         }
         let written = std::fs::OpenOptions::new()
             .create(true)

@@ -1,8 +1,9 @@
-//! `initial`, `delta` and `final`: copying.
+//! `initial`, `delta` and `final`: copying. A `final` run proves at its end what it has copied, so that the gate can
+//! be judged on it at once.
 
-use super::{Ended, Scene};
+use super::{Ended, Scene, verify};
 use crate::ledger::StoredLedger;
-use gatepost_contract::RunType;
+use gatepost_contract::{Depth, RunStatus, RunType};
 use gatepost_transfer::{
     Fault, FaultKind,
     copy::{Copy, CopyOptions, CopyOutcome},
@@ -30,7 +31,19 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
     let outcome = copy.run().await?;
     metrics::counter!("gatepost_messages_copied_total").increment(outcome.transferred);
     metrics::counter!("gatepost_bytes_copied_total").increment(outcome.bytes);
-    Ok(ended(&outcome, began.elapsed().as_secs_f64()))
+    let mut ended = ended(&outcome, began.elapsed().as_secs_f64());
+    if scene.resumed {
+        ended.stats.insert("resumed".into(), true.into());
+    }
+    if scene.run_type == RunType::Final && !outcome.cancelled {
+        let proof = verify::prove(scene, Depth::Standard).await?;
+        ended.summary = format!("{} {}", ended.summary, proof.summary);
+        ended.stats.insert("proof".into(), Value::Object(proof.stats));
+        if ended.status == RunStatus::Success {
+            (ended.status, ended.exit_code) = (proof.status, proof.exit_code);
+        }
+    }
+    Ok(ended)
 }
 
 fn ended(outcome: &CopyOutcome, seconds: f64) -> Ended {

@@ -8,7 +8,13 @@ use gatepost_transfer::{Fault, verify::Verify};
 use serde_json::{Map, Value, json};
 
 pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
-    let depth = scene.params.get("depth").and_then(Value::as_str).and_then(|d| d.parse().ok()).unwrap_or(Depth::Standard);
+    let depth =
+        scene.params.get("depth").and_then(Value::as_str).and_then(|d| d.parse().ok()).unwrap_or(Depth::Standard);
+    prove(scene, depth).await
+}
+
+/// Reads both sides and keeps what was read as evidence; with [`Depth::Quick`] only counts.
+pub(super) async fn prove(scene: &Scene, depth: Depth) -> Result<Ended, Fault> {
     let ledger = StoredLedger { store: scene.gatepost.store().clone(), mailbox: scene.mailbox.id };
     let verify = Verify {
         source: &*scene.source,
@@ -67,15 +73,15 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
 async fn count(verify: &Verify<'_>) -> Result<Ended, Fault> {
     let counts = verify.count().await?;
     let source: u64 = counts.iter().map(|c| u64::from(c.source)).sum();
-    let behind: Vec<&str> =
-        counts.iter().filter(|c| c.dest < Some(c.source)).map(|c| c.source_path.as_str()).collect();
+    let behind: Vec<&str> = counts.iter().filter(|c| c.dest < Some(c.source)).map(|c| c.source_path.as_str()).collect();
     let mut stats = Map::new();
     stats.insert("source".into(), source.into());
     stats.insert("folders".into(), counts.len().into());
     stats.insert("folders_behind".into(), behind.len().into());
     stats.insert("depth".into(), json!(Depth::Quick));
     if behind.is_empty() {
-        let summary = format!("{source} messages counted; no folder holds fewer at the destination. Counts are no proof.");
+        let summary =
+            format!("{source} messages counted; no folder holds fewer at the destination. Counts are no proof.");
         Ok(Ended::success(summary, stats))
     } else {
         let summary = format!("Fewer messages at the destination in: {}. Run a delta sync.", behind.join(", "));

@@ -205,7 +205,12 @@ pub async fn verified(conn: &mut Conn, folder: FolderId, verdicts: &[Verdict], n
             sql.push(", ").bind(verdict.flags.as_deref().map(clean))?.push(")");
         }
         sql.push(
-            ") UPDATE migration_messages SET state = v.state, cause = v.cause, fidelity = v.fidelity,
+            // What a person gave up, and why a server refused it, outlives a verdict that only finds it missing.
+            ") UPDATE migration_messages SET
+                 state = CASE WHEN migration_messages.state = 'waived' AND v.state <> 'arrived' THEN 'waived' ELSE v.state END,
+                 cause = CASE WHEN v.cause IS NULL AND v.state IN ('quarantined', 'waived') THEN migration_messages.cause
+                              ELSE v.cause END,
+                 fidelity = v.fidelity,
                  dest_uid = v.dest_uid, message_id_header = coalesce(v.header, message_id_header),
                  flags = coalesce(v.flags, migration_messages.flags), verified_at = ",
         )

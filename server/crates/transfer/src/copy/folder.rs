@@ -79,8 +79,7 @@ impl Copy<'_> {
     ) -> Result<(), Fault> {
         let same_epoch = task.placed.cursor.is_some_and(|c| c.epoch == state.uid_validity);
         let rows = if same_epoch { self.ledger.rows(task.placed.id).await? } else { Vec::new() };
-        let arrived: HashSet<u32> =
-            rows.iter().filter(|r| r.state != MessageState::Pending).map(|r| r.uid).collect();
+        let arrived: HashSet<u32> = rows.iter().filter(|r| r.state != MessageState::Pending).map(|r| r.uid).collect();
         let listed = lines.source.list(1).await?;
         let missing: Vec<&MessageMeta> = listed.iter().filter(|m| !arrived.contains(&m.uid)).collect();
         let bytes = missing.iter().map(|m| m.size).sum::<u64>();
@@ -116,7 +115,9 @@ impl Copy<'_> {
                 self.watch.note(
                     Level::Warn,
                     "folder",
-                    format!("{path}: the destination numbers its messages anew; what is there is recognised by its content."),
+                    format!(
+                        "{path}: the destination numbers its messages anew; what is there is recognised by its content."
+                    ),
                 );
             }
             self.ledger.new_dest_epoch(task.placed.id, dest.uid_validity).await?;
@@ -190,12 +191,7 @@ impl Copy<'_> {
 
     /// Brings flag changes to messages that have arrived. What the source added is added, what it took away is
     /// taken away, and whatever else the user changed at the destination stays as it is there.
-    async fn carry_flags(
-        &self,
-        lines: &mut Lines,
-        rows: &[LedgerRow],
-        changes: &[(u32, Flags)],
-    ) -> Result<u64, Fault> {
+    async fn carry_flags(&self, lines: &mut Lines, rows: &[LedgerRow], changes: &[(u32, Flags)]) -> Result<u64, Fault> {
         if !self.options.carry_flags {
             return Ok(0);
         }
@@ -258,7 +254,8 @@ impl Copy<'_> {
             return Ok(0);
         }
         let claimed = self.claimed(task, rows).await?;
-        if dest.messages as usize == claimed.len() {
+        let newest_is_ours = dest.uid_next.is_some_and(|next| claimed.iter().max().is_some_and(|max| max + 1 == next));
+        if dest.messages as usize == claimed.len() && newest_is_ours {
             return Ok(0);
         }
         let unclaimed: Vec<MessageMeta> =

@@ -245,7 +245,13 @@ impl Copy<'_> {
         self.watch.note(
             Level::Warn,
             "connection",
-            format!("{} Trying again in {:.0} s ({} of {}).", fault.sentence, pause.as_secs_f64().ceil(), tries, self.options.patience),
+            format!(
+                "{} Trying again in {:.0} s ({} of {}).",
+                fault.sentence,
+                pause.as_secs_f64().ceil(),
+                tries,
+                self.options.patience
+            ),
         );
         tokio::select! {
             () = tokio::time::sleep(pause) => Ok(()),
@@ -267,7 +273,10 @@ fn mapping_fault(problems: &[mapping::MappingProblem]) -> Fault {
 /// The folder as it stands at the destination, made if need be.
 async fn ready_folder(dest: &mut dyn Destination, mapped: &Mapped) -> Result<RemoteFolder, Fault> {
     let known = dest.folders().await?;
-    match known.into_iter().find(|f| f.selectable && (f.path == mapped.dest || f.path.is_inbox() && mapped.dest.is_inbox())) {
+    match known
+        .into_iter()
+        .find(|f| f.selectable && (f.path == mapped.dest || f.path.is_inbox() && mapped.dest.is_inbox()))
+    {
         Some(folder) => Ok(folder),
         None => dest.create(&mapped.dest).await,
     }

@@ -114,11 +114,19 @@ impl Pump<'_> {
                     let Some(row) = self.rows.get(&uid) else {
                         return Err(Fault::new(
                             FaultKind::Protocol,
-                            format!("The source sent message {uid} of {}, which was not asked for.", self.task.placed.source),
+                            format!(
+                                "The source sent message {uid} of {}, which was not asked for.",
+                                self.task.placed.source
+                            ),
                         ));
                     };
                     current = Some((uid, Digester::new()));
-                    Outgoing::Begin { key: uid, size, internal_date: row.internal_date, flags: self.keepable(&row.flags) }
+                    Outgoing::Begin {
+                        key: uid,
+                        size,
+                        internal_date: row.internal_date,
+                        flags: self.keepable(&row.flags),
+                    }
                 }
                 Incoming::Data(bytes) => {
                     if let Some((_, digester)) = &mut current {
@@ -143,7 +151,11 @@ impl Pump<'_> {
             self.copy.watch.note(
                 Level::Info,
                 "message",
-                format!("{}: {} messages were deleted at the source during the run.", self.task.placed.source, gone.len()),
+                format!(
+                    "{}: {} messages were deleted at the source during the run.",
+                    self.task.placed.source,
+                    gone.len()
+                ),
             );
         }
         Ok(())
@@ -202,8 +214,7 @@ impl Books<'_> {
             let digests = self.passed.lock().expect("no holder panics").remove(&uid);
             match (result, digests) {
                 (Ok(dest_uid), Some(digests)) => {
-                    let dropped_flags =
-                        self.rows.get(&uid).map(|r| r.flags.split_by(self.dest).1).unwrap_or_default();
+                    let dropped_flags = self.rows.get(&uid).map(|r| r.flags.split_by(self.dest).1).unwrap_or_default();
                     self.sent.without_uid += u64::from(dest_uid.is_none());
                     bytes += digests.size;
                     arrivals.push(Arrival { uid, dest_uid, digests, dropped_flags, adopted: false });
@@ -230,7 +241,10 @@ impl Books<'_> {
                     self.over_quota.get_or_insert_with(|| {
                         Fault::new(
                             FaultKind::FolderGone,
-                            format!("The folder {} has gone from the destination: {}", self.task.placed.dest, rejection.words),
+                            format!(
+                                "The folder {} has gone from the destination: {}",
+                                self.task.placed.dest, rejection.words
+                            ),
                         )
                     });
                 }

@@ -82,8 +82,7 @@ impl Verify<'_> {
                 continue;
             };
             let target = at_dest.iter().find(|f| is_at(f, own));
-            let siblings: Vec<&PlacedFolder> =
-                placed.iter().filter(|p| p.dest == own.dest && p.id != own.id).collect();
+            let siblings: Vec<&PlacedFolder> = placed.iter().filter(|p| p.dest == own.dest && p.id != own.id).collect();
             let found = self.folder(&mut *source, &mut *dest, step, folder, own, target, &siblings).await?;
             self.watch.end(
                 step,
@@ -228,7 +227,9 @@ impl Verify<'_> {
             let at_dest = row.dest_uid.and_then(|uid| seen.get(&uid));
             let (finding, lost, doubt) = judge(row, message, at_dest, &found.note);
             found.flags_lost += i64::from(lost);
-            if let Some(doubt) = doubt.or((self.depth == Depth::Deep && finding.state == MessageState::Arrived).then_some(Doubt::Depth)) {
+            if let Some(doubt) =
+                doubt.or((self.depth == Depth::Deep && finding.state == MessageState::Arrived).then_some(Doubt::Depth))
+            {
                 doubts.push((findings.len(), doubt));
             }
             findings.push(finding);
@@ -320,9 +321,9 @@ impl Verify<'_> {
         found: &mut FolderEvidence,
     ) -> Result<(), Fault> {
         let by_id: HashMap<_, &LedgerRow> = rows.iter().map(|r| (r.id, r)).collect();
-        let at_source: UidSet = doubts.iter().filter_map(|(at, _)| by_id.get(&findings[*at].id)).map(|r| r.uid).collect();
-        let at_dest: UidSet =
-            doubts.iter().filter_map(|(at, _)| by_id.get(&findings[*at].id)?.dest_uid).collect();
+        let at_source: UidSet =
+            doubts.iter().filter_map(|(at, _)| by_id.get(&findings[*at].id)).map(|r| r.uid).collect();
+        let at_dest: UidSet = doubts.iter().filter_map(|(at, _)| by_id.get(&findings[*at].id)?.dest_uid).collect();
         let (source_digests, dest_digests) =
             tokio::try_join!(self.digests(source, &at_source), self.digests(dest, &at_dest))?;
         for (at, doubt) in doubts {

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Finds or installs the external programs that can be chosen as a mailbox's tool beside the built-in engine.
+#   scripts/install-migration-tools.sh           installs what Debian or Ubuntu has, names what must be fetched by hand
+#   scripts/install-migration-tools.sh --check   only looks; exit 3 when something is missing
+# The built-in engine needs none of them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+check=no
+for arg in "$@"; do
+  case "$arg" in
+    --check) check=yes ;;
+    -h|--help) sed -n '2,5p' "$0" | sed 's/^# \?//'; exit 0 ;;
+    *) fail "unknown option $arg; see scripts/install-migration-tools.sh --help" ;;
+  esac
+done
+tools=${MIGRATION_TOOLS_PATH:-/opt/migration-tools}
+
+if [ "$check" = no ]; then
+  ensure_apt readpst pst-utils doveadm dovecot-core ssh openssh-client python3 python3
+fi
+
+missing=0
+# look NAME FOUND VERSION-COMMAND WHAT-TO-DO
+look() {
+  if [ -n "$2" ]; then
+    printf 'found    %-14s %s  %s\n' "$1" "$2" "$(eval "$3" 2>&1 | head -n 1 || true)"
+  else
+    missing=$((missing + 1))
+    printf 'missing  %-14s %s\n' "$1" "$4"
+  fi
+}
+at() { for place in "$@"; do [ -n "$place" ] && [ -e "$place" ] && { printf '%s' "$place"; return; }; done; true; }
+
+readpst=$(at "${MIGRATION_READPST_BIN:-}" "$(command -v readpst || true)")
+look readpst "$readpst" "'$readpst' -V" "apt-get install pst-utils"
+doveadm=$(at "$(command -v doveadm || true)" /usr/bin/doveadm)
+look doveadm "$doveadm" "/usr/sbin/dovecot --version" "apt-get install dovecot-core"
+imapsync=$(at "${MIGRATION_IMAPSYNC_BIN:-}" "$(command -v imapsync || true)" "$tools/imapsync/imapsync")
+look imapsync "$imapsync" "'$imapsync' --version" \
+  "not packaged: fetch it from imapsync.lamiral.info, put it at $tools/imapsync/imapsync or set MIGRATION_IMAPSYNC_BIN"
+upload=$(at "${MIGRATION_IMAP_UPLOAD:-}" "$tools/imap-upload/imap_upload.py")
+look imap-upload "$upload" "python3 '$upload' --version" \
+  "not packaged: clone rgladwell/imap-upload to $tools/imap-upload or set MIGRATION_IMAP_UPLOAD"
+if [ -n "${MIGRATION_CARBONIO_SSH:-}" ]; then
+  reached=$(ssh -o BatchMode=yes -o ConnectTimeout=5 "$MIGRATION_CARBONIO_SSH" command -v zmmailbox 2>/dev/null || true)
+  look zmmailbox "$reached" "true" "$MIGRATION_CARBONIO_SSH cannot be reached with a key, or has no zmmailbox"
+else
+  printf 'unused   %-14s %s\n' zmmailbox "set MIGRATION_CARBONIO_SSH=user@host to use it over SSH"
+fi
+[ "$missing" = 0 ] || exit 3
