@@ -6,7 +6,7 @@ use common::{
     DOMAIN, Journey, NEW_PASSWORD, OLD_PASSWORD, USER, assert_same, check, deliver, difference, id, ids, letter, mail,
     mailbox, new_server, number, old_server, raw::Raw, sized_letter, stat, text, wait_for,
 };
-use gatepost_testkit::{Dovecot, Generated, Proxy, Snapshot, fill};
+use gatepost_testkit::{Account, Dovecot, Generated, Proxy, Snapshot, fill};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ fn a_ticket_becomes_an_open_gate_and_a_verified_job() {
     let gate = |journey: &Journey| journey.get("/migration/gate?domain=ticket.example");
     let wizard = json!({"scopes": ["gate:read", "dns:write"], "name": "wizard"});
     let wizard = journey.server.call(&journey.admin, "POST", "/tokens", &wizard).expect(201).json();
-    let wizard = text(&wizard["token"]);
+    let wizard = text(&wizard["secret"]);
     let dns = json!({"domain": "ticket.example", "mx": "mx.new.example"});
     let applied = |journey: &Journey| journey.server.call(&wizard, "POST", "/migration/webhooks/dns-applied", &dns);
 
@@ -64,14 +64,17 @@ fn a_ticket_becomes_an_open_gate_and_a_verified_job() {
     let waiting = gate(&journey);
     assert_eq!((&waiting["gate"], &waiting["dns_allowed"]), (&json!("warning"), &json!(false)), "{waiting:#}");
     applied(&journey).problem(409, "gate_shut");
-    journey.server.call(&journey.technician, "POST", &journey.path("/approve-gate"), &json!({})).problem(403, "forbidden");
+    journey
+        .server
+        .call(&journey.technician, "POST", &journey.path("/approve-gate"), &json!({}))
+        .problem(403, "forbidden");
     journey.approve().expect(200);
     let open = gate(&journey);
     assert_eq!((&open["gate"], &open["dns_allowed"]), (&json!("ready_for_dns"), &json!(true)), "{open:#}");
     assert_eq!(open["approved_by"], "ops_lead@desk.example");
     assert_eq!(journey.job()["phase"], "cutover_ready");
     let shown = journey.get(&format!("/tickets/{ticket}"));
-    let payload = shown.get("payload").unwrap_or(&shown);
+    let payload = &shown["payload"];
     assert_eq!(number(&payload["migration_job_id"]), journey.job, "{shown:#}");
     assert_eq!(payload["migration_gate"], "ready_for_dns", "{shown:#}");
     assert_eq!(payload["migration_sync_percent"].as_f64(), Some(100.0), "{shown:#}");
@@ -80,12 +83,11 @@ fn a_ticket_becomes_an_open_gate_and_a_verified_job() {
     assert_eq!(journey.job()["phase"], "dns_cutover");
     deliver(&old.account(USER), [letter("INBOX", "straggler", &[])]);
     assert_eq!(stat(&journey.succeed("final"), "transferred"), 1);
-    assert_eq!(journey.job()["phase"], "final_sync");
-    journey.succeed("verify");
-    assert_eq!(journey.job()["phase"], "verified");
+    assert_eq!(journey.job()["phase"], "verified", "a final run ends with its own proof");
+    assert_eq!(number(&journey.evidence()["totals"]["arrived"]), 151);
     assert_same(&old.account(USER), &new.account(USER));
 
-    for action in ["gate.approve", "gate.change", "dns.applied", "phase.change"] {
+    for action in ["gate.approve", "gate.change", "dns.applied", "job.phase"] {
         assert!(!journey.audit(action).is_empty(), "no audit row for {action}");
     }
     let phases = journey.get(&journey.path("/phases"));
@@ -331,4 +333,73 @@ fn the_gate_knows_no_job_takes_the_worst_of_several_and_lets_one_role_override()
     assert_eq!((&view["gate"], &view["override_reason"]), (&json!("ready_for_dns"), &json!(reason)), "{view:#}");
     assert_eq!(text(&journey.audit("gate.override")[0]["reason"]), reason);
     assert_eq!(journey.gate()["gate"], "blocked", "the other job still answers for {DOMAIN}");
+}
+
+#[test]
+fn an_approval_signs_the_evidence_that_its_author_has_seen() {
+    let (old, new) = servers_with_letters(2);
+    let journey = Journey::between(old.imap_port(), new.imap_port());
+    journey.to_evidence();
+    let seen = journey.evidence()["evidence_id"].clone();
+    journey.succeed("verify");
+    let path = journey.path("/approve-gate");
+    let stale = journey.server.call(&journey.lead, "POST", &path, &json!({"evidence_id": seen}));
+    stale.problem(409, "evidence_replaced");
+    assert_eq!(journey.gate()["gate"], "warning");
+    let newest = journey.evidence()["evidence_id"].clone();
+    journey.server.call(&journey.lead, "POST", &path, &json!({"evidence_id": newest})).expect(200);
+    assert_eq!(journey.gate()["gate"], "ready_for_dns");
+}
+
+#[test]
+fn what_is_deleted_at_the_source_stays_at_the_destination_and_is_missed_by_nobody() {
+    let (old, new) = servers_with_letters(4);
+    let (source, dest) = (old.account(USER), new.account(USER));
+    let journey = Journey::between(old.imap_port(), new.imap_port());
+    journey.to_evidence();
+    Raw::within(&source, "INBOX", &["STORE 1:2 +FLAGS (\\Deleted)", "EXPUNGE"]);
+    Raw::log_in(&source).command("DELETE \"Projetos\"");
+    let delta = journey.succeed("delta");
+    assert_eq!(stat(&delta, "transferred"), 0, "{delta:#}");
+    journey.succeed("verify");
+    let totals = journey.evidence()["totals"].clone();
+    assert_eq!((number(&totals["source"]), number(&totals["arrived"])), (2, 2), "{totals}");
+    assert_eq!(journey.gate()["gate"], "warning");
+    let found = difference(&source, &dest);
+    assert_eq!((found.missing.len(), found.extra.len()), (0, 6), "nothing is ever deleted: {found}");
+}
+
+#[test]
+fn folders_that_are_merged_by_the_users_map_stay_whole_through_losses_and_new_numbers() {
+    let (old, new) = servers_with_letters(4);
+    let (source, dest) = (old.account(USER), new.account(USER));
+    // The same message in both folders: two places at the source, two copies at the destination.
+    deliver(&source, letters("INBOX", 4).into_iter().map(|letter| Generated { folder: "Projetos".into(), ..letter }));
+    let mut merged = mailbox(USER, old.imap_port());
+    merged["folder_map"] = json!({"Projetos": "Tudo", "INBOX": "Tudo"});
+    let journey = Journey::with(&[], new.imap_port(), &[merged]);
+    journey.to_evidence();
+    let count = |account: &Account| Snapshot::read(account).expect("it reads").messages.len();
+    assert_eq!((count(&source), count(&dest)), (12, 12));
+    assert_eq!(Snapshot::read(&dest).expect("it reads").folder("Tudo").count(), 12);
+
+    Raw::within(&dest, "Tudo", &["STORE 1,12 +FLAGS (\\Deleted)", "EXPUNGE"]);
+    let verify = journey.run("verify").remove(0);
+    assert_eq!(stat(&verify, "pending"), 2, "{verify:#}");
+    assert_eq!(stat(&journey.succeed("delta"), "transferred"), 2);
+    journey.succeed("verify");
+    assert_eq!(count(&dest), 12);
+
+    let kept = Snapshot::read(&dest).expect("it reads");
+    let letter_of = |digest| {
+        letters("INBOX", 4).into_iter().chain(letters("Projetos", 4)).find(|l| blake3::hash(&l.bytes) == digest)
+    };
+    let again: Vec<Generated> = kept.messages.iter().filter_map(|m| letter_of(m.digest)).collect();
+    assert_eq!(again.len(), 12);
+    Raw::log_in(&dest).command("DELETE \"Tudo\"");
+    deliver(&dest, again.into_iter().map(|letter| Generated { folder: "Tudo".into(), ..letter }));
+    let delta = journey.succeed("delta");
+    assert_eq!((stat(&delta, "transferred"), stat(&delta, "adopted")), (0, 12), "{delta:#}");
+    journey.succeed("verify");
+    assert_eq!(count(&dest), 12);
 }

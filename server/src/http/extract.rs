@@ -124,8 +124,22 @@ fn query<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
     })
 }
 
+/// serde repeats a value of the wrong type. It may be a password that was sent where an object belongs.
+fn without_what_was_given(message: &str) -> String {
+    let parts = ["invalid type: ", "invalid value: "].into_iter().find_map(|what| {
+        let (given, expected) = message.strip_prefix(what)?.rsplit_once(", expected ")?;
+        Some((what, given.split(['"', '`']).next()?.trim_end(), expected))
+    });
+    match parts {
+        Some((what, kind, expected)) if expected.starts_with("struct ") => format!("{what}{kind}, expected an object"),
+        Some((what, kind, expected)) => format!("{what}{kind}, expected {expected}"),
+        None => message.to_owned(),
+    }
+}
+
 /// A problem for what serde says about a place in the input. A missing field is reported under its own name.
 fn wrong_field(path: &str, whole: &str, message: &str) -> Problem {
+    let message = &without_what_was_given(message);
     let missing = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
     match (missing, path) {
         (Some(field), ".") => Problem::field(field, "is missing"),
@@ -216,7 +230,7 @@ impl<T: Serialize> IntoResponse for Accepted<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gatepost_contract::{JobFilter, NewJob, Phase};
+    use gatepost_contract::{JobFilter, NewJob, NewMailbox, Phase};
 
     #[test]
     fn wrong_json_names_the_field_or_the_line() {
@@ -241,6 +255,21 @@ mod tests {
                 assert_eq!(problem.errors[0].field, field, "{text}");
             }
             assert!(problem.detail.contains(says), "{text}: {}", problem.detail);
+        }
+    }
+
+    #[test]
+    fn a_value_in_the_wrong_place_is_not_repeated() {
+        for (given, says) in [
+            (r#""planted""#, "invalid type: string, expected an object"),
+            (r#"{"password": 424242}"#, "invalid type: integer, expected a string"),
+            (r#"{"password": {"planted": 1}}"#, "invalid type: map, expected a string"),
+            (r#"", expected planted""#, "invalid type: string, expected an object"),
+        ] {
+            let text = format!(r#"{{"email":"a@b.example","source_type":"imap","source_secret":{given}}}"#);
+            let problem = json::<NewMailbox>(text.as_bytes()).expect_err(&text).into_problem();
+            assert_eq!(problem.errors[0].message, says, "{text}");
+            assert!(!format!("{problem:?}").contains("planted"), "{text}: {problem:?}");
         }
     }
 

@@ -93,7 +93,8 @@ pub fn letter(folder: &str, subject: &str, flags: &[&str]) -> Generated {
 pub fn sized_letter(folder: &str, subject: &str, flags: &[&str], bytes: usize) -> Generated {
     let line = "All work and no play makes mail a dull thing to read.\r\n";
     let text = line.repeat(bytes / line.len() + 1);
-    let head = format!("From: a@b.example\r\nTo: {USER}\r\nSubject: {subject}\r\nMessage-Id: <{subject}@b.example>\r\n");
+    let head =
+        format!("From: a@b.example\r\nTo: {USER}\r\nSubject: {subject}\r\nMessage-Id: <{subject}@b.example>\r\n");
     Generated {
         folder: folder.to_owned(),
         bytes: format!("{head}\r\n{text}").into_bytes(),
@@ -158,6 +159,12 @@ impl Journey {
             "dest_imap_security": "plain", "mailboxes": mailboxes,
         });
         id(&self.post("/migration/jobs", &job).expect(201).json())
+    }
+
+    /// Kills the server and starts another on its directory.
+    #[must_use]
+    pub fn killed_and_restarted(self) -> Self {
+        Self { server: Server::start_in(self.server.kill(), &[]), ..self }
     }
 
     /// A GET, which has to be answered.
@@ -255,7 +262,8 @@ impl Journey {
         for mailbox in evidence["mailboxes"].as_array().expect("a list") {
             let tallies = mailbox["folders"].as_array().expect("a list").iter().map(|folder| &folder["tally"]);
             for tally in tallies.chain([&mailbox["tally"], &evidence["totals"]]) {
-                let sum: i64 = ["arrived", "pending", "quarantined", "waived"].iter().map(|&of| number(&tally[of])).sum();
+                let sum: i64 =
+                    ["arrived", "pending", "quarantined", "waived"].iter().map(|&of| number(&tally[of])).sum();
                 assert_eq!(sum, number(&tally["source"]), "{mailbox:#}");
             }
         }

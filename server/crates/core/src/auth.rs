@@ -41,7 +41,9 @@ pub(crate) struct Gatekeeper {
     encoding: EncodingKey,
     decoding: DecodingKey,
     by_client: DefaultKeyedRateLimiter<IpAddr>,
-    by_email: DefaultKeyedRateLimiter<String>,
+    by_email: DefaultKeyedRateLimiter<(String, IpAddr)>,
+    /// Hashing takes 19 MB a time: a few at once, the others wait.
+    hashing: tokio::sync::Semaphore,
     /// Checked for unknown users, so that they take as long as known ones.
     decoy: String,
 }
@@ -54,6 +56,7 @@ impl Gatekeeper {
             decoding: DecodingKey::from_secret(key.0.as_bytes()),
             by_client: RateLimiter::keyed(a_minute(30)),
             by_email: RateLimiter::keyed(a_minute(10)),
+            hashing: tokio::sync::Semaphore::new(4),
             decoy: hash_password(&Secret(random_text()))?,
         })
     }
@@ -66,7 +69,7 @@ impl Gatekeeper {
             retry_after: until.wait_time_from(clock.now()).as_secs() + 1,
         };
         self.by_client.check_key(&client).map_err(wait)?;
-        self.by_email.check_key(&email.to_owned()).map_err(wait)
+        self.by_email.check_key(&(email.to_owned(), client)).map_err(wait)
     }
 }
 
@@ -75,13 +78,15 @@ impl Gatepost {
     ///
     /// # Errors
     /// The same sentence for an unknown address, a wrong password and a disabled account; [`Error::TooMany`] after
-    /// ten attempts a minute for an address, or thirty from a client.
+    /// ten attempts a minute for an address from one client, or thirty from a client.
     pub async fn log_in(&self, log_in: LogIn, client: IpAddr) -> Result<User> {
         let email = log_in.email.trim().to_lowercase();
         self.gatekeeper().attempt(&email, client)?;
         let known = users::by_email(&mut *self.store().reader().await?, &email).await?;
         let hash = known.as_ref().map_or_else(|| self.gatekeeper().decoy.clone(), |u| u.password_hash.clone());
+        let turn = self.gatekeeper().hashing.acquire().await.map_err(Error::internal)?;
         let fits = verify_password(log_in.password, hash).await?;
+        drop(turn);
         let refused = || Error::Unauthorized("The address or the password is wrong.".into());
         let known = known.filter(|_| fits).ok_or_else(refused)?;
         if known.user.disabled {

@@ -4,7 +4,7 @@ use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, us
 use gatepost_contract::{
     JobEvidence, JobId, MessageId, MessageState, Page, PageQuery, Residue, ResidueFilter, Scope, Tally, WaiveRequest,
 };
-use gatepost_store::{evidence, jobs, messages, waivers};
+use gatepost_store::{evidence, jobs, messages, runs, waivers};
 
 impl Gatepost {
     /// The latest evidence of a job.
@@ -39,12 +39,16 @@ impl Gatepost {
         let mut tx = self.store().begin().await?;
         let message = messages::get(&mut tx, id).await?.ok_or(Error::NotFound("message"))?;
         let (state, mailbox) = (message.residue.state, message.residue.mailbox_id);
-        if !matches!(state, MessageState::Pending | MessageState::Quarantined)
-            || !messages::set_waived(&mut tx, id).await?
-        {
+        if runs::active_for_job(&mut tx, message.job_id).await?.iter().any(|r| r.mailbox_id == Some(mailbox)) {
+            return Err(Error::conflict(
+                "already_running",
+                "A run is at work on this mailbox. Wait for it, then waive.",
+            ));
+        }
+        if !messages::set_waived(&mut tx, id).await? {
             return Err(Error::conflict(
                 "not_missing",
-                format!("Only missing or refused messages can be waived; this one is {state}."),
+                format!("Only missing, refused or changed messages can be waived; this one is {state}."),
             ));
         }
         waivers::add(&mut tx, mailbox, id, &actor.label(), &reason, &now).await?;
@@ -52,14 +56,15 @@ impl Gatepost {
         if let Some((old, read)) = evidence::latest(&mut tx, mailbox).await? {
             let mut folders = read.folders;
             if let Some(folder) = folders.iter_mut().find(|f| f.folder_id == Some(message.folder_id)) {
-                let from = if state == MessageState::Pending {
-                    &mut folder.tally.pending
-                } else {
-                    &mut folder.tally.quarantined
+                let from = match state {
+                    MessageState::Pending => &mut folder.tally.pending,
+                    MessageState::Quarantined => &mut folder.tally.quarantined,
+                    _ => &mut folder.tally.arrived,
                 };
                 if *from > 0 {
                     *from -= 1;
                     folder.tally.waived += 1;
+                    folder.changed -= i64::from(state == MessageState::Arrived && folder.changed > 0);
                 }
             }
             let mut tally = Tally::default();

@@ -5,8 +5,8 @@
 
 use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, phases, validate};
 use gatepost_contract::{
-    ApproveGate, CheckId, CheckStatus, DnsApplied, Gate, GateAnswer, GateView, Job, JobId, MailboxEvidence, MailboxId, Phase,
-    Role, Run, RunId, RunStatus, RunType, Scope,
+    ApproveGate, CheckId, CheckStatus, DnsApplied, Gate, GateAnswer, GateView, Job, JobId, MailboxEvidence, MailboxId,
+    PageQuery, Phase, Role, Run, RunId, RunStatus, RunType, Scope,
 };
 use gatepost_gate::{Approval, DeltaFacts, Facts, FolderFacts, MailboxFacts, Verdict, judge, phase};
 use gatepost_store::{Conn, evidence, gate_checks, jobs, mailboxes, messages, runs, users};
@@ -49,23 +49,28 @@ impl Gatepost {
     async fn answer(&self, domain: &str) -> Result<GateAnswer> {
         let known = jobs::by_domain(&mut *self.store().reader().await?, domain).await?;
         let open: Vec<JobId> = known.iter().filter(|j| j.phase != Phase::Closed).map(|j| j.id).collect();
-        // Only when all are closed do closed ones speak, the newest of them.
-        let deciding = if open.is_empty() { known.last().map(|j| j.id).into_iter().collect() } else { open };
         let mut worst: Option<(Job, Verdict)> = None;
-        for id in deciding {
-            let (job, _, verdict) = self.judged_now(id).await?;
+        for id in open {
+            let (job, _, mut verdict) = self.judged_now(id).await?;
+            if job.phase == Phase::Failed && job.dns_cutover_at.is_none() {
+                verdict.gate = Gate::Blocked;
+                verdict.reason =
+                    "The last runs of the job failed for every mailbox. Look at their errors, then retry.".into();
+            }
             if worst.as_ref().is_none_or(|(_, w)| verdict.gate < w.gate) {
                 worst = Some((job, verdict));
             }
         }
         let Some((job, verdict)) = worst else {
+            // What a closed job once proved says nothing about today.
+            let closed = known.last();
             return Ok(GateAnswer {
                 domain: domain.to_owned(),
                 gate: Gate::Blocked,
                 dns_allowed: false,
-                reason: "no_job".into(),
-                job_id: None,
-                phase: None,
+                reason: if closed.is_some() { "closed" } else { "no_job" }.into(),
+                job_id: closed.map(|j| j.id),
+                phase: closed.map(|j| j.phase),
                 checks: Vec::new(),
                 approved_by: None,
                 approved_at: None,
@@ -115,8 +120,15 @@ impl Gatepost {
 
         let mut tx = self.store().begin().await?;
         let job = found(jobs::get(&mut tx, id).await?)?;
-        let facts = self.facts(&mut tx, &job).await?;
-        let verdict = judge(&facts);
+        // A second approval is judged as the first was: on evidence read after the last copy.
+        let facts = self.facts(&mut tx, &Job { approved_at: None, ..job.clone() }).await?;
+        let verdict = judge(&Facts { approval: None, ..facts.clone() });
+        if request.override_checks && facts.current_evidence.is_none() {
+            return Err(Error::conflict(
+                "no_evidence",
+                "An override is bound to evidence. Verify every mailbox first; the result may be as bad as it is.",
+            ));
+        }
         if !phase_allows_approval(job.phase) {
             return Err(Error::Conflict {
                 code: "gate_checks_failed",
@@ -184,17 +196,26 @@ impl Gatepost {
         };
         checker.finish()?;
         let answer = self.answer(&domain).await?;
-        let Some(id) = answer.job_id.filter(|_| answer.dns_allowed) else {
+        if answer.job_id.is_none() || !answer.dns_allowed {
             return Err(Error::Conflict {
                 code: "gate_shut",
                 detail: format!("The gate of {domain} is {}: {}", answer.gate, answer.reason),
                 checks: answer.checks,
             });
-        };
+        }
         let mut tx = self.store().begin().await?;
         for job in jobs::by_domain(&mut tx, &domain).await?.into_iter().filter(|j| j.phase != Phase::Closed) {
             if job.dns_cutover_at.is_some() {
                 continue;
+            }
+            // Judged once more in the transaction that acts on it.
+            let verdict = self.judge_job(&mut tx, actor, job.id).await?;
+            if !verdict.gate.dns_allowed() {
+                return Err(Error::Conflict {
+                    code: "gate_shut",
+                    detail: verdict.reason.clone(),
+                    checks: failing(&verdict),
+                });
             }
             jobs::set_dns_cutover(&mut tx, job.id, &at, &clock::now()).await?;
             Entry::new(actor, "dns.applied", format!("job/{}", job.id))
@@ -202,11 +223,8 @@ impl Gatepost {
                 .after(&json!({"mx": mx, "applied_at": at}))
                 .write(&mut tx)
                 .await?;
-            if phase::allowed(job.phase, Phase::DnsCutover, job.failed_phase) {
-                phases::enter(&mut tx, actor, &job, Phase::DnsCutover, "the MX was changed").await?;
-            }
+            self.judge_job(&mut tx, actor, job.id).await?;
         }
-        self.judge_job(&mut tx, actor, id).await?;
         tx.commit().await?;
         self.answer(&domain).await
     }
@@ -241,8 +259,12 @@ impl Gatepost {
                 .await?;
         }
         match (verdict.gate, job.phase) {
-            (Gate::ReadyForDns, Phase::DeltaSync) => {
+            (Gate::ReadyForDns, Phase::DeltaSync | Phase::CutoverReady) => {
                 phases::enter(tx, actor, &job, Phase::CutoverReady, "the gate is open").await?;
+                if job.dns_cutover_at.is_some() {
+                    let job = found(jobs::get(tx, id).await?)?;
+                    phases::enter(tx, actor, &job, Phase::DnsCutover, "the MX was changed").await?;
+                }
             }
             (Gate::Blocked | Gate::Warning, Phase::CutoverReady) => {
                 phases::enter(tx, actor, &job, Phase::DeltaSync, "the gate has shut again").await?;
@@ -335,44 +357,51 @@ struct History {
     mailbox: MailboxId,
     initial_done: bool,
     delta: Option<DeltaFacts>,
-    /// The last run that may have changed something at the destination, and when it ended.
-    copied: Option<(RunId, String)>,
+    /// The newest runs that may have changed something at the destination: when they ended, or none while at work.
+    copies: Vec<(RunId, Option<String>)>,
 }
 
 impl History {
     /// Whether this was read after the last copy; a `final` run's own proof was.
     fn is_before(&self, evidence: &MailboxEvidence) -> bool {
-        self.copied.as_ref().is_none_or(|(run, ended)| {
-            evidence.run_id == Some(*run) || evidence.read_at.as_ref().is_some_and(|read| read >= ended)
+        self.copies.iter().all(|(run, ended)| {
+            evidence.run_id == Some(*run)
+                || ended.as_ref().zip(evidence.read_at.as_ref()).is_some_and(|(ended, read)| read >= ended)
         })
     }
 }
+
+/// How many of a mailbox's newest runs are looked at: more than can lie between two verifications in practice, and
+/// what is older than these and never verified shows as pending or as unverified all the same.
+const RUNS_LOOKED_AT: u32 = 200;
 
 async fn histories(conn: &mut Conn, job: JobId) -> Result<Vec<History>> {
     let mut all = Vec::new();
     for mailbox in mailboxes::list(conn, job).await? {
         let initial = runs::latest_finished(conn, mailbox.id, &[RunType::Initial]).await?;
         let delta = runs::latest_finished(conn, mailbox.id, &[RunType::Delta, RunType::Final]).await?;
-        let copies = [initial.as_ref(), delta.as_ref()];
-        let copied = copies
-            .into_iter()
-            .flatten()
-            .filter(|r| may_have_copied(r))
-            .filter_map(|r| Some((r.id, r.finished_at.clone()?)))
-            .max_by(|a, b| a.1.cmp(&b.1));
+        let filter = runs::RunFilter { mailbox_id: Some(mailbox.id), ..runs::RunFilter::default() };
+        let newest = PageQuery { per_page: RUNS_LOOKED_AT, ..PageQuery::default() };
+        let copies = runs::list(conn, &filter, &newest).await?.items;
         let pending = match &delta {
-            Some(_) => messages::mailbox_tally(conn, mailbox.id).await?.pending,
+            Some(_) => messages::pending(conn, mailbox.id).await?,
             None => 0,
         };
         all.push(History {
             mailbox: mailbox.id,
-            initial_done: initial.is_some_and(|r| matches!(r.status, RunStatus::Success | RunStatus::Partial)),
+            initial_done: initial.is_some_and(|r| {
+                r.status == RunStatus::Success || r.status == RunStatus::Partial && r.exit_code != Some(130)
+            }),
             delta: delta.map(|run| DeltaFacts {
-                finished_seconds: run.finished_at.as_deref().and_then(clock::parse).map_or(0, time::OffsetDateTime::unix_timestamp),
+                finished_seconds: run
+                    .finished_at
+                    .as_deref()
+                    .and_then(clock::parse)
+                    .map_or(0, time::OffsetDateTime::unix_timestamp),
                 ended_well: ended_well(&run),
                 pending,
             }),
-            copied,
+            copies: copies.into_iter().filter(may_have_copied).map(|r| (r.id, r.finished_at)).collect(),
         });
     }
     Ok(all)
@@ -383,7 +412,12 @@ fn figure(run: &Run, name: &str) -> i64 {
 }
 
 fn may_have_copied(run: &Run) -> bool {
-    let nothing = ["transferred", "adopted", "quarantined", "flags_changed", "failed_folders"].iter().all(|f| figure(run, f) == 0);
+    if !matches!(run.run_type, RunType::Initial | RunType::Delta | RunType::Final) || run.status == RunStatus::Queued {
+        return false;
+    }
+    let nothing = ["transferred", "adopted", "quarantined", "flags_changed", "failed_folders"]
+        .iter()
+        .all(|f| figure(run, f) == 0);
     !(nothing && run.status == RunStatus::Success && !run.stats.contains_key("resumed"))
 }
 

@@ -6,7 +6,11 @@ use crate::{
 use gatepost_contract::{
     Job, JobFilter, JobId, JobPatch, NewJob, Overview, Page, PageQuery, Phase, PhaseChange, Scope, Security,
 };
-use gatepost_store::{jobs, phase_history, tenants, tickets};
+use gatepost_store::{
+    folders, jobs,
+    mailboxes::{self as mailbox_rows, Side},
+    phase_history, tenants, tickets,
+};
 
 impl Gatepost {
     /// Opens a job, with its mailboxes where they are given: all or nothing.
@@ -125,17 +129,29 @@ impl Gatepost {
                 _ => return Err(Error::field("ticket_id", "names no ticket of this customer")),
             }
         }
-        if before.active_runs > 0 && row.dest_imap_host != before.dest_imap_host {
+        if before.phase == Phase::Closed {
+            return Err(Error::conflict("closed", "The job is closed. Open a new one."));
+        }
+        let moved = (&row.dest_imap_host, row.dest_imap_port) != (&before.dest_imap_host, before.dest_imap_port);
+        if before.active_runs > 0 && moved {
             return Err(Error::conflict(
                 "already_running",
                 "Runs are at work on this job. Wait for them, or cancel them first.",
             ));
         }
-        if before.messages_dest > 0 && row.dest_imap_host != before.dest_imap_host {
-            return Err(Error::conflict(
-                "destination_in_use",
-                "Mail has been copied to this destination already. Open a new job for another one.",
-            ));
+        let weaker = row.dest_imap_security != before.dest_imap_security && row.dest_imap_security != Security::Tls
+            || row.dest_insecure_tls && !before.dest_insecure_tls;
+        for mailbox in mailbox_rows::list(&mut tx, id).await? {
+            if moved && !folders::rows(&mut tx, mailbox.id).await?.is_empty() {
+                return Err(Error::conflict(
+                    "destination_in_use",
+                    "Mail has been copied to this destination already. Open a new job for another one.",
+                ));
+            }
+            if moved || weaker {
+                // A stored secret goes only where the person who gave it meant it to go.
+                self.forget(&mut tx, mailbox.id, Side::Dest).await?;
+            }
         }
         jobs::update(&mut tx, id, &row, &clock::now()).await?;
         if patch.phase == Some(Phase::Closed) {

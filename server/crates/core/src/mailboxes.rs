@@ -8,6 +8,7 @@ use gatepost_contract::{
 use gatepost_store::{
     Conn, credentials, folders, jobs,
     mailboxes::{self, Side},
+    runs,
 };
 use gatepost_vault::{Sealed, SecretText};
 
@@ -68,6 +69,7 @@ impl Gatepost {
                 path: None,
                 folder_map: mailbox.folder_map.clone(),
             };
+            refuse_shared_destination(tx, job, None, &email, row.dest_user.as_deref()).await?;
             let id = mailboxes::insert(tx, &row, &now).await.map_err(|e| match e {
                 gatepost_store::Error::Exists { .. } => {
                     Error::conflict("exists", format!("{email} is in this job already with the same source."))
@@ -146,6 +148,12 @@ impl Gatepost {
         let mut tx = self.store().begin().await?;
         let before = mailboxes::get(&mut tx, id).await?.ok_or(Error::NotFound("mailbox"))?;
         open_for_changes(&found(jobs::get(&mut tx, before.job_id).await?)?)?;
+        if runs::active_for_job(&mut tx, before.job_id).await?.iter().any(|r| r.mailbox_id == Some(id)) {
+            return Err(Error::conflict(
+                "already_running",
+                "A run is at work on this mailbox. Wait for it, or cancel it first.",
+            ));
+        }
         let filled = |new: Option<String>, old: &Option<String>| match new {
             Some(text) if text.is_empty() => None,
             Some(text) => Some(text),
@@ -164,7 +172,26 @@ impl Gatepost {
             dest_user: filled(dest_user, &before.dest_user),
             folder_map: patch.folder_map.unwrap_or_else(|| before.folder_map.clone()),
         };
+        let moved = (&row.source_host, row.source_port) != (&before.source_host, before.source_port);
+        let other = moved || row.source_user != before.source_user || row.dest_user != before.dest_user;
+        if other && !folders::rows(&mut tx, id).await?.is_empty() {
+            return Err(Error::conflict(
+                "in_use",
+                "Mail of this account has been copied already, and the proof of it belongs to this account. Remove the \
+                 mailbox and add it anew.",
+            ));
+        }
+        if row.dest_user != before.dest_user {
+            refuse_shared_destination(&mut tx, before.job_id, Some(id), &before.email, row.dest_user.as_deref())
+                .await?;
+        }
         mailboxes::update(&mut tx, id, &row, &clock::now()).await?;
+        // A stored secret goes only where the person who gave it meant it to go.
+        let weaker = row.source_security != before.source_security && row.source_security != Some(Security::Tls)
+            || row.source_insecure_tls && !before.source_insecure_tls;
+        if (moved || weaker) && patch.source_secret.is_none() {
+            self.forget(&mut tx, id, Side::Source).await?;
+        }
         for (side, secret) in [(Side::Source, &patch.source_secret), (Side::Dest, &patch.dest_secret)] {
             if let Some(secret) = secret {
                 self.seal(&mut tx, id, side, secret).await?;
@@ -182,8 +209,18 @@ impl Gatepost {
             .after(&after)
             .write(&mut tx)
             .await?;
+        self.judge_job(&mut tx, actor, after.job_id).await?;
         tx.commit().await?;
         Ok(after)
+    }
+
+    /// Drops a stored secret.
+    pub(crate) async fn forget(&self, tx: &mut Conn, mailbox: MailboxId, side: Side) -> Result<()> {
+        if let Some(old) = mailboxes::refs(tx, mailbox).await?.and_then(|refs| reference(refs, side)) {
+            mailboxes::set_credentials(tx, mailbox, side, None, &clock::now()).await?;
+            credentials::delete(tx, &old).await?;
+        }
+        Ok(())
     }
 
     /// Removes a mailbox with its ledger. Mail at either server is not touched.
@@ -199,8 +236,7 @@ impl Gatepost {
                 "The MX has been changed: the proof of this mailbox must stay.",
             ));
         }
-        if gatepost_store::runs::active_for_job(&mut tx, before.job_id).await?.iter().any(|r| r.mailbox_id == Some(id))
-        {
+        if runs::active_for_job(&mut tx, before.job_id).await?.iter().any(|r| r.mailbox_id == Some(id)) {
             return Err(Error::conflict("already_running", "A run is at work on this mailbox. Cancel it first."));
         }
         mailboxes::delete(&mut tx, id).await?;
@@ -222,6 +258,32 @@ impl Gatepost {
             return Err(Error::NotFound("mailbox"));
         }
         Ok(folders::list(&mut conn, id).await?)
+    }
+}
+
+/// Two mailboxes that feed one account could each take the other's copies for its own.
+async fn refuse_shared_destination(
+    tx: &mut Conn,
+    job: JobId,
+    itself: Option<MailboxId>,
+    email: &str,
+    dest_user: Option<&str>,
+) -> Result<()> {
+    let account = dest_user.unwrap_or(email).to_lowercase();
+    let others = mailboxes::list(tx, job).await?;
+    let taken = others
+        .iter()
+        .filter(|m| Some(m.id) != itself)
+        .find(|m| m.dest_user.as_deref().unwrap_or(&m.email).to_lowercase() == account);
+    match taken {
+        Some(other) => Err(Error::conflict(
+            "exists",
+            format!(
+                "{} of this job goes to the account {account} already. One mailbox of a job feeds one account.",
+                other.email
+            ),
+        )),
+        None => Ok(()),
     }
 }
 

@@ -94,6 +94,7 @@ impl Gatepost {
         }
         Entry::new(actor, "run.cancel", format!("run/{id}")).job(run.job_id).before(&run.status).write(&mut tx).await?;
         let run = runs::get(&mut tx, id).await?.ok_or(Error::NotFound("run"))?;
+        self.judge_job(&mut tx, actor, run.job_id).await?;
         tx.commit().await?;
         self.crew().cancel(id);
         self.changed(id);

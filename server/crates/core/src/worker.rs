@@ -23,13 +23,13 @@ use std::{
     convert::Infallible,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// A run whose worker has been silent for so long is taken up by another.
-const LEASE_SECONDS: i64 = 20;
+const LEASE_SECONDS: i64 = 60;
 /// How often a lease is renewed and a request to cancel is seen.
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How often an idle worker looks for runs that another process has queued.
@@ -142,6 +142,9 @@ impl Gatepost {
             let mut tx = self.store().begin().await?;
             let claimed =
                 runs::claim(&mut tx, &self.crew().name, &clock::now(), clock::seconds(), LEASE_SECONDS).await?;
+            // A run that another hand of this process still has at work: its lease had lapsed (the clock jumped, the
+            // machine slept) and is renewed by this; it is not begun twice.
+            let claimed = claimed.filter(|run| !self.crew().at_work().contains_key(&run.id));
             if let Some(run) = &claimed {
                 let log = self.config().data_path.join("logs").join(format!("run-{}.log", run.id));
                 runs::set_log_path(&mut tx, run.id, &log.display().to_string()).await?;
@@ -175,11 +178,16 @@ impl Gatepost {
             async {
                 // A panic is a fault of ours, and must not leave the run without an end.
                 let work = AssertUnwindSafe(work::execute(self, &run, watch.clone(), cancel.clone())).catch_unwind();
-                tokio::select! {
-                    ended = work => ended.unwrap_or_else(|_| Ended::failed(&work::internal("the run panicked"))),
-                    never = watch.keep_writing(self) => match never {},
-                    never = self.keep_lease(run.id, &cancel) => match never {},
-                }
+                let through = CancellationToken::new();
+                let working = async {
+                    let ended = tokio::select! {
+                        ended = work => ended.unwrap_or_else(|_| Ended::failed(&work::internal("the run panicked"))),
+                        never = self.keep_lease(run.id, &cancel) => match never {},
+                    };
+                    through.cancel();
+                    ended
+                };
+                tokio::join!(working, watch.keep_writing(self, &through)).0
             },
             span,
         )
@@ -212,8 +220,13 @@ impl Gatepost {
     /// Renews the lease until dropped; cancels the run when a person asks for it, or when the lease was lost.
     async fn keep_lease(&self, run: RunId, cancel: &CancellationToken) -> Infallible {
         let mut tick = tokio::time::interval(HEARTBEAT);
+        let mut renewed_at = Instant::now();
         loop {
             tick.tick().await;
+            if renewed_at.elapsed() > Duration::from_secs(LEASE_SECONDS.unsigned_abs() - 10) {
+                // Somebody else may take the run up at any moment.
+                cancel.cancel();
+            }
             let renewed = async {
                 let mut tx = self.store().begin().await?;
                 let renewed = runs::renew(&mut tx, run, &self.crew().name, clock::seconds() + LEASE_SECONDS).await?;
@@ -221,7 +234,7 @@ impl Gatepost {
                 Result::Ok(renewed)
             };
             match renewed.await {
-                Ok(renewed) if renewed.still_mine && !renewed.cancel_requested => {}
+                Ok(renewed) if renewed.still_mine && !renewed.cancel_requested => renewed_at = Instant::now(),
                 Ok(_) => cancel.cancel(),
                 Err(error) => tracing::warn!(%run, %error, "the lease of a run could not be renewed"),
             }
@@ -261,7 +274,10 @@ impl Gatepost {
         if !runs::active_for_job(tx, job.id).await?.is_empty() {
             return Ok(());
         }
-        if job.phase == Phase::FinalSync && matches!(run.run_type, RunType::Verify | RunType::Final) && proved(tx, job.id).await? {
+        if job.phase == Phase::FinalSync
+            && matches!(run.run_type, RunType::Verify | RunType::Final)
+            && proved(tx, job.id).await?
+        {
             return phases::enter(tx, &Actor::Worker, &job, Phase::Verified, "the last verification found everything")
                 .await;
         }

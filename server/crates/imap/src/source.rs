@@ -220,10 +220,15 @@ impl Fetch {
         let Some(uid) = uid.or_else(|| self.waiting.front().and_then(|asked| asked.uids.single())) else {
             return Ok(Ok(()));
         };
-        // A short body may come quoted; one that the server cannot show comes as NIL and counts as empty.
         let bytes = match body {
+            // A short body may come quoted.
             Some(Value::String(bytes)) => bytes.clone(),
-            Some(Value::Nil) => Bytes::new(),
+            // RFC 2180 section 4.1.3: a server may answer NIL for what it cannot show. That is no empty message.
+            Some(Value::Nil) => {
+                let words = "it answered NIL in place of the message.".to_owned();
+                let unreadable = self.arrive(uid);
+                return Ok(if unreadable { self.send(Incoming::Unreadable { uid, words }).await } else { Ok(()) });
+            }
             _ => return Ok(Ok(())),
         };
         if !self.arrive(uid) {
@@ -252,13 +257,14 @@ impl Fetch {
         let gone = done.has_code(&["EXPUNGEISSUED", "NONEXISTENT"]);
         match done.status {
             crate::wire::Status::No if !gone && !missing.is_empty() => {
-                if asked.uids.single().is_none() {
+                let Some(uid) = asked.uids.single() else {
                     self.again.extend(missing);
                     return Ok(Ok(()));
-                }
+                };
                 let mut fault = source.session.refused(&asked.command, done);
                 if matches!(fault.kind, FaultKind::Refused) {
-                    fault.sentence = format!("{} The message is in {}.", fault.sentence, source.session.open_name());
+                    let words = std::mem::take(&mut fault.sentence);
+                    return Ok(self.send(Incoming::Unreadable { uid, words }).await);
                 }
                 return Err(fault);
             }

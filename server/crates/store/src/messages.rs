@@ -6,7 +6,7 @@
 pub(crate) mod residue;
 mod write;
 
-pub use residue::{MessageDetail, get, mailbox_tally, residue, sums, tally};
+pub use residue::{MessageDetail, get, mailbox_tally, pending, residue, sums, tally};
 pub(crate) use write::unplace;
 pub use write::{
     ArrivedRow, NewMessage, Verdict, add, arrived, flags, lost, refused, reset_dest, reset_source, retry_quarantined,

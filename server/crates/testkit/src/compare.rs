@@ -68,7 +68,7 @@ pub fn mapped(folder: &str, map: &HashMap<String, String>) -> String {
     map.iter()
         .filter_map(|(from, to)| {
             let below = folder.strip_prefix(from.strip_suffix('*')?)?;
-            (from.ends_with("/*") && !below.is_empty()).then(|| (from.len(), to, below))
+            (from.ends_with("/*") && !below.is_empty()).then_some((from.len(), to, below))
         })
         .max_by_key(|(length, _, _)| *length)
         .map_or_else(|| folder.to_owned(), |(_, to, below)| format!("{}{below}", to.trim_end_matches('*')))

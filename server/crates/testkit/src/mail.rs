@@ -27,6 +27,8 @@ pub struct Profile {
     pub large_bytes: Option<usize>,
     /// Names of the special-use folders; with `None` there are none.
     pub special_use: SpecialUse,
+    /// Dates up to 2037 instead of 2024. Dovecot and others store the time of APPEND in place of a future date.
+    pub future_dates: bool,
     /// All messages go to the INBOX and no other folder is made.
     pub inbox_only: bool,
     /// The server's hierarchy separator. Where a folder's own name contains it, it becomes `_`, because such a server
@@ -42,6 +44,7 @@ impl Default for Profile {
             average_bytes: 19_000,
             large_bytes: None,
             special_use: SpecialUse::default(),
+            future_dates: false,
             inbox_only: false,
             separator: '/',
         }
@@ -55,7 +58,7 @@ pub struct Generated {
     pub folder: String,
     /// The message, lines ended by CRLF (the last one not always).
     pub bytes: Vec<u8>,
-    /// INTERNALDATE, between 1995 and 2037, in odd zones.
+    /// INTERNALDATE, from 1995 on, in odd zones.
     pub internal_date: InternalDate,
     /// Flags and keywords.
     pub flags: Vec<String>,
@@ -80,9 +83,10 @@ const TREE: [&str; 12] = [
 const EMPTY_FOLDER: &str = "Vazia";
 const ZONES: [i32; 10] = [-210, 345, 840, -180, 0, 60, 570, -480, 765, -720];
 const KEYWORDS: [&str; 4] = ["$Forwarded", "$MDNSent", "Urgente", "projeto-x"];
-/// 1995-01-02 and 2037-12-30: a day off the edges, so that the year holds in every zone.
+/// 1995-01-02, 2024-12-30 and 2037-12-30: a day off the edges, so that the year holds in every zone.
 const FIRST_DATE: i64 = 789_004_800;
-const LAST_DATE: i64 = 2_145_744_000;
+const LAST_DATE: i64 = 1_735_516_800;
+const LAST_FUTURE_DATE: i64 = 2_145_744_000;
 
 impl Profile {
     /// The folders to create, parents before children. Parents that are left out (`Pai sem caixa`) are not meant to be
@@ -203,7 +207,8 @@ impl Generator {
 
     fn date(&mut self, number: usize) -> InternalDate {
         let zone_minutes = ZONES.get(number).copied().unwrap_or_else(|| ZONES[self.rng.random_range(0..ZONES.len())]);
-        InternalDate { unix_seconds: self.rng.random_range(FIRST_DATE..LAST_DATE), zone_minutes }
+        let last = if self.profile.future_dates { LAST_FUTURE_DATE } else { LAST_DATE };
+        InternalDate { unix_seconds: self.rng.random_range(FIRST_DATE..last), zone_minutes }
     }
 
     /// First every combination of the five system flags, then as real mailboxes are.

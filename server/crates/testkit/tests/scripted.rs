@@ -53,7 +53,7 @@ impl Talk {
 #[test]
 fn generated_mail_comes_back_with_its_zones() {
     let server = ScriptedImap::builder().user("ana", "secret").separator('.').start().unwrap();
-    let profile = Profile { average_bytes: 2000, ..Profile::default() };
+    let profile = Profile { average_bytes: 2000, future_dates: true, ..Profile::default() };
     let report = fill(&server.account(), &profile).unwrap();
     let found =
         compare(&Snapshot::of_generated(&report.profile), &Snapshot::read(&server.account()).unwrap(), &HashMap::new());

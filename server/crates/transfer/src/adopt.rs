@@ -1,8 +1,8 @@
 //! Recognising messages that are at the destination already: after a kill, after a change of UIDVALIDITY, on a
 //! server that does not tell UIDs, and where somebody copied mail before us.
 //!
-//! A message is recognised only by its bytes. Size narrows the choice without reading anything; then both sides are
-//! read and digested. A destination message can stand for one source message only, so true duplicates stay as many
+//! A message is recognised only by its bytes, line endings apart. Size and date narrow the choice without reading
+//! anything; then both sides are read and digested. A destination message can stand for one source message only, so true duplicates stay as many
 //! as they were.
 
 use crate::{Arrival, Digester, Digests, Fault, Flags, Incoming, InternalDate, LedgerRow, MessageMeta, Source, UidSet};
@@ -30,13 +30,19 @@ pub(crate) async fn recognise(
     source: &mut (dyn Source + '_),
     dest: &mut (dyn Source + '_),
     candidates: Vec<Candidate>,
-    unclaimed: Vec<MessageMeta>,
+    unclaimed: &[MessageMeta],
     cancel: &CancellationToken,
 ) -> Result<Vec<Arrival>, Fault> {
     let sizes: HashSet<u64> = candidates.iter().map(|c| c.size).collect();
-    let mut unclaimed: Vec<MessageMeta> = unclaimed.into_iter().filter(|m| sizes.contains(&m.size)).collect();
-    let there: HashSet<u64> = unclaimed.iter().map(|m| m.size).collect();
-    let candidates: Vec<Candidate> = candidates.into_iter().filter(|c| there.contains(&c.size)).collect();
+    let dates: HashSet<i64> = candidates.iter().map(|c| c.internal_date.seconds).collect();
+    let mut unclaimed: Vec<&MessageMeta> =
+        unclaimed.iter().filter(|m| sizes.contains(&m.size) || dates.contains(&m.internal_date.seconds)).collect();
+    let sizes: HashSet<u64> = unclaimed.iter().map(|m| m.size).collect();
+    let dates: HashSet<i64> = unclaimed.iter().map(|m| m.internal_date.seconds).collect();
+    let candidates: Vec<Candidate> = candidates
+        .into_iter()
+        .filter(|c| sizes.contains(&c.size) || dates.contains(&c.internal_date.seconds))
+        .collect();
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
@@ -47,9 +53,9 @@ pub(crate) async fn recognise(
 
     // By content; within it the same date first, then the order of UIDs.
     let mut by_content: HashMap<crate::Digest, Vec<&MessageMeta>> = HashMap::new();
-    for message in &unclaimed {
+    for message in unclaimed {
         if let Some(digests) = dest_digests.get(&message.uid) {
-            by_content.entry(digests.exact).or_default().push(message);
+            by_content.entry(digests.canonical).or_default().push(message);
         }
     }
     let mut arrivals = Vec::new();
@@ -59,7 +65,7 @@ pub(crate) async fn recognise(
         let round: Vec<&Candidate> = if exact_date { candidates.iter().collect() } else { std::mem::take(&mut later) };
         for candidate in round {
             let Some(digests) = digested(candidate) else { continue };
-            let Some(same) = by_content.get_mut(&digests.exact) else { continue };
+            let Some(same) = by_content.get_mut(&digests.canonical) else { continue };
             let found =
                 same.iter().position(|m| !exact_date || m.internal_date.seconds == candidate.internal_date.seconds);
             match found {
@@ -107,7 +113,7 @@ async fn digest_all(
                         break;
                     }
                 }
-                Incoming::Gone { .. } => {}
+                Incoming::Gone { .. } | Incoming::Unreadable { .. } => {}
             }
         }
         drop(pieces);

@@ -24,6 +24,13 @@ pub enum Incoming {
         /// Which.
         uid: u32,
     },
+    /// A message is there, but the store does not deliver it.
+    Unreadable {
+        /// Which.
+        uid: u32,
+        /// The store's own words, or what it did.
+        words: String,
+    },
 }
 
 /// A message on its way into a destination.

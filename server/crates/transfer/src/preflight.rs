@@ -182,7 +182,7 @@ async fn fetch(source: &mut dyn Source, uids: &UidSet, sample: &mut Sample) -> R
             match piece {
                 Incoming::Data(data) => bytes += u64::try_from(data.len()).unwrap_or(u64::MAX),
                 Incoming::End => whole += 1,
-                Incoming::Begin { .. } | Incoming::Gone { .. } => {}
+                Incoming::Begin { .. } | Incoming::Gone { .. } | Incoming::Unreadable { .. } => {}
             }
         }
         (whole, bytes)

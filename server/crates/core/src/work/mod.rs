@@ -117,6 +117,15 @@ async fn set_scene(
     let source = source_access(gatepost, &mut conn, &mailbox).await?;
     let dest = dest_access(gatepost, &mut conn, &job, &mailbox).await?;
     drop(conn);
+    if (&source.host, source.port, source.user.to_lowercase()) == (&dest.host, dest.port, dest.user.to_lowercase()) {
+        return Err(Fault::new(
+            FaultKind::Forbidden,
+            format!(
+                "The source and the destination are the same account, {} at {}:{}. Correct the old server's name.",
+                dest.user, dest.host, dest.port
+            ),
+        ));
+    }
     for (what, access) in [("old", &source), ("new", &dest)] {
         if access.insecure_tls {
             watch.note(

@@ -7,12 +7,12 @@ use gatepost_store::{events, runs, steps};
 use gatepost_transfer::Watch;
 use std::{
     collections::VecDeque,
-    convert::Infallible,
     io::Write,
     path::PathBuf,
     sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
+use tokio_util::sync::CancellationToken;
 
 /// How often what has changed is written.
 const WRITE_EVERY: Duration = Duration::from_millis(400);
@@ -77,17 +77,20 @@ impl RunWatch {
         }
     }
 
-    /// Writes now and then until dropped by its caller; then [`RunWatch::flush`] writes the rest.
-    pub async fn keep_writing(&self, gatepost: &Gatepost) -> Infallible {
+    /// Writes now and then until the work is through; it is not dropped in the middle of a write.
+    pub async fn keep_writing(&self, gatepost: &Gatepost, through: &CancellationToken) {
         let mut tick = tokio::time::interval(WRITE_EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tick.tick().await;
+        while !through.is_cancelled() {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = through.cancelled() => {}
+            }
             self.flush(gatepost).await;
         }
     }
 
-    /// Writes what has changed. A failure is logged, and what could not be written is tried again with the next.
+    /// Writes what has changed. A failure is logged; the steps are written again with the next.
     pub async fn flush(&self, gatepost: &Gatepost) {
         let (changed, lines, progress) = {
             let mut state = self.state();
@@ -106,6 +109,9 @@ impl RunWatch {
         self.append_to_file(&lines);
         if let Err(error) = self.write(gatepost, &changed, &lines, &progress).await {
             tracing::warn!(run = %self.run, %error, "the progress of a run could not be written");
+            let mut state = self.state();
+            state.steps.iter_mut().for_each(|step| step.dirty = true);
+            state.dirty = true;
         }
         gatepost.changed(self.run);
     }

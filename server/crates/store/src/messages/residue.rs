@@ -66,6 +66,19 @@ pub async fn mailbox_tally(conn: &mut Conn, mailbox: MailboxId) -> Result<Tally>
     add_up(&rows)
 }
 
+/// How many messages of a mailbox are still to be copied. Walks the residue's index, never the whole ledger.
+pub async fn pending(conn: &mut Conn, mailbox: MailboxId) -> Result<i64> {
+    let count = sqlx::query_scalar(
+        "SELECT count(*) FROM migration_folders f JOIN migration_messages m ON m.folder_id = f.id
+         WHERE f.mailbox_id = $1 AND f.gone_at IS NULL AND m.state = 'pending'
+           AND (m.state <> 'arrived' OR m.fidelity = 'changed')",
+    )
+    .bind(mailbox.0)
+    .fetch_one(conn)
+    .await?;
+    Ok(count)
+}
+
 fn add_up(rows: &[AnyRow]) -> Result<Tally> {
     let mut tally = Tally::default();
     for row in rows {

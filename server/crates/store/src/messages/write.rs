@@ -233,10 +233,11 @@ pub async fn retry_quarantined(conn: &mut Conn, mailbox: MailboxId) -> Result<u6
     Ok(result.rows_affected())
 }
 
-/// Gives a message up; false where it is neither pending nor quarantined. Its cause stays.
+/// Gives a message up; false where it is neither missing, refused nor changed. Its cause stays.
 pub async fn set_waived(conn: &mut Conn, id: MessageId) -> Result<bool> {
     let result = sqlx::query(
-        "UPDATE migration_messages SET state = 'waived' WHERE id = $1 AND state IN ('pending', 'quarantined')",
+        "UPDATE migration_messages SET state = 'waived'
+         WHERE id = $1 AND (state IN ('pending', 'quarantined') OR state = 'arrived' AND fidelity = 'changed')",
     )
     .bind(id.0)
     .execute(conn)

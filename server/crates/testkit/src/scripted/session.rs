@@ -39,8 +39,7 @@ pub(super) fn serve(stream: &TcpStream, shared: &Arc<Shared>) -> io::Result<()> 
             let mut state = shared.lock();
             state.commands.push(command.shown.clone());
             shared.changed.notify_all();
-            let rule = state.rules.iter_mut().find_map(|rule| rule.fires(&command.shown).then(|| rule.action.clone()));
-            rule
+            state.rules.iter_mut().find_map(|rule| rule.fires(&command.shown).then(|| rule.action.clone()))
         };
         let fill_in = |bytes: &[u8]| replace_tag(bytes, &command.tag);
         match action {

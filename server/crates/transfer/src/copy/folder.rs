@@ -8,6 +8,9 @@ use crate::{
 use gatepost_contract::{Level, MessageState};
 use std::collections::{HashMap, HashSet};
 
+/// How many messages are compared with the destination's at once.
+const ADOPT_AT_ONCE: usize = 256;
+
 /// What a listing changed, before anything is written.
 #[derive(Default)]
 struct Changes {
@@ -37,7 +40,7 @@ impl Copy<'_> {
         let mut rows = self.ledger.rows(task.placed.id).await?;
         let changes = self.look(lines, task, &state, &rows).await?;
         let flags_changed = changes.flags.len() as u64;
-        self.record(lines, task, &state, &rows, changes, outcome).await?;
+        self.record(lines, task, (&state, &dest), &rows, changes, outcome).await?;
         rows = self.ledger.rows(task.placed.id).await?;
 
         let mut pending: Vec<&LedgerRow> = rows.iter().filter(|r| r.state == MessageState::Pending).collect();
@@ -162,7 +165,7 @@ impl Copy<'_> {
         &self,
         lines: &mut Lines,
         task: &mut FolderTask<'_>,
-        state: &FolderState,
+        (state, dest): (&FolderState, &FolderState),
         rows: &[LedgerRow],
         changes: Changes,
         outcome: &mut CopyOutcome,
@@ -174,7 +177,7 @@ impl Copy<'_> {
             outcome.vanished += changes.vanished.len() as u64;
         }
         if !changes.flags.is_empty() {
-            outcome.flags_changed += self.carry_flags(lines, rows, &changes.flags).await?;
+            outcome.flags_changed += self.carry_flags(lines, dest, rows, &changes.flags).await?;
             self.ledger.flags(task.placed.id, &changes.flags).await?;
         }
         let cursor = Cursor {
@@ -191,7 +194,13 @@ impl Copy<'_> {
 
     /// Brings flag changes to messages that have arrived. What the source added is added, what it took away is
     /// taken away, and whatever else the user changed at the destination stays as it is there.
-    async fn carry_flags(&self, lines: &mut Lines, rows: &[LedgerRow], changes: &[(u32, Flags)]) -> Result<u64, Fault> {
+    async fn carry_flags(
+        &self,
+        lines: &mut Lines,
+        folder: &FolderState,
+        rows: &[LedgerRow],
+        changes: &[(u32, Flags)],
+    ) -> Result<u64, Fault> {
         if !self.options.carry_flags {
             return Ok(0);
         }
@@ -206,7 +215,8 @@ impl Copy<'_> {
             .into_iter()
             .filter_map(|(dest, row, now)| {
                 let present = there.get(&dest)?;
-                let merged = present.plus(&now.minus(&row.flags)).minus(&row.flags.minus(now));
+                let added = now.minus(&row.flags).split_by(folder).0;
+                let merged = present.plus(&added).minus(&row.flags.minus(now));
                 (merged != *present).then_some((dest, merged))
             })
             .collect();
@@ -254,35 +264,88 @@ impl Copy<'_> {
             return Ok(0);
         }
         let claimed = self.claimed(task, rows).await?;
+        // Nothing strange is there when the numbers agree and the newest message is ours; folders that are merged
+        // into one are looked at in any case.
         let newest_is_ours = dest.uid_next.is_some_and(|next| claimed.iter().max().is_some_and(|max| max + 1 == next));
-        if dest.messages as usize == claimed.len() && newest_is_ours {
+        if task.siblings.is_empty() && dest.messages as usize == claimed.len() && newest_is_ours {
             return Ok(0);
         }
-        let unclaimed: Vec<MessageMeta> =
+        let mut unclaimed: Vec<MessageMeta> =
             lines.dest.list(1).await?.into_iter().filter(|m| !claimed.contains(&m.uid)).collect();
-        let candidates: Vec<Candidate> = pending.iter().map(|r| Candidate::from(*r)).collect();
-        let arrivals =
-            adopt::recognise(&mut *lines.source, &mut *lines.dest, candidates, unclaimed, &self.cancel).await?;
-        if arrivals.is_empty() {
-            return Ok(0);
+        let mut by_size = pending.clone();
+        by_size.sort_unstable_by_key(|r| (r.size, r.uid));
+        let mut adopted = 0;
+        // In portions, each recorded before the next: an interruption costs one portion.
+        for portion in by_size.chunks(ADOPT_AT_ONCE) {
+            if unclaimed.is_empty() {
+                break;
+            }
+            let candidates: Vec<Candidate> = portion.iter().map(|r| Candidate::from(*r)).collect();
+            let arrivals =
+                adopt::recognise(&mut *lines.source, &mut *lines.dest, candidates, &unclaimed, &self.cancel).await?;
+            if arrivals.is_empty() {
+                continue;
+            }
+            self.ledger.arrived(task.placed.id, &arrivals).await?;
+            adopted += arrivals.len() as u64;
+            self.give_flags(lines, dest, portion, &arrivals, &unclaimed).await?;
+            let done: HashSet<u32> = arrivals.iter().map(|a| a.uid).collect();
+            let used: HashSet<u32> = arrivals.iter().filter_map(|a| a.dest_uid).collect();
+            let bytes = portion.iter().filter(|r| done.contains(&r.uid)).map(|r| r.size).sum();
+            unclaimed.retain(|m| !used.contains(&m.uid));
+            pending.retain(|r| !done.contains(&r.uid));
+            self.watch.done(task.step, done.len() as u64, bytes);
         }
-        self.ledger.arrived(task.placed.id, &arrivals).await?;
-        let done: HashSet<u32> = arrivals.iter().map(|a| a.uid).collect();
-        let bytes = pending.iter().filter(|r| done.contains(&r.uid)).map(|r| r.size).sum();
-        pending.retain(|r| !done.contains(&r.uid));
-        self.watch.done(task.step, arrivals.len() as u64, bytes);
-        self.watch.note(
-            Level::Info,
-            "folder",
-            format!("{}: {} messages were at the destination already.", task.placed.source, arrivals.len()),
-        );
-        Ok(arrivals.len() as u64)
+        if adopted > 0 {
+            let path = &task.placed.source;
+            self.watch.note(
+                Level::Info,
+                "folder",
+                format!("{path}: {adopted} messages were at the destination already."),
+            );
+        }
+        Ok(adopted)
+    }
+
+    /// Adds to recognised messages the flags that the source has and they lack.
+    async fn give_flags(
+        &self,
+        lines: &mut Lines,
+        dest: &FolderState,
+        rows: &[&LedgerRow],
+        arrivals: &[crate::Arrival],
+        there: &[MessageMeta],
+    ) -> Result<(), Fault> {
+        if !self.options.carry_flags {
+            return Ok(());
+        }
+        let present: HashMap<u32, &Flags> = there.iter().map(|m| (m.uid, &m.flags)).collect();
+        let wanted: HashMap<u32, &Flags> = rows.iter().map(|r| (r.uid, &r.flags)).collect();
+        let updates: Vec<(u32, Flags)> = arrivals
+            .iter()
+            .filter_map(|a| {
+                let uid = a.dest_uid?;
+                let (now, wanted) = (*present.get(&uid)?, wanted.get(&a.uid)?.split_by(dest).0);
+                (!wanted.minus(now).is_empty()).then(|| (uid, now.plus(&wanted)))
+            })
+            .collect();
+        lines.dest.set_flags(&updates).await
     }
 
     /// Destination UIDs that belong to a row of this folder or of one merged with it.
     async fn claimed(&self, task: &FolderTask<'_>, rows: &[LedgerRow]) -> Result<HashSet<u32>, Fault> {
         let mut claimed: HashSet<u32> = rows.iter().filter_map(|r| r.dest_uid).collect();
-        for sibling in &task.siblings {
+        if task.siblings.is_empty() {
+            return Ok(claimed);
+        }
+        // As they stand now: UIDs of an epoch that has ended claim nothing.
+        let siblings = self
+            .ledger
+            .placed()
+            .await?
+            .into_iter()
+            .filter(|p| p.dest_epoch == task.placed.dest_epoch && task.siblings.iter().any(|s| s.id == p.id));
+        for sibling in siblings {
             claimed.extend(self.ledger.rows(sibling.id).await?.iter().filter_map(|r| r.dest_uid));
         }
         Ok(claimed)
@@ -311,7 +374,7 @@ impl Copy<'_> {
         let unclaimed: Vec<MessageMeta> =
             lines.dest.list(from).await?.into_iter().filter(|m| !claimed.contains(&m.uid)).collect();
         let arrivals =
-            adopt::recognise(&mut *lines.source, &mut *lines.dest, nameless, unclaimed, &self.cancel).await?;
+            adopt::recognise(&mut *lines.source, &mut *lines.dest, nameless, &unclaimed, &self.cancel).await?;
         self.ledger.arrived(task.placed.id, &arrivals).await
     }
 }

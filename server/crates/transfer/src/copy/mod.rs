@@ -117,8 +117,7 @@ impl Copy<'_> {
     /// their own are named in the outcome. What was copied before a fault is recorded.
     pub async fn run(&self) -> Result<CopyOutcome, Fault> {
         let mut outcome = CopyOutcome::default();
-        let mut lines = self.connect_patiently().await?;
-        let plan = self.plan(&mut lines, &mut outcome).await?;
+        let (mut lines, plan) = self.plan_patiently(&mut outcome).await?;
         let placed = self
             .ledger
             .place(&plan.iter().map(|m| (m.source.path.clone(), m.dest.clone(), m.special_use)).collect::<Vec<_>>())
@@ -175,6 +174,17 @@ impl Copy<'_> {
             }
         }
         Ok(plan.folders)
+    }
+
+    async fn plan_patiently(&self, outcome: &mut CopyOutcome) -> Result<(Lines, Vec<Mapped>), Fault> {
+        let mut tries = 0;
+        loop {
+            let mut lines = self.connect_patiently().await?;
+            match self.plan(&mut lines, outcome).await {
+                Ok(plan) => return Ok((lines, plan)),
+                Err(fault) => self.pause_or_give_up(fault, &mut tries).await?,
+            }
+        }
     }
 
     async fn connect(&self) -> Result<Lines, Fault> {

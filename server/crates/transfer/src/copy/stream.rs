@@ -56,7 +56,7 @@ pub(super) async fn send(
     let (outgoing, to_dest) = mpsc::channel(CHUNKS_IN_FLIGHT);
     let (answers, answered) = mpsc::channel(ANSWERS_IN_FLIGHT);
 
-    let mut pump = Pump { copy, task, dest, rows: &rows, passed: &passed, dropped: BTreeSet::new() };
+    let mut pump = Pump { copy, task, dest, rows: &rows, passed: &passed, dropped: BTreeSet::new(), unreadable: 0 };
     let Lines { source, dest: destination, .. } = lines;
     let mut books = Books { copy, task, dest, rows: &rows, passed: &passed, sent: Sent::default(), over_quota: None };
     let (fetched, pumped, appended, booked) = tokio::join!(
@@ -66,6 +66,7 @@ pub(super) async fn send(
         books.keep(answered),
     );
     let quota = books.over_quota.take();
+    books.sent.refused += pump.unreadable;
     // The first cause first: a source that broke off makes the destination break off, and so on.
     let fault = booked
         .and(quota.map_or(Ok(()), Err))
@@ -84,6 +85,7 @@ struct Pump<'a> {
     rows: &'a HashMap<u32, &'a LedgerRow>,
     passed: &'a Passed,
     dropped: BTreeSet<String>,
+    unreadable: u64,
 }
 
 impl Pump<'_> {
@@ -93,7 +95,7 @@ impl Pump<'_> {
         outgoing: mpsc::Sender<Outgoing>,
     ) -> Result<(), Fault> {
         let mut current: Option<(u32, Digester)> = None;
-        let mut gone = Vec::new();
+        let (mut gone, mut unreadable) = (Vec::new(), Vec::new());
         loop {
             let piece = if current.is_some() {
                 incoming.recv().await
@@ -108,6 +110,12 @@ impl Pump<'_> {
             let out = match piece {
                 Incoming::Gone { uid } => {
                     gone.push(uid);
+                    continue;
+                }
+                Incoming::Unreadable { uid, words } => {
+                    let cause =
+                        format!("The source does not deliver it: {words} Repair it there and retry, or waive it.");
+                    unreadable.push(Refusal { uid, cause });
                     continue;
                 }
                 Incoming::Begin { uid, size } => {
@@ -145,6 +153,10 @@ impl Pump<'_> {
                 // The destination ended; its own fault says why.
                 break;
             }
+        }
+        if !unreadable.is_empty() {
+            self.copy.ledger.refused(self.task.placed.id, &unreadable).await?;
+            self.unreadable = unreadable.len() as u64;
         }
         if !gone.is_empty() {
             self.copy.ledger.vanished(self.task.placed.id, &gone).await?;

@@ -39,6 +39,10 @@ pub(super) fn judge(
         fidelity: None,
         message_id: source.message_id.clone(),
     };
+    if row.state == MessageState::Waived {
+        // A person gave it up, whatever stands at the destination.
+        return (finding, false, None);
+    }
     let Some(dest) = dest else {
         // What was refused or given up keeps its place and its cause; everything else is missing.
         if matches!(row.state, MessageState::Arrived | MessageState::Pending) {
@@ -90,7 +94,9 @@ pub(super) fn settle(
         return;
     };
     let Some(source) = source.or(row.digests.as_ref()) else { return };
-    let fidelity = if source.exact == dest.exact {
+    let fidelity = if source.size == 0 && row.size > 0 {
+        Fidelity::Changed
+    } else if source.exact == dest.exact {
         Fidelity::Identical
     } else if source.canonical == dest.canonical {
         Fidelity::Equivalent

@@ -8,8 +8,8 @@
 mod compare;
 
 use crate::{
-    Digests, Driver, Fault, FaultKind, Finding, Ledger, LedgerRow, MessageMeta, PlacedFolder, ReadMessage, ReadScope,
-    Reader, RemoteFolder, UidSet, Watch,
+    Digests, Driver, Fault, FaultKind, Finding, FolderPath, Ledger, LedgerRow, MessageMeta, PlacedFolder, ReadMessage,
+    ReadScope, Reader, RemoteFolder, UidSet, Watch,
 };
 use compare::{Doubt, judge};
 use gatepost_contract::{Depth, Fidelity, FolderEvidence, Level, MessageState, SpecialUse, Tally};
@@ -73,6 +73,8 @@ impl Verify<'_> {
         let visible: Vec<&RemoteFolder> = at_source.iter().filter(|f| f.selectable).collect();
         self.watch.steps(&visible.iter().map(|f| f.path.to_string()).collect::<Vec<_>>());
         let mut evidence = Vec::new();
+        // Destination messages that stand for a source message, by destination folder: none stands for two.
+        let mut taken: HashMap<FolderPath, HashSet<u32>> = HashMap::new();
         for (step, folder) in visible.into_iter().enumerate() {
             if self.cancel.is_cancelled() {
                 return Err(Fault::cancelled());
@@ -83,7 +85,8 @@ impl Verify<'_> {
             };
             let target = at_dest.iter().find(|f| is_at(f, own));
             let siblings: Vec<&PlacedFolder> = placed.iter().filter(|p| p.dest == own.dest && p.id != own.id).collect();
-            let found = self.folder(&mut *source, &mut *dest, step, folder, own, target, &siblings).await?;
+            let taken = taken.entry(own.dest.clone()).or_default();
+            let found = self.folder(&mut *source, &mut *dest, step, folder, own, target, &siblings, taken).await?;
             self.watch.end(
                 step,
                 if found.tally.pending == 0 && found.changed == 0 {
@@ -179,6 +182,7 @@ impl Verify<'_> {
         own: &PlacedFolder,
         target: Option<&RemoteFolder>,
         siblings: &[&PlacedFolder],
+        taken: &mut HashSet<u32>,
     ) -> Result<FolderEvidence, Fault> {
         let mut found = FolderEvidence {
             folder_id: Some(own.id),
@@ -224,7 +228,7 @@ impl Verify<'_> {
                 vanished.push(row.uid);
                 continue;
             };
-            let at_dest = row.dest_uid.and_then(|uid| seen.get(&uid));
+            let at_dest = row.dest_uid.and_then(|uid| seen.get(&uid).filter(|_| taken.insert(uid)));
             let (finding, lost, doubt) = judge(row, message, at_dest, &found.note);
             found.flags_lost += i64::from(lost);
             if let Some(doubt) =
