@@ -8,6 +8,9 @@ use crate::{
 use gatepost_contract::{Level, MessageState};
 use std::collections::{HashMap, HashSet};
 
+/// How often a destination that keeps changing is looked at before the copy goes on all the same.
+const SETTLE_LOOKS: u32 = 15;
+
 /// How many messages are compared with the destination's at once.
 const ADOPT_AT_ONCE: usize = 256;
 
@@ -34,10 +37,14 @@ impl Copy<'_> {
             return self.dry(lines, task, state, outcome).await;
         }
         let target = ready_folder(&mut *lines.dest, task.mapped).await?;
-        let dest = lines.dest.open(&target).await?;
+        let mut dest = lines.dest.open(&target).await?;
+        let visited_before = task.placed.dest_epoch.is_some();
         self.check_epochs(task, &state, &dest).await?;
 
         let mut rows = self.ledger.rows(task.placed.id).await?;
+        if visited_before && rows.iter().any(|r| r.state == MessageState::Pending) {
+            dest = self.settled(lines, &target, dest).await?;
+        }
         let changes = self.look(lines, task, &state, &rows).await?;
         let flags_changed = changes.flags.len() as u64;
         self.record(lines, task, (&state, &dest), &rows, changes, outcome).await?;
@@ -70,6 +77,32 @@ impl Copy<'_> {
         let note = folder_note(sent.messages, adopted, refused, flags_changed, before);
         self.watch.end(task.step, Ok(Some(note)));
         Ok(())
+    }
+
+    /// Waits until the destination has stored what an earlier attempt sent it. After a kill or a broken connection a
+    /// server goes on with what it, or the network, has received; what it stores after we have looked would be sent
+    /// again.
+    async fn settled(
+        &self,
+        lines: &mut Lines,
+        target: &crate::RemoteFolder,
+        mut seen: FolderState,
+    ) -> Result<FolderState, Fault> {
+        // New mail may keep coming to the destination: the wait has an end.
+        for _ in 0..SETTLE_LOOKS {
+            tokio::select! {
+                () = tokio::time::sleep(self.options.settle) => {}
+                () = self.cancel.cancelled() => return Err(Fault::cancelled()),
+            }
+            let now = lines.dest.open(target).await?;
+            let same =
+                (now.uid_validity, now.uid_next, now.messages) == (seen.uid_validity, seen.uid_next, seen.messages);
+            seen = now;
+            if same {
+                break;
+            }
+        }
+        Ok(seen)
     }
 
     /// Lists, compares and tells; changes nothing anywhere.

@@ -32,6 +32,8 @@ pub struct CopyOptions {
     pub patience: u32,
     /// The first pause before trying again; it doubles each time, up to a minute.
     pub pause: Duration,
+    /// How long a destination folder must stay unchanged before what an interrupted attempt left open is sent again.
+    pub settle: Duration,
 }
 
 impl Default for CopyOptions {
@@ -44,6 +46,7 @@ impl Default for CopyOptions {
             dry_run: false,
             patience: 6,
             pause: Duration::from_secs(1),
+            settle: Duration::from_secs(1),
         }
     }
 }
