@@ -162,7 +162,8 @@ async function move(lab: Lab): Promise<MovedJob> {
     names.map((name) => lab.mailbox(name)),
   );
   const job = `/migration/jobs/${made.job}`;
-  await lab.runToEnd(`${job}/preflight`);
+  const looked = await lab.runToEnd(`${job}/preflight`);
+  if (looked.includes('failed')) throw new Error(`the preflight failed:\n${lab.takeLog()}`);
   await lab.runToEnd(`${job}/sync`, { type: 'initial' });
   await lab.runToEnd(`${job}/sync`, { type: 'delta' });
   await lab.runToEnd(`${job}/verify`);

@@ -174,7 +174,7 @@ export class Lab {
       PATH: process.env.PATH,
       HOME: this.dir,
       MIGRATION_DATA_PATH: join(this.dir, 'data'),
-      MIGRATION_CA_FILE: authorities,
+      GATEPOST_CA_FILE: authorities,
       GATEPOST_SITE_ROOT: site,
       GATEPOST_LISTEN: `127.0.0.1:${port}`,
       GATEPOST_LOG: 'warn',

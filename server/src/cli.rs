@@ -185,7 +185,7 @@ async fn with_settings(command: Command, config: Config) -> Outcome {
     match command {
         Command::Serve(serve) => serve::run(serve, config).await,
         Command::Worker => serve::worker(config).await,
-        Command::Copy(copy) => copy::run(*copy, config).await,
+        Command::Copy(copy) => Box::pin(copy::run(*copy, config)).await,
         Command::Verify(verify) => verify::run(verify, config).await,
         Command::Gate(gate) => gate::run(gate, config).await,
         Command::Admin(admin) => admin::run(admin, config).await,

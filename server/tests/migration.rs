@@ -321,7 +321,7 @@ fn the_gate_knows_no_job_takes_the_worst_of_several_and_lets_one_role_override()
     over(&journey.lead, reason).problem(403, "forbidden");
     over(&journey.admin, "short").problem(422, "invalid");
     assert_eq!(journey.gate()["gate"], "blocked");
-    over(&journey.admin, reason).problem(409, "gate_checks_failed");
+    over(&journey.admin, reason).problem(409, "no_evidence");
 
     journey.job = first;
     Raw::within(&new.account(USER), "INBOX", &["STORE 1 +FLAGS (\\Deleted)", "EXPUNGE"]);

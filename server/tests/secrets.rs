@@ -103,7 +103,9 @@ fn base64_is_base64() {
 #[test]
 fn planted_secrets_are_in_no_log_no_answer_no_process_list_and_no_file() {
     let old = Dovecot::builder().user(USER, SOURCE).start().expect("a server");
-    let new = Dovecot::builder().user(USER, DEST).start().expect("a server");
+    let (wrong_user, token_user) = ("wrong@move.example", "token@move.example");
+    let new = Dovecot::builder().user(USER, DEST).user(wrong_user, DEST).user(token_user, DEST);
+    let new = new.start().expect("a server");
     let oauth = ScriptedImap::builder().user("nobody", "x").start().expect("a server");
     deliver(&old.account(USER), (0..60).map(|n| letter("INBOX", &format!("letter-{n}"), &[])));
     let line = Proxy::start(new.imap_port()).expect("a proxy");
@@ -128,14 +130,11 @@ fn planted_secrets_are_in_no_log_no_answer_no_process_list_and_no_file() {
     let fine = planted(json!({"password": SOURCE}), old.imap_port());
     let mut wrong = planted(json!({"password": WRONG}), old.imap_port());
     let mut token = planted(json!({"oauth_token": OAUTH}), oauth.port());
-    wrong["email"] = json!("wrong@move.example");
+    wrong["email"] = json!(wrong_user);
     wrong["source_user"] = json!(USER);
-    token["email"] = json!("token@move.example");
+    token["email"] = json!(token_user);
     token["source_user"] = json!(USER);
     token["source_type"] = json!("imap_oauth");
-    for other in [&mut wrong, &mut token] {
-        other["dest_user"] = json!(USER);
-    }
     let journey = Journey::on(server, line.port(), &[fine, wrong, token]);
     let wizard = json!({"scopes": ["gate:read"], "name": "wizard"});
     let wizard = journey.server.call(&journey.admin, "POST", "/tokens", &wizard).expect(201).json();

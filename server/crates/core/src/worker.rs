@@ -176,8 +176,9 @@ impl Gatepost {
         let span = tracing::info_span!("run", run = %run.id, job = %run.job_id, mailbox = ?run.mailbox_id.map(|m| m.0), kind = %run.run_type);
         let ended = tracing::Instrument::instrument(
             async {
-                // A panic is a fault of ours, and must not leave the run without an end.
-                let work = AssertUnwindSafe(work::execute(self, &run, watch.clone(), cancel.clone())).catch_unwind();
+                // On the heap, because it is large. A panic is a fault of ours, and must not leave the run without an end.
+                let work = Box::pin(work::execute(self, &run, watch.clone(), cancel.clone()));
+                let work = AssertUnwindSafe(work).catch_unwind();
                 let through = CancellationToken::new();
                 let working = async {
                     let ended = tokio::select! {

@@ -86,6 +86,10 @@ pub async fn fetch(source: &mut dyn Source, uids: &UidSet) -> (Vec<(u32, Option<
                     messages.push((uid, Some(bytes)));
                 }
                 Incoming::Gone { uid } => messages.push((uid, None)),
+                // Told from a body by its beginning.
+                Incoming::Unreadable { uid, words } => {
+                    messages.push((uid, Some(format!("<unreadable> {words}").into())))
+                }
             }
         }
         messages
@@ -164,6 +168,7 @@ pub async fn copy_folder(
                 Incoming::Data(data) => Outgoing::Data(data),
                 Incoming::End => Outgoing::End,
                 Incoming::Gone { uid } => panic!("{uid} is gone"),
+                Incoming::Unreadable { uid, words } => panic!("{uid} is not delivered: {words}"),
             };
             input.send(event).await.unwrap();
         }

@@ -92,14 +92,28 @@ pub(super) fn end(child: &mut Child, patience: Duration) {
             Ok(None) => std::thread::sleep(Duration::from_millis(5)),
         }
     }
-    // The server's processes notice the end of their master; those that serve a client may take a moment.
-    while below.iter().any(|&pid| lives(pid)) {
+    // Most processes follow their master by themselves. A session that began just before does not always: Dovecot then
+    // leaves it to its client. Each is asked, then ended.
+    for (grace, then) in [(ORPHAN_GRACE, Signal::TERM), (ORPHAN_GRACE * 3, Signal::KILL), (patience, Signal::KILL)] {
+        if wait_for_end(&below, grace) {
+            return;
+        }
+        below.iter().filter(|&&pid| lives(pid)).for_each(|&pid| signal(pid, then));
+    }
+}
+
+/// What a session may need to close its indexes.
+const ORPHAN_GRACE: Duration = Duration::from_millis(200);
+
+fn wait_for_end(pids: &[u32], patience: Duration) -> bool {
+    let deadline = Instant::now() + patience;
+    while pids.iter().any(|&pid| lives(pid)) {
         if Instant::now() > deadline {
-            below.iter().filter(|&&pid| lives(pid)).for_each(|&pid| signal(pid, Signal::KILL));
-            break;
+            return false;
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+    true
 }
 
 fn signal(pid: u32, signal: Signal) {
