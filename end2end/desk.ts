@@ -53,6 +53,17 @@ export class Desk {
     return this.stranger({ ...options, storageState: session });
   }
 
+  /** Goes through all pages in turn, each as the role that may see it; one page for each role is kept open. */
+  async *tour(moved: MovedJob, options: object = {}): AsyncGenerator<{ name: string; path: string; page: Page }> {
+    const open = new Map<Role | null, Page>();
+    for (const { name, path, role } of pages(moved)) {
+      const page = open.get(role) ?? (role === null ? await this.stranger(options) : await this.as(role, options));
+      open.set(role, page);
+      yield { name, path, page };
+    }
+    for (const page of open.values()) await page.context().close();
+  }
+
   private watch(page: Page): void {
     const note = (text: string) => this.troubles.push(text);
     page.on('console', (message) => {

@@ -1,7 +1,7 @@
 // Every page by axe, in both themes, wide and narrow; and the ways of a keyboard.
 
 import AxeBuilder from '@axe-core/playwright';
-import { alive, expect, type Page, pages, test } from '../desk.ts';
+import { alive, expect, type Page, test } from '../desk.ts';
 
 const VIEWPORTS = { wide: { width: 1280, height: 900 }, narrow: { width: 390, height: 844 } };
 
@@ -10,14 +10,12 @@ for (const [width, viewport] of Object.entries(VIEWPORTS)) {
     test(`no page has an obstacle, ${width} and ${theme}`, async ({ desk, moved }) => {
       test.setTimeout(180_000);
       desk.expectTrouble(/^404 \/jobs\/999999$/);
-      for (const { name, path, role } of pages(moved)) {
-        const page = role === null ? await desk.stranger({ viewport }) : await desk.as(role, { viewport });
+      for await (const { name, path, page } of desk.tour(moved, { viewport })) {
         await page.context().addCookies([{ name: 'gatepost_theme', value: theme, url: desk.lab.url }]);
         await page.goto(path);
         await expect(page.locator('html')).toHaveAttribute('data-theme', theme);
         expect.soft(await obstacles(page), `${name}: ${path}`).toEqual([]);
         expect.soft(await overflow(page), `${name} must not be wider than the screen`).toBeLessThanOrEqual(0);
-        await page.context().close();
       }
     });
   }

@@ -5,8 +5,7 @@ import { expect, makeJob, pages, test } from '../desk.ts';
 test('every page carries a policy that lets no foreign script run and nobody frame it', async ({ desk, moved }) => {
   desk.expectTrouble(/^404 \/jobs\/999999$/);
   const nonces = new Set<string>();
-  for (const { name, path, role } of pages(moved)) {
-    const page = role === null ? await desk.stranger() : await desk.as(role);
+  for await (const { name, path, page } of desk.tour(moved)) {
     const answer = await page.goto(path);
     const headers = answer!.headers();
     const policy = headers['content-security-policy'] ?? '';
@@ -21,7 +20,6 @@ test('every page carries a policy that lets no foreign script run and nobody fra
     expect.soft(headers['referrer-policy'], name).toBe('same-origin');
     expect.soft(headers['cache-control'], name).toContain('no-store');
     nonces.add(scripts);
-    await page.context().close();
   }
   expect(nonces.size, 'no nonce is used twice').toBe(pages(moved).length);
 });
@@ -71,14 +69,11 @@ test('a new log-in gets a new session, and a log-out ends it for good', async ({
 });
 
 test('pages need a log-in, which leads back to where one wanted to be', async ({ desk, moved }) => {
-  for (const { path, role } of pages(moved)) {
-    if (role === null) continue;
-    const page = await desk.stranger();
+  const page = await desk.stranger();
+  for (const { path } of pages(moved)) {
     await page.goto(path);
     expect(new URL(page.url()).pathname, path).toBe('/login');
-    await page.context().close();
   }
-  const page = await desk.stranger();
   await page.goto(`/jobs/${moved.job}?page=1`);
   const { email, password } = desk.lab.people.technician;
   await page.getByLabel('E-mail').fill(email);

@@ -116,7 +116,7 @@ pub fn ApproveForm(
             <Fact name=t!(approve.waived)>{count(evidence.totals.waived)}</Fact>
         </dl>
         <TallySum tally=evidence.totals/>
-        {overrides.then(|| view! { <div class="notice bad"><h3>{t!(approve.failing)}</h3><ul>{failing}</ul></div> })}
+        {overrides.then(|| view! { <div class="notice bad"><p><b>{t!(approve.failing)}</b></p><ul>{failing}</ul></div> })}
         <form method="post" action=ApproveGate::url() class="form">
             <Hidden name="job_id" value=job.id.to_string()/>
             <Hidden name="evidence_id" value=gate.evidence_id.map(|id| id.to_string()).unwrap_or_default()/>

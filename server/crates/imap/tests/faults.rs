@@ -113,7 +113,7 @@ async fn no_bad_bye_silence_and_garbage_end_each_command_with_a_fault() {
             match read_all(&driver(&server)).await {
                 // What was refused together is asked for one by one.
                 Ok(read) => {
-                    assert!(command.starts_with("UID FETCH") && what == "NO" && read == 5, "{what} to {command}")
+                    assert!(command.starts_with("UID FETCH") && what == "NO" && read == 5, "{what} to {command}");
                 }
                 Err(fault) => assert!(kinds.contains(&fault.kind), "{what} to {command}: {fault:?}"),
             }

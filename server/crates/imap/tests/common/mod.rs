@@ -88,7 +88,7 @@ pub async fn fetch(source: &mut dyn Source, uids: &UidSet) -> (Vec<(u32, Option<
                 Incoming::Gone { uid } => messages.push((uid, None)),
                 // Told from a body by its beginning.
                 Incoming::Unreadable { uid, words } => {
-                    messages.push((uid, Some(format!("<unreadable> {words}").into())))
+                    messages.push((uid, Some(format!("<unreadable> {words}").into())));
                 }
             }
         }

@@ -25,6 +25,7 @@ pub(super) struct Identity {
     user: String,
     uid: u32,
     gid: u32,
+    group: String,
 }
 
 impl Identity {
@@ -33,13 +34,18 @@ impl Identity {
         let root = uid.is_root();
         let passwd = fs::read_to_string("/etc/passwd").tried(|| "reading /etc/passwd".to_owned())?;
         let wanted = uid.as_raw().to_string();
+        let groups = fs::read_to_string("/etc/group").tried(|| "reading /etc/group".to_owned())?;
+        let group_name = |gid: &str| {
+            let mut fields = groups.lines().map(|line| line.split(':').collect::<Vec<_>>());
+            fields.find(|fields| fields.len() > 2 && fields[2] == gid).map(|fields| fields[0].to_owned())
+        };
         passwd
             .lines()
             .map(|line| line.split(':').collect::<Vec<_>>())
             .find(|fields| fields.len() > 3 && if root { fields[0] == "mail" } else { fields[2] == wanted })
             .and_then(|fields| {
-                let user = fields[0].to_owned();
-                Some(Identity { root, user, uid: fields[2].parse().ok()?, gid: fields[3].parse().ok()? })
+                let (user, group) = (fields[0].to_owned(), group_name(fields[3])?);
+                Some(Identity { root, user, uid: fields[2].parse().ok()?, gid: fields[3].parse().ok()?, group })
             })
             .ok_or_else(|| Error::DovecotStart {
                 reason: "no user for the mail files: as root the user `mail` is needed, else the own user".to_owned(),
@@ -113,7 +119,7 @@ pub(super) fn text(builder: &Builder, dir: &Path, run_dir: &Path, ports: Ports, 
     if !identity.root {
         line(format!(
             "default_internal_user = {user}\ndefault_internal_group = {}\ndefault_login_user = {user}",
-            identity.gid
+            identity.group
         ));
         line("service anvil {\n  chroot =\n}\nservice stats {\n  chroot =\n}".to_owned());
     }
