@@ -30,4 +30,5 @@ export const phase = (page: Page) => page.getByRole('list', { name: 'Phases of t
 /** Takes away the checks that the browser makes before it posts, so that the server's are seen. */
 export async function withoutBrowserChecks(page: Page): Promise<void> {
   await page.locator('form').evaluateAll((forms) => forms.forEach((form) => (form.noValidate = true)));
+  await page.locator('[maxlength]').evaluateAll((fields) => fields.forEach((field) => field.removeAttribute('maxlength')));
 }

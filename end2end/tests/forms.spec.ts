@@ -107,6 +107,8 @@ const REFUSED: Refused[] = [
 
 for (const { form, path, role, typed, submit, wrong } of REFUSED) {
   test(`a refused form of ${form} says what is wrong at each field and keeps what was typed`, async ({ desk, moved }) => {
+    // A browser remarks on what it finds in a field for numbers.
+    desk.expectTrouble(/cannot be parsed, or is out of range/);
     const page = await desk.as(role);
     await page.goto(path(moved.job, moved.mailbox));
     await withoutBrowserChecks(page);
@@ -183,7 +185,7 @@ test('markup and SQL in a text come back as text', async ({ desk, lab }) => {
   await untouched('job');
 
   await page.goto('/users');
-  await fill(page, { Name: EVIL });
+  await page.locator('#field-name').fill(EVIL);
   await page.locator('#field-email').fill('evil@desk.test');
   await page.locator('#field-password').fill('a long password, really');
   await page.getByRole('button', { name: 'Create the user' }).click();
@@ -208,10 +210,10 @@ test('a list with bad lines names each of them and stores nothing', async ({ des
   await page.goto(`/jobs/${job}/import`);
   const lines = [
     'email,source_host,source_port,source_password,dest_password',
-    'fine@lista.test,imap.old.example,993,secret-1,secret-2',
-    'nobody,imap.old.example,993,secret-3,secret-4',
-    'fine2@lista.test,imap.old.example,port,secret-5,secret-6',
-    'fine@lista.test,imap.old.example,993,secret-7,secret-8',
+    'fine@lista.test,imap.old.example,993,hidden-1,hidden-2',
+    'nobody,imap.old.example,993,hidden-3,hidden-4',
+    'fine2@lista.test,imap.old.example,port,hidden-5,hidden-6',
+    'fine@lista.test,imap.old.example,993,hidden-7,hidden-8',
     'too,few',
   ];
   await page.getByLabel('CSV text').fill(lines.join('\n'));
@@ -219,7 +221,7 @@ test('a list with bad lines names each of them and stores nothing', async ({ des
   const summary = page.getByRole('alert');
   for (const line of [3, 4, 5, 6]) await expect.soft(summary).toContainText(`line ${line}: `);
   await expect.soft(summary).not.toContainText('line 2: ');
-  expect(await page.content()).not.toContain('secret-');
+  expect(await page.content()).not.toContain('hidden-');
   const stored = await lab.must('technician', 'GET', `/migration/jobs/${job}/mailboxes`);
   expect(stored.items ?? stored).toEqual([]);
 });
@@ -249,7 +251,7 @@ test('a wrong log-in says nothing about which part was wrong, and keeps the addr
     await expect(page.getByLabel('E-mail')).toHaveValue(email);
     await expect(page.getByLabel('Password')).toHaveValue('');
     expect(await page.content()).not.toContain('not the password');
-    expect(page.url()).toBe(`${lab.url}/login?next=%2Ftickets`.replace('%2F', page.url().includes('%2F') ? '%2F' : '/'));
+    expect(new URL(page.url()).searchParams.get('next')).toBe('/tickets');
   }
   expect(said.size).toBe(1);
 });
@@ -323,6 +325,6 @@ for (const { what, domain, change, sentence } of FAULTS) {
 /** A sentence for a person: no debug output, no names of types. */
 async function isSentence(text: Promise<string>): Promise<void> {
   const said = (await text).trim();
-  expect(said).toMatch(/^[A-Z“"].*\.$/s);
+  expect(said).toMatch(/^\S.* .*\.$/s);
   expect(said).not.toMatch(/[{}]|::|Error\(|Os \{|panicked/);
 }

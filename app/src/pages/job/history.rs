@@ -68,6 +68,9 @@ pub fn PhaseHistory(changes: Vec<PhaseChange>) -> AnyView {
     view! { <ol class="timeline">{items.collect_view()}</ol> }.into_any()
 }
 
+/// A change of more characters than this is folded.
+const LONG_CHANGE: usize = 160;
+
 /// Rows of the audit log.
 pub fn audit_table(entries: Vec<AuditEntry>) -> AnyView {
     let heads = vec![
@@ -82,6 +85,13 @@ pub fn audit_table(entries: Vec<AuditEntry>) -> AnyView {
         let change = match (entry.before, entry.after) {
             (Some(before), Some(after)) => format!("{before} → {after}"),
             (before, after) => after.or(before).unwrap_or_default(),
+        };
+        // A whole object is there to be opened, not to fill the page.
+        let change = if change.chars().count() > LONG_CHANGE {
+            let start: String = change.chars().take(LONG_CHANGE / 2).collect();
+            view! { <details><summary>{start}"…"</summary>{change}</details> }.into_any()
+        } else {
+            view! { {change} }.into_any()
         };
         view! {
             <tr>

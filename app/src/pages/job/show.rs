@@ -96,24 +96,6 @@ pub fn ShowJob() -> AnyView {
                             <StartButtons job=job.clone() verify_next/>
                         </section>
                     })}
-                    <section aria-labelledby="evidence">
-                        <div class="line">
-                            <h2 id="evidence">{t!(evidence.title)}</h2>
-                            <a href=format!("/jobs/{id}/evidence")>{t!(evidence.all)}</a>
-                        </div>
-                        <EvidenceSummary evidence=evidence.clone()/>
-                    </section>
-                    <section aria-labelledby="residue">
-                        <h2 id="residue">{t!(residue.title)}</h2>
-                        {if residue.items.is_empty() {
-                            view! { <Empty text=t!(residue.none)/> }.into_any()
-                        } else {
-                            residue_table(id, residue.items, false)
-                        }}
-                        <p><a href=format!("/jobs/{id}/residue")>
-                            {if more > 0 { t!(residue.more, count = count(more)) } else { t!(residue.all).to_owned() }}
-                        </a></p>
-                    </section>
                     {(!phases.is_empty()).then(|| view! {
                         <section aria-labelledby="phases">
                             <h2 id="phases">{t!(job.phases)}</h2>
@@ -122,10 +104,28 @@ pub fn ShowJob() -> AnyView {
                     })}
                 </div>
                 <div>
-                    <GatePanel job=job.clone() gate evidence actor=actor.clone()/>
+                    <GatePanel job=job.clone() gate evidence=evidence.clone() actor=actor.clone()/>
                     <JobFacts job/>
                 </div>
             </div>
+            <section aria-labelledby="evidence">
+                <div class="line">
+                    <h2 id="evidence">{t!(evidence.title)}</h2>
+                    <a href=format!("/jobs/{id}/evidence")>{t!(evidence.all)}</a>
+                </div>
+                <EvidenceSummary evidence/>
+            </section>
+            <section aria-labelledby="residue">
+                <h2 id="residue">{t!(residue.title)}</h2>
+                {if residue.items.is_empty() {
+                    view! { <Empty text=t!(residue.none)/> }.into_any()
+                } else {
+                    residue_table(id, residue.items, false)
+                }}
+                <p><a href=format!("/jobs/{id}/residue")>
+                    {if more > 0 { t!(residue.more, count = count(more)) } else { t!(residue.all).to_owned() }}
+                </a></p>
+            </section>
             <section aria-labelledby="runs">
                 <h2 id="runs">{t!(run.history)}</h2>
                 {run_table(runs.items, manage)}

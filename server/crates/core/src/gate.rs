@@ -11,6 +11,7 @@ use gatepost_contract::{
 use gatepost_gate::{Approval, DeltaFacts, Facts, FolderFacts, MailboxFacts, Verdict, judge, phase};
 use gatepost_store::{Conn, evidence, gate_checks, jobs, mailboxes, messages, runs, users};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// A delta is recent for so long.
 const DELTA_MAX_AGE_SECONDS: i64 = 24 * 3600;
@@ -164,7 +165,7 @@ impl Gatepost {
         let action = if overridden.is_some() { "gate.override" } else { "gate.approve" };
         Entry::new(actor, action, format!("job/{id}"))
             .job(id)
-            .before(&json!({"gate": job.migration_gate, "checks": verdict.checks}))
+            .before(&json!({"gate": job.migration_gate, "checks": statuses(&verdict)}))
             .after(&json!({"evidence_id": facts.current_evidence}))
             .reason(overridden.or(note).unwrap_or_else(|| "approved".into()))
             .write(&mut tx)
@@ -442,6 +443,11 @@ fn worst_delta(histories: &[History]) -> Option<DeltaFacts> {
 
 fn phase_allows_approval(phase: Phase) -> bool {
     phase == Phase::CutoverReady || phase::allowed(phase, Phase::CutoverReady, None)
+}
+
+/// What an approval signs, in short: each check with how it came out.
+fn statuses(verdict: &Verdict) -> BTreeMap<&'static str, CheckStatus> {
+    verdict.checks.iter().map(|c| (c.check_id.as_str(), c.status)).collect()
 }
 
 fn failing(verdict: &Verdict) -> Vec<gatepost_contract::Check> {

@@ -45,7 +45,8 @@ impl Gatepost {
 fn parse(csv: &[u8]) -> Result<Vec<NewMailbox>> {
     let text = std::str::from_utf8(csv)
         .map_err(|e| Error::field("file", format!("is not UTF-8 (byte {}); save it as UTF-8", e.valid_up_to())))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // Forms and Windows end lines with CR LF, after which the reader would count one line too few.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
     let first = text.lines().next().unwrap_or_default();
     let delimiter = if first.contains(';') && !first.contains(',') { b';' } else { b',' };
     let mut reader =
