@@ -144,7 +144,9 @@ fn read(header: &[String], record: &csv::StringRecord, checker: &mut Checker) ->
         source_type: parsed::<SourceType>("source_type", cell("source_type"), checker).unwrap_or(SourceType::Imap),
         tool: parsed::<Tool>("tool", cell("tool"), checker),
         source_host: cell("source_host"),
-        source_port: parsed("source_port", cell("source_port"), checker),
+        source_port: cell("source_port").and_then(|text| {
+            text.parse().map_err(|_| checker.error("source_port", "must be a number between 1 and 65535")).ok()
+        }),
         source_security: parsed::<Security>("source_security", cell("source_security"), checker),
         source_insecure_tls: false,
         source_user: cell("source_user"),
@@ -181,6 +183,14 @@ mod tests {
         let found = fields(csv);
         for expect in ["line 2: email", "line 3: source_port", "line 4: columns", "line 4: email"] {
             assert!(found.iter().any(|f| f == expect), "{expect} is not in {found:?}");
+        }
+    }
+
+    #[test]
+    fn lines_are_counted_alike_whatever_ends_them() {
+        for end in ["\n", "\r\n"] {
+            let csv = ["email", "ana@example.com", "bob", ""].join(end);
+            assert!(fields(&csv).contains(&"line 3: email".to_owned()), "{end:?}");
         }
     }
 

@@ -30,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 
 /// A run whose worker has been silent for so long is taken up by another.
 const LEASE_SECONDS: i64 = 60;
+/// What one run may weigh, in MB: the listings of a folder of 100,000 messages on both sides and what is in flight.
+const RUN_MB: u64 = 48;
 /// How often a lease is renewed and a request to cancel is seen.
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How often an idle worker looks for runs that another process has queued.
@@ -80,7 +82,11 @@ impl Gatepost {
         }
         self.release_dead_workers().await?;
         let mut hands = self.crew().hands.lock().await;
-        for _ in 0..self.config().workers.max(1) {
+        let affordable = usize::try_from(self.config().memory_budget_mb / RUN_MB).unwrap_or(usize::MAX);
+        if affordable < self.config().workers {
+            tracing::warn!(workers = affordable.max(1), "fewer mailboxes at once than asked for: the memory budget allows no more");
+        }
+        for _ in 0..self.config().workers.min(affordable).max(1) {
             let gatepost = self.clone();
             hands.spawn(async move { gatepost.work().await });
         }
