@@ -214,7 +214,7 @@ export function pages(moved: MovedJob): { name: string; path: string; role: Role
 
 /** Waits until the islands of a page are alive. */
 export async function alive(page: Page): Promise<void> {
-  await page.waitForLoadState('networkidle');
+  await expect(page.locator('html')).toHaveAttribute('data-alive');
 }
 
 /** The verdict of a domain's gate. */

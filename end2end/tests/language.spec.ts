@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { expect, type Page, test } from '../desk.ts';
+import { alive, expect, type Page, test } from '../desk.ts';
 
 type Texts = { [key: string]: string | Texts };
 
@@ -56,7 +56,7 @@ for (const javaScriptEnabled of [true, false]) {
   test(`a choice of theme is kept, JavaScript ${javaScriptEnabled ? 'on' : 'off'}`, async ({ desk }) => {
     const page = await desk.as('technician', { javaScriptEnabled });
     await page.goto('/tickets');
-    if (javaScriptEnabled) await page.waitForLoadState('networkidle');
+    if (javaScriptEnabled) await alive(page);
     await page.getByRole('button', { name: 'Dark' }).click();
     await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
     await expect(page.getByRole('button', { name: 'Dark' })).toHaveAttribute('aria-pressed', 'true');

@@ -33,8 +33,8 @@ test('a script that got into a page would not run', async ({ desk }) => {
     script.innerHTML = '<img src="/favicon.svg" onload="window.hacked = true">';
     document.body.append(script);
   });
-  await expect(page.locator('div > img')).toBeAttached();
-  await page.waitForLoadState('networkidle');
+  const loaded = () => page.locator('div > img').evaluate((image) => (image as HTMLImageElement).naturalWidth);
+  await expect.poll(loaded).toBeGreaterThan(0);
   expect(await page.evaluate(() => 'hacked' in window)).toBe(false);
 });
 
