@@ -4,6 +4,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -79,6 +80,11 @@ export class Lab {
   private log = '';
 
   private constructor(private readonly dir: string) {
+    // When a worker ends without its teardown, nothing of it stays behind.
+    process.on('exit', () => {
+      for (const child of this.children) child.kill('SIGTERM');
+      rmSync(this.dir, { recursive: true, force: true });
+    });
     const secret = () => randomBytes(18).toString('base64url');
     const person = (role: Role, email: string, name: string) => ({ role, email, name, password: secret() });
     this.people = {

@@ -33,10 +33,11 @@ pub fn ShowJob() -> AnyView {
     let asked = page_query();
     load(|desk| async move {
         let (gatepost, actor, id) = (desk.gatepost, desk.actor, id?);
-        let job = gatepost.get_job(&actor, id).await?;
-        let mailboxes = gatepost.list_mailboxes(&actor, id).await?;
+        // The runs before the job: a run that ends in between must not leave the job's buttons shut.
         let newest = PageQuery { page: asked.page, per_page: 20, sort: Some("-id".to_owned()) };
         let runs = gatepost.list_runs(&actor, id, newest).await?;
+        let job = gatepost.get_job(&actor, id).await?;
+        let mailboxes = gatepost.list_mailboxes(&actor, id).await?;
         let gate = gatepost.gate_view(&actor, id).await?;
         let evidence = gatepost.evidence(&actor, id).await?;
         let first = PageQuery { per_page: FIRST_ROWS, ..PageQuery::default() };
