@@ -17,7 +17,7 @@ use crate::{
         run::live_run,
     },
 };
-use gatepost_contract::{AuditFilter, Job, JobId, Mailbox, PageQuery, Phase, ResidueFilter, RunStatus, Security};
+use gatepost_contract::{AuditFilter, Job, JobId, Mailbox, PageQuery, Phase, ResidueFilter, Security};
 use leptos::prelude::*;
 
 /// How many runs are followed at once: a browser keeps six connections to a server, and pages need one of them.
@@ -51,7 +51,7 @@ pub fn ShowJob() -> AnyView {
             None
         };
         let mut live = Vec::new();
-        for run in runs.items.iter().filter(|run| run.status == RunStatus::Running).take(FOLLOWED) {
+        for run in runs.items.iter().filter(|run| !run.status.is_final()).take(FOLLOWED) {
             live.push(live_run(gatepost.get_run(&actor, run.id).await?));
         }
         let arrived_of = t!(job.arrived_of, domain = job.domain.clone());

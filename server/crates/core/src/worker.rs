@@ -84,7 +84,10 @@ impl Gatepost {
         let mut hands = self.crew().hands.lock().await;
         let affordable = usize::try_from(self.config().memory_budget_mb / RUN_MB).unwrap_or(usize::MAX);
         if affordable < self.config().workers {
-            tracing::warn!(workers = affordable.max(1), "fewer mailboxes at once than asked for: the memory budget allows no more");
+            tracing::warn!(
+                workers = affordable.max(1),
+                "fewer mailboxes at once than asked for: the memory budget allows no more"
+            );
         }
         for _ in 0..self.config().workers.min(affordable).max(1) {
             let gatepost = self.clone();
