@@ -9,8 +9,7 @@ export default defineConfig({
   outputDir: resolve(target, 'end2end'),
   // Each worker starts a laboratory of its own: two mail servers and a Desk.
   workers: 1,
-  // One more try on a shared machine; a test that needed it is reported as flaky, with its trace.
-  retries: process.env.CI ? 1 : 0,
+  retries: 0,
   forbidOnly: true,
   timeout: 60_000,
   expect: { timeout: 10_000 },

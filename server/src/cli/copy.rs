@@ -181,7 +181,6 @@ fn request(args: Copy, config: &Config, cancel: tokio_util::sync::CancellationTo
         verify: args.verify,
         ca_file,
         allow_plaintext,
-        memory_budget_mb: config.core.memory_budget_mb,
         cancel,
     })
 }

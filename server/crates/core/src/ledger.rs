@@ -109,11 +109,6 @@ impl Ledger for StoredLedger {
         write!(self, tx => messages::flags(&mut tx, folder, &rows))
     }
 
-    async fn lost(&self, folder: FolderId, uids: &[u32]) -> Result<(), Fault> {
-        let uids = wide(uids);
-        write!(self, tx => messages::lost(&mut tx, folder, &uids))
-    }
-
     async fn new_source_epoch(&self, folder: FolderId) -> Result<(), Fault> {
         write!(self, tx => messages::reset_source(&mut tx, folder))
     }

@@ -55,8 +55,6 @@ pub struct CopyRequest {
     pub ca_file: Option<PathBuf>,
     /// Plain connections beyond the loopback addresses.
     pub allow_plaintext: bool,
-    /// Memory for everything in flight.
-    pub memory_budget_mb: u64,
     /// Ends the copy cleanly.
     pub cancel: CancellationToken,
 }

@@ -129,9 +129,6 @@ pub trait Ledger: Send + Sync {
     /// These carry other flags at the source now.
     async fn flags(&self, folder: FolderId, changes: &[(u32, Flags)]) -> Result<(), Fault>;
 
-    /// These are not at the destination any more: pending again.
-    async fn lost(&self, folder: FolderId, uids: &[u32]) -> Result<(), Fault>;
-
     /// The source's UIDs mean nothing any more: its rows are set aside, and a full listing follows.
     async fn new_source_epoch(&self, folder: FolderId) -> Result<(), Fault>;
 

@@ -21,4 +21,4 @@ pub use fault::{Fault, FaultKind};
 pub use ledger::{Arrival, Cursor, Finding, Ledger, LedgerRow, NewMessage, PlacedFolder, Refusal};
 pub use model::{Flags, FolderPath, FolderState, InternalDate, Limits, MessageMeta, Quota, RemoteFolder, UidSet};
 pub use ports::{Appended, Destination, Driver, Incoming, Outgoing, ReadMessage, ReadScope, Reader, Rejection, Source};
-pub use watch::{Silent, Watch};
+pub use watch::Watch;

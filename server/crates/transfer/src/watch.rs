@@ -19,15 +19,3 @@ pub trait Watch: Send + Sync {
     /// A line for the log.
     fn note(&self, level: Level, kind: &str, message: String);
 }
-
-/// Nobody looks on.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
-
-impl Watch for Silent {
-    fn steps(&self, _names: &[String]) {}
-    fn begin(&self, _step: usize, _messages: u64, _bytes: u64) {}
-    fn done(&self, _step: usize, _messages: u64, _bytes: u64) {}
-    fn end(&self, _step: usize, _result: Result<Option<String>, String>) {}
-    fn note(&self, _level: Level, _kind: &str, _message: String) {}
-}

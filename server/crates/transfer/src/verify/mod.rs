@@ -8,8 +8,8 @@
 mod compare;
 
 use crate::{
-    Digests, Driver, Fault, FaultKind, Finding, FolderPath, Ledger, LedgerRow, MessageMeta, PlacedFolder, ReadMessage,
-    ReadScope, Reader, RemoteFolder, UidSet, Watch,
+    Digests, Driver, Fault, Finding, FolderPath, Ledger, LedgerRow, MessageMeta, PlacedFolder, ReadMessage, ReadScope,
+    Reader, RemoteFolder, UidSet, Watch,
 };
 use compare::{Doubt, judge};
 use gatepost_contract::{Depth, Fidelity, FolderEvidence, Level, MessageState, SpecialUse, Tally};
@@ -360,10 +360,4 @@ impl Verify<'_> {
         }
         read.map(|()| digests)
     }
-}
-
-/// The fault of a witness that cannot read what the engine could.
-#[must_use]
-pub fn unreadable(detail: &str) -> Fault {
-    Fault::new(FaultKind::Protocol, format!("The second reading could not understand the server: {detail}"))
 }
