@@ -2,11 +2,11 @@
 
 use crate::{clock, work::internal};
 use async_trait::async_trait;
-use gatepost_contract::{FolderId, MailboxId, SpecialUse};
+use gatepost_contract::{FolderId, MailboxId, MessageId, SpecialUse};
 use gatepost_store::{Store, folders, messages};
 use gatepost_transfer::{
     Arrival, Cursor, Digest, Digests, Fault, Finding, Flags, FolderPath, InternalDate, Ledger, LedgerRow, NewMessage,
-    PlacedFolder, Refusal,
+    PlacedFolder, Refusal, Standing, UidSet,
 };
 
 /// The ledger of one mailbox.
@@ -54,6 +54,48 @@ impl Ledger for StoredLedger {
         let mut conn = self.store.reader().await.map_err(internal)?;
         let rows = messages::rows(&mut conn, folder).await.map_err(internal)?;
         rows.into_iter().map(row).collect()
+    }
+
+    async fn standing(&self, only: Option<FolderId>) -> Result<Vec<(FolderId, Standing)>, Fault> {
+        let mut conn = self.store.reader().await.map_err(internal)?;
+        let rows = messages::standing(&mut conn, self.mailbox, only).await.map_err(internal)?;
+        let count = |n: i64| u64::try_from(n).unwrap_or_default();
+        let standing = |row: &messages::StandingRow| Standing {
+            messages: count(row.messages),
+            arrived: count(row.messages - row.elsewhere),
+            pending: count(row.pending.0),
+            pending_bytes: count(row.pending.1),
+        };
+        Ok(rows.iter().map(|r| (r.folder, standing(r))).collect())
+    }
+
+    async fn rows_of(&self, folder: FolderId, uids: &[u32]) -> Result<Vec<LedgerRow>, Fault> {
+        let mut conn = self.store.reader().await.map_err(internal)?;
+        let rows = messages::rows_of(&mut conn, folder, &wide(uids)).await.map_err(internal)?;
+        rows.into_iter().map(row).collect()
+    }
+
+    async fn pending(&self, folder: FolderId, after: Option<MessageId>, most: u32) -> Result<Vec<LedgerRow>, Fault> {
+        let mut conn = self.store.reader().await.map_err(internal)?;
+        let after = after.map_or(-1, |id| id.0);
+        let rows = messages::pending_after(&mut conn, folder, after, most).await.map_err(internal)?;
+        rows.into_iter().map(row).collect()
+    }
+
+    async fn nameless(&self, folder: FolderId) -> Result<Vec<LedgerRow>, Fault> {
+        let mut conn = self.store.reader().await.map_err(internal)?;
+        let rows = messages::nameless(&mut conn, folder).await.map_err(internal)?;
+        rows.into_iter().map(row).collect()
+    }
+
+    async fn uids(&self, folder: FolderId) -> Result<UidSet, Fault> {
+        let mut conn = self.store.reader().await.map_err(internal)?;
+        messages::uids(&mut conn, folder).await.map_err(internal)?.into_iter().map(narrow).collect()
+    }
+
+    async fn dest_uids(&self, folder: FolderId) -> Result<UidSet, Fault> {
+        let mut conn = self.store.reader().await.map_err(internal)?;
+        messages::dest_uids(&mut conn, folder).await.map_err(internal)?.into_iter().map(narrow).collect()
     }
 
     async fn add(&self, folder: FolderId, new: &[NewMessage]) -> Result<(), Fault> {

@@ -4,8 +4,8 @@ use crate::{Access, Credential, Drivers, Error, Result, clock, gatepost::make_pr
 use gatepost_contract::{Depth, Level, MailboxId, SecretInput, Security, SourceType, Tool};
 use gatepost_store::{Store, jobs, mailboxes, messages, tenants};
 use gatepost_transfer::{
-    Driver, Fault, FaultKind, Watch,
-    copy::{Copy, CopyOptions},
+    Budget, Driver, Fault, FaultKind, Watch,
+    copy::{Copy, CopyOptions, CopyState},
     verify::Verify,
 };
 use serde::Serialize;
@@ -148,7 +148,10 @@ pub async fn copy(
         ledger: &ledger,
         watch: &watch,
         options,
+        source_budget: Budget::unlimited(),
+        dest_budget: Budget::unlimited(),
         cancel: request.cancel.clone(),
+        progress: CopyState::default(),
     };
     let outcome = copy.run().await.map_err(stopped)?;
     let mut verified = None;
@@ -314,6 +317,10 @@ impl Watch for Reporter {
         *self.steps.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
             names.iter().map(|name| Step { name: name.clone(), ..Step::default() }).collect();
         (self.progress)(CopyProgress::Planned(names.to_vec()));
+    }
+
+    fn expect(&self, step: usize, messages: u64) {
+        self.report(step, None, |s| s.total = messages);
     }
 
     fn begin(&self, step: usize, messages: u64, bytes: u64) {

@@ -5,26 +5,29 @@ use crate::{
     account::Timeouts,
     faults,
     net::Stream,
+    outbox::{Outbox, SLICES},
     wire::{Decoder, Event},
 };
-use bytes::{Buf, BytesMut};
+use bytes::Bytes;
 use gatepost_transfer::Fault;
 use std::{
     future::poll_fn,
+    io::IoSlice,
     pin::{Pin, pin},
     task::{Context, Poll, ready},
 };
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
-/// How much is read at once.
-const READ: usize = 64 << 10;
+/// How much room is made for reading, and how little of it is left before more is made.
+const READ: usize = 128 << 10;
+const LITTLE: usize = 16 << 10;
 
 pub(crate) struct Connection {
     stream: Option<Stream>,
     timeouts: Timeouts,
     server: String,
     decoder: Decoder,
-    out: BytesMut,
+    out: Outbox,
     unflushed: bool,
 }
 
@@ -35,7 +38,7 @@ impl Connection {
             stream: Some(stream),
             server,
             decoder: Decoder::new(),
-            out: BytesMut::new(),
+            out: Outbox::default(),
             unflushed: false,
         }
     }
@@ -63,7 +66,12 @@ impl Connection {
 
     /// Puts bytes in the queue to be sent; they leave while events are waited for.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        self.out.extend_from_slice(bytes);
+        self.out.text(bytes);
+    }
+
+    /// The same for a piece of a message, which is not copied.
+    pub(crate) fn send_data(&mut self, bytes: Bytes) {
+        self.out.data(bytes);
     }
 
     /// How many bytes wait to be sent.
@@ -101,7 +109,9 @@ impl Connection {
                 Err(e) => return Poll::Ready(Err(faults::wire(&self.server, e))),
             }
             let buffer = self.decoder.buffer();
-            buffer.reserve(READ);
+            if buffer.capacity() - buffer.len() < LITTLE {
+                buffer.reserve(READ);
+            }
             match pin!(stream.read_buf(buffer)).poll(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(faults::lost(&self.server))),
                 Poll::Ready(Ok(_)) => {}
@@ -119,12 +129,14 @@ impl Connection {
 
 fn send(
     stream: &mut Stream,
-    out: &mut BytesMut,
+    out: &mut Outbox,
     unflushed: &mut bool,
     cx: &mut Context<'_>,
 ) -> Poll<std::io::Result<()>> {
     while !out.is_empty() {
-        let n = ready!(Pin::new(&mut *stream).poll_write(cx, out))?;
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let count = out.fill(&mut slices);
+        let n = ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &slices[..count]))?;
         if n == 0 {
             return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into()));
         }

@@ -1,10 +1,7 @@
-//! Folders: how a server's names become paths and back, and the listing. The rules for paths are pure functions;
-//! the witness uses them too, so that both readings name folders alike.
+//! Folders: how a server's names become paths and back. Pure functions; the witness uses them too, so that both
+//! readings name folders alike.
 
-use crate::{
-    session::Session,
-    wire::{Command, Response, Value, utf7},
-};
+use crate::wire::{Response, Value, utf7};
 use gatepost_contract::SpecialUse;
 use gatepost_transfer::{Fault, FaultKind, FolderPath, RemoteFolder};
 
@@ -100,7 +97,7 @@ fn prefix_of<'a>(native: &str, namespace: &'a Namespace) -> Option<&'a str> {
 }
 
 /// Without NAMESPACE, a server on which every folder lies below INBOX keeps them there by itself (Courier, Cyrus).
-fn guess_prefix(listed: &[Listed]) -> Option<String> {
+pub(crate) fn guess_prefix(listed: &[Listed]) -> Option<String> {
     let separator = listed.iter().find_map(|entry| entry.separator).filter(|s| *s == '.')?;
     let prefix = format!("INBOX{separator}");
     let mut below = 0;
@@ -193,145 +190,8 @@ pub(crate) fn native_of(
     })
 }
 
-impl Session {
-    /// A folder's name as it is written on this connection.
-    pub(crate) fn wire_name(&self, native: &str) -> Vec<u8> {
-        match self.spellings.get(native) {
-            Some(spelling) => spelling.clone(),
-            None => self.encode(native),
-        }
-    }
-
-    fn encode(&self, native: &str) -> Vec<u8> {
-        if self.utf8 { native.as_bytes().to_vec() } else { utf7::encode(native).into_bytes() }
-    }
-
-    /// Lists the account's own folders.
-    pub(crate) async fn list_folders(&mut self) -> Result<Vec<RemoteFolder>, Fault> {
-        // RETURN needs LIST-EXTENDED (RFC 5258), which RFC 6154 does not imply: servers without it tell the special
-        // uses in a plain LIST.
-        let extended = self.offers("SPECIAL-USE") && self.offers("LIST-EXTENDED");
-        let command = Command::new(if extended { "LIST \"\" \"*\" RETURN (SPECIAL-USE)" } else { "LIST \"\" \"*\"" });
-        let mut raw = Vec::new();
-        self.run_ok(&command, |response| raw.extend(listed(response))).await?;
-        let mut all = Vec::with_capacity(raw.len());
-        for (name, separator, attributes) in raw {
-            let native = if self.utf8 { String::from_utf8_lossy(&name).into_owned() } else { utf7::decode(&name) };
-            if self.encode(&native) != name && !self.spellings.contains_key(&native) {
-                self.spellings.insert(native.clone(), name);
-            }
-            self.separator = self.separator.or(separator);
-            all.push(Listed { native, separator, attributes });
-        }
-        if self.namespace.is_none()
-            && let Some(prefix) = guess_prefix(&all)
-        {
-            self.namespace = Some(Namespace { personal: vec![(prefix, self.separator)], foreign: Vec::new() });
-        }
-        Ok(arrange(all, self.namespace.as_ref()))
-    }
-
-    /// The prefix and the separator for folders that we make.
-    async fn naming(&mut self) -> Result<(String, Option<char>), Fault> {
-        if let Some((prefix, separator)) = self.namespace.as_ref().and_then(|n| n.personal.first()) {
-            return Ok((prefix.clone(), separator.or(self.separator)));
-        }
-        if self.separator.is_none() {
-            self.list_folders().await?;
-        }
-        let own = self.namespace.as_ref().and_then(|n| n.personal.first());
-        Ok((own.map(|(prefix, _)| prefix.clone()).unwrap_or_default(), self.separator))
-    }
-
-    /// What separates the levels of folders that we make.
-    pub(crate) async fn separator_for_new(&mut self) -> Result<Option<char>, Fault> {
-        if self.separator.is_none() {
-            self.list_folders().await?;
-        }
-        Ok(self.naming().await?.1)
-    }
-
-    /// Makes a folder and subscribes to it; fine when it is there already.
-    pub(crate) async fn create_folder(&mut self, path: &FolderPath) -> Result<RemoteFolder, Fault> {
-        let (prefix, separator) = self.naming().await?;
-        let refused = match self.create_below(path, &prefix, separator).await {
-            Err(fault) if fault.kind == FaultKind::Refused => fault,
-            made => return made,
-        };
-        // A server without NAMESPACE that keeps all folders below an INBOX that has none yet.
-        if self.namespace.is_none() && separator == Some('.') && self.list_folders().await?.len() == 1 {
-            let prefix = "INBOX.".to_owned();
-            if let Ok(made) = self.create_below(path, &prefix, separator).await {
-                self.namespace = Some(Namespace { personal: vec![(prefix, separator)], foreign: Vec::new() });
-                return Ok(made);
-            }
-        }
-        Err(refused)
-    }
-
-    async fn create_below(
-        &mut self,
-        path: &FolderPath,
-        prefix: &str,
-        separator: Option<char>,
-    ) -> Result<RemoteFolder, Fault> {
-        let native = native_of(path, separator, prefix, &self.server())?;
-        let folder = RemoteFolder {
-            path: path.clone(),
-            special_use: path.is_inbox().then_some(SpecialUse::Inbox),
-            native,
-            selectable: true,
-        };
-        if path.is_inbox() {
-            return Ok(folder);
-        }
-        let wire_name = self.wire_name(&folder.native);
-        let command = Command::new("CREATE").folder(&wire_name);
-        let mut done = self.run(&command, |_| {}).await?;
-        if !done.is_ok() && !self.can_open(&wire_name).await? {
-            // RFC 3501 section 6.3.3 lets servers make the levels above; some do not.
-            let levels = path.levels();
-            for depth in 1..levels.len() {
-                let above = native_of(&FolderPath::new(&levels[..depth]), separator, prefix, &self.server())?;
-                let above = self.wire_name(&above);
-                self.run(&Command::new("CREATE").folder(&above), |_| {}).await?;
-            }
-            if levels.len() > 1 {
-                done = self.run(&command, |_| {}).await?;
-            }
-            if !done.is_ok() && !self.can_open(&wire_name).await? {
-                let mut fault = self.refused(&command, &done);
-                if fault.kind == FaultKind::FolderGone {
-                    fault.kind = FaultKind::Refused;
-                }
-                return Err(fault);
-            }
-        }
-        let subscribed = self.run(&Command::new("SUBSCRIBE").folder(&wire_name), |_| {}).await?;
-        if !subscribed.is_ok() {
-            tracing::debug!("{} was not subscribed to: {}", folder.native, subscribed.words());
-        }
-        Ok(folder)
-    }
-
-    /// Whether a folder is there and can hold messages.
-    async fn can_open(&mut self, wire_name: &[u8]) -> Result<bool, Fault> {
-        let mut found = false;
-        let command = Command::new("LIST \"\"").folder(wire_name);
-        self.run(&command, |response| {
-            if let Some((name, _, attributes)) = listed(response)
-                && name == wire_name
-            {
-                found |= !attributes.iter().any(|a| a == "\\noselect" || a == "\\nonexistent");
-            }
-        })
-        .await?;
-        Ok(found)
-    }
-}
-
 /// A LIST response's name, separator and attributes.
-fn listed(response: &Response) -> Option<(Vec<u8>, Option<char>, Vec<String>)> {
+pub(crate) fn listed(response: &Response) -> Option<(Vec<u8>, Option<char>, Vec<String>)> {
     let Response::Data { name, values, .. } = response else { return None };
     if name != "LIST" {
         return None;

@@ -8,17 +8,23 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 pub mod account;
+mod append;
 mod connection;
+mod create;
 mod destination;
 mod driver;
 mod faults;
+mod fetch;
 mod folders;
 mod login;
 mod mailbox;
+mod messages;
 pub mod net;
+mod outbox;
 mod reader;
 mod session;
 mod source;
+mod survey;
 mod uids;
 pub mod wire;
 

@@ -16,6 +16,7 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use gatepost_transfer::{Fault, FaultKind};
+use std::collections::BTreeSet;
 
 /// What the session will be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub(crate) enum Purpose {
 
 /// Connects and logs in.
 pub(crate) async fn open(account: &Account, purpose: Purpose) -> Result<Session, Fault> {
-    let net::Greeted { stream, greeting } = net::connect(account).await?;
+    let net::Greeted { stream, greeting } = net::connect(account, purpose == Purpose::Write).await?;
     let mut session = Session::new(Connection::new(stream, account.server()));
     let mut logged_in = false;
     if let Some(line) = greeting {
@@ -190,8 +191,12 @@ fn oauth_refused(account: &Account, done: &Done, challenge: Option<&[u8]>, offer
 async fn set_up(session: &mut Session, purpose: Purpose) -> Result<(), Fault> {
     let mut waiting: Vec<(Tag, &str)> = Vec::new();
     let utf8 = session.offers("UTF8=ACCEPT") || session.offers("UTF8=ONLY");
-    if session.offers("ENABLE") && utf8 && (purpose == Purpose::Read || session.offers("UTF8=ONLY")) {
-        waiting.push((session.start(&Command::new("ENABLE UTF8=ACCEPT")), "ENABLE"));
+    let utf8 = (utf8 && (purpose == Purpose::Read || session.offers("UTF8=ONLY"))).then_some("UTF8=ACCEPT");
+    // Without it a server does not tell which UIDs have gone (RFC 7162 section 3.2.3).
+    let qresync = session.offers("QRESYNC").then_some("QRESYNC");
+    let wanted: Vec<&str> = qresync.into_iter().chain(utf8).collect();
+    if session.offers("ENABLE") && !wanted.is_empty() {
+        waiting.push((session.start(&Command::new(format!("ENABLE {}", wanted.join(" ")))), "ENABLE"));
     }
     if session.offers("NAMESPACE") {
         waiting.push((session.start(&Command::new("NAMESPACE")), "NAMESPACE"));
@@ -199,14 +204,14 @@ async fn set_up(session: &mut Session, purpose: Purpose) -> Result<(), Fault> {
     if session.offers("ID") {
         waiting.push((session.start(&Command::new("ID (\"name\" \"Gatepost\")")), "ID"));
     }
-    let (mut namespace, mut server_name, mut enabled) = (None, None, false);
+    let (mut namespace, mut server_name, mut enabled) = (None, None, BTreeSet::new());
     for (tag, command) in waiting {
         let done = session
             .finish(tag, |response| match response {
                 Response::Data { name, values, .. } if name == "NAMESPACE" => namespace = Some(Namespace::read(values)),
                 Response::Data { name, values, .. } if name == "ID" => server_name = values.first().and_then(identity),
                 Response::Data { name, values, .. } if name == "ENABLED" => {
-                    enabled = values.iter().any(|v| v.text().is_some_and(|t| t.eq_ignore_ascii_case("UTF8=ACCEPT")));
+                    enabled.extend(values.iter().filter_map(Value::text).map(|name| name.to_ascii_uppercase()));
                 }
                 _ => {}
             })
@@ -217,7 +222,8 @@ async fn set_up(session: &mut Session, purpose: Purpose) -> Result<(), Fault> {
     }
     session.namespace = namespace;
     session.server_name = server_name;
-    session.utf8 = enabled;
+    session.utf8 = enabled.contains("UTF8=ACCEPT");
+    session.qresync = enabled.contains("QRESYNC");
     Ok(())
 }
 

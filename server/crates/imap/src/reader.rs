@@ -64,7 +64,7 @@ impl Authenticator for OneResponse {
 impl ImapReader {
     /// Connects and logs in.
     pub(crate) async fn connect(account: &Account) -> Result<Self, Fault> {
-        let greeted = net::connect(account).await?;
+        let greeted = net::connect(account, false).await?;
         let server = account.server();
         let timeouts = account.policy.timeouts;
         let greeting = greeted.greeting.unwrap_or_default().to_ascii_uppercase();
@@ -468,12 +468,15 @@ fn fault(server: &str, timeouts: crate::account::Timeouts, command: &str, error:
     let any = |texts: &[&str]| texts.iter().any(|text| lower.contains(text));
     let kind = if any(&["nonexistent", "trycreate", "doesn't exist", "does not exist"]) {
         FaultKind::FolderGone
-    } else if any(&["unavailable", "inuse", "limit", "throttled", "too many"]) {
+    } else if any(&["unavailable", "inuse", "limit", "throttled", "too many"]) || faults::says_slow_down(&words) {
         FaultKind::Throttled
     } else {
         kind
     };
-    Fault::new(kind, format!("{server} answered {answered} to {command}: {}.", printable(words.as_bytes(), 300)))
+    let mut fault =
+        Fault::new(kind, format!("{server} answered {answered} to {command}: {}.", printable(words.as_bytes(), 300)));
+    fault.retry_after = (kind == FaultKind::Throttled).then(|| faults::time_to_wait(&words));
+    fault
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use crate::{
     folders::Namespace,
     wire::{Code, Command, Event, Response, Status, command::Part},
 };
-use gatepost_transfer::{Fault, RemoteFolder};
-use std::collections::{BTreeSet, HashMap};
+use gatepost_transfer::{Fault, FolderState, RemoteFolder};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// Up to this size LITERAL- allows literals that need no answer (RFC 7888 section 5).
 const LITERAL_MINUS: u64 = 4096;
@@ -26,13 +26,28 @@ pub(crate) struct Session {
     pub(crate) spellings: HashMap<String, Vec<u8>>,
     /// The separator of folder levels, where a listing told it.
     pub(crate) separator: Option<char>,
-    /// The folder that is open, as the server writes it, and whether it keeps modification sequences.
-    pub(crate) open: Option<(RemoteFolder, bool)>,
+    /// Whether all folders were listed on this connection.
+    pub(crate) listed: bool,
+    /// Whether QRESYNC (RFC 7162) is enabled: the server tells UIDs that have gone.
+    pub(crate) qresync: bool,
+    /// The folder that is open.
+    pub(crate) open: Option<OpenFolder>,
+    /// Ends of pipelined commands that came before those of earlier ones.
+    early: HashMap<Tag, Done>,
     next_tag: u32,
 }
 
+/// The folder that is open, as it was when it was opened.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenFolder {
+    pub(crate) folder: RemoteFolder,
+    pub(crate) state: FolderState,
+    /// Whether it keeps modification sequences.
+    pub(crate) modseqs: bool,
+}
+
 /// What a pipelined command waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Tag(u32);
 
 impl std::fmt::Display for Tag {
@@ -62,7 +77,10 @@ impl Session {
             namespace: None,
             spellings: HashMap::new(),
             separator: None,
+            listed: false,
+            qresync: false,
             open: None,
+            early: HashMap::new(),
             next_tag: 0,
         }
     }
@@ -90,12 +108,18 @@ impl Session {
         Tag(self.next_tag)
     }
 
-    /// Sends a command that has no literals and does not wait for its end.
+    /// Sends a command that has no literals to wait for and does not wait for its end.
     pub(crate) fn start(&mut self, command: &Command) -> Tag {
         let tag = self.new_tag();
         tracing::debug!(server = self.connection.server(), %tag, "{}", command.shown());
-        self.connection.send(tag.to_string().as_bytes());
-        self.connection.send(b" ");
+        self.begin(tag, command);
+        self.connection.send(b"\r\n");
+        tag
+    }
+
+    /// Sends a command up to the end of its line.
+    pub(crate) fn begin(&mut self, tag: Tag, command: &Command) {
+        self.connection.send(format!("{tag} ").as_bytes());
         for part in command.parts() {
             match part {
                 Part::Raw(bytes) => self.connection.send(bytes),
@@ -106,8 +130,6 @@ impl Session {
                 }
             }
         }
-        self.connection.send(b"\r\n");
-        tag
     }
 
     /// Waits for the next event and sorts it; alerts are logged, a BYE is a fault.
@@ -168,9 +190,16 @@ impl Session {
 
     /// Waits for a command's end and hands over every response on the way.
     pub(crate) async fn finish(&mut self, tag: Tag, mut on: impl FnMut(&Response)) -> Result<Done, Fault> {
+        if let Some(done) = self.early.remove(&tag) {
+            return Ok(done);
+        }
         loop {
             match self.hear().await? {
                 Heard::Done(done_tag, done) if done_tag == tag => return Ok(done),
+                // Answers need not come in the commands' order (RFC 3501 section 5.5).
+                Heard::Done(done_tag, done) if done_tag.0 > tag.0 && done_tag.0 <= self.next_tag => {
+                    self.early.insert(done_tag, done);
+                }
                 Heard::Other(Event::Response(response)) => on(&response),
                 Heard::Done(..) | Heard::Continue(_) | Heard::Other(_) => {}
             }
@@ -179,11 +208,7 @@ impl Session {
 
     /// Sends a command, with literals as the server takes them, and waits for its end.
     pub(crate) async fn run(&mut self, command: &Command, mut on: impl FnMut(&Response)) -> Result<Done, Fault> {
-        let waits = command.parts().iter().any(|part| match part {
-            Part::Literal(bytes) => !self.may_send_at_once(bytes.len() as u64),
-            Part::Raw(_) => false,
-        });
-        if !waits {
+        if !self.waits(command) {
             let tag = self.start(command);
             return self.finish(tag, on).await;
         }
@@ -209,6 +234,43 @@ impl Session {
         }
         self.connection.send(b"\r\n");
         self.finish(tag, on).await
+    }
+
+    /// Whether a command has literals that need the server's consent.
+    pub(crate) fn waits(&self, command: &Command) -> bool {
+        command.parts().iter().any(|part| match part {
+            Part::Literal(bytes) => !self.may_send_at_once(bytes.len() as u64),
+            Part::Raw(_) => false,
+        })
+    }
+
+    /// Runs commands of which at most so many are under way, and tells how each ended, in their order. Their data
+    /// come as the server sends them: to which command they belong, their content must tell.
+    pub(crate) async fn run_each(
+        &mut self,
+        commands: &[Command],
+        depth: usize,
+        mut on: impl FnMut(&Response),
+    ) -> Result<Vec<Done>, Fault> {
+        let mut ends = Vec::with_capacity(commands.len());
+        let mut waiting = VecDeque::new();
+        for command in commands {
+            let waits = self.waits(command);
+            while (waits || waiting.len() >= depth)
+                && let Some(tag) = waiting.pop_front()
+            {
+                ends.push(self.finish(tag, &mut on).await?);
+            }
+            if waits {
+                ends.push(self.run(command, &mut on).await?);
+            } else {
+                waiting.push_back(self.start(command));
+            }
+        }
+        for tag in waiting {
+            ends.push(self.finish(tag, &mut on).await?);
+        }
+        Ok(ends)
     }
 
     /// The same for a command that must be answered with OK.

@@ -1,4 +1,4 @@
-//! Sets of UIDs in portions that fit into a command's line.
+//! Sets of UIDs: in portions that fit into a command's line, as servers write them, and as they were seen.
 
 use gatepost_transfer::UidSet;
 use std::fmt;
@@ -22,6 +22,11 @@ impl Portion {
     pub(crate) fn contains(&self, uid: u32) -> bool {
         let after = self.0.partition_point(|(from, _)| *from <= uid);
         after > 0 && self.0[after - 1].1 >= uid
+    }
+
+    /// How many it names.
+    pub(crate) fn len(&self) -> u64 {
+        self.0.iter().map(|(from, to)| u64::from(to - from) + 1).sum()
     }
 
     /// The UID, where there is only one.
@@ -76,6 +81,55 @@ impl Portions {
     }
 }
 
+/// The UIDs that a server names, in the order in which it names them: `304,319:320` (RFC 3501 section 9). A range
+/// is ascending whichever way round it is written (RFC 4315 section 4).
+pub(crate) fn ranges(text: &str) -> Option<Vec<(u32, u32)>> {
+    let number = |text: &str| text.parse::<u32>().ok().filter(|uid| *uid > 0);
+    text.split(',')
+        .map(|range| match range.split_once(':') {
+            Some((a, b)) => number(a).zip(number(b)).map(|(a, b)| (a.min(b), a.max(b))),
+            None => number(range).map(|uid| (uid, uid)),
+        })
+        .collect()
+}
+
+/// Which UIDs came. They mostly come in ascending order, and then a range grows for each run of them.
+#[derive(Default)]
+pub(crate) struct Seen(Vec<(u32, u32)>);
+
+impl Seen {
+    /// Whether it had not come yet.
+    pub(crate) fn insert(&mut self, uid: u32) -> bool {
+        let at = self.0.partition_point(|(from, _)| *from <= uid);
+        if at > 0 && self.0[at - 1].1 >= uid {
+            return false;
+        }
+        let joins_before = at > 0 && self.0[at - 1].1 + 1 == uid;
+        let joins_after = self.0.get(at).is_some_and(|(from, _)| *from - 1 == uid);
+        match (joins_before, joins_after) {
+            (true, true) => {
+                self.0[at - 1].1 = self.0[at].1;
+                self.0.remove(at);
+            }
+            (true, false) => self.0[at - 1].1 = uid,
+            (false, true) => self.0[at].0 = uid,
+            (false, false) => self.0.insert(at, (uid, uid)),
+        }
+        true
+    }
+
+    /// Whether it came.
+    pub(crate) fn contains(&self, uid: u32) -> bool {
+        let after = self.0.partition_point(|(from, _)| *from <= uid);
+        after > 0 && self.0[after - 1].1 >= uid
+    }
+
+    /// All of them.
+    pub(crate) fn into_set(self) -> UidSet {
+        UidSet::from_ranges(self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,7 +142,35 @@ mod tests {
         assert_eq!(texts, ["1:4", "5:8", "9:10,12"]);
     }
 
+    #[test]
+    fn sets_are_read_in_the_servers_order() {
+        let cases: [(&str, Option<&[(u32, u32)]>); 9] = [
+            ("5", Some(&[(5, 5)])),
+            ("304,319:320", Some(&[(304, 304), (319, 320)])),
+            ("9,4:2", Some(&[(9, 9), (2, 4)])),
+            ("", None),
+            ("0", None),
+            ("1,", None),
+            ("1:*", None),
+            ("4294967296", None),
+            ("1:2:3", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(ranges(text).as_deref(), expected, "{text}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn each_uid_is_new_once(uids in proptest::collection::vec(1u32..60, 0..100)) {
+            let (mut seen, mut expected) = (Seen::default(), std::collections::BTreeSet::new());
+            for uid in &uids {
+                prop_assert_eq!(seen.insert(*uid), expected.insert(*uid));
+            }
+            prop_assert!(seen.insert(u32::MAX) && !seen.insert(u32::MAX));
+            prop_assert_eq!(seen.into_set(), expected.into_iter().chain([u32::MAX]).collect());
+        }
+
         #[test]
         fn portions_hold_every_uid_once_and_fit_into_a_line(
             uids in proptest::collection::btree_set(1u32..20_000, 0..3_000),

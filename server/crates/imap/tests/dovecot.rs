@@ -4,11 +4,11 @@
 
 mod common;
 
-use common::{PASSWORD, USER, account, append, copy_all, driver, fault, inbox};
+use common::{PASSWORD, USER, account, append, append_in, copy_all, create, driver, fault, inbox, list};
 use gatepost_contract::SpecialUse as Use;
 use gatepost_imap::ImapDriver;
 use gatepost_testkit::{Dovecot, Generated, InternalDate, Profile, Snapshot, SpecialUse, Storage, compare, fill, put};
-use gatepost_transfer::{Digester, Driver, FaultKind, Flags, FolderPath, ReadScope};
+use gatepost_transfer::{Digester, Driver, FaultKind, Flags, FolderPath, ReadScope, Which};
 use std::collections::{BTreeMap, HashMap};
 use tokio::sync::mpsc;
 
@@ -82,7 +82,7 @@ async fn a_mailbox_arrives_below_a_prefix_and_back() {
     assert!(folders.iter().all(|f| f.path.is_inbox() || f.path.levels()[0] != "INBOX"), "{folders:?}");
     // Without NAMESPACE the prefix is found out by the first folder that is made.
     let mut guessing = driver(&back).destination().await.unwrap();
-    assert_eq!(guessing.create(&"Top".into()).await.unwrap().native, "INBOX.Top");
+    assert_eq!(create(guessing.as_mut(), &"Top".into()).await.unwrap().native, "INBOX.Top");
     let folders = guessing.folders().await.unwrap();
     assert!(folders.iter().any(|f| f.path == "Top".into()), "{folders:?}");
     assert_eq!(folders, driver(&back).reader().await.unwrap().folders().await.unwrap());
@@ -121,7 +121,7 @@ async fn the_witness_reads_what_the_engine_fetches() {
     let mut reader = driver(&server).reader().await.unwrap();
     source.open(&inbox()).await.unwrap();
     reader.open(&inbox()).await.unwrap();
-    let listed = source.list(1).await.unwrap();
+    let listed = list(source.as_mut(), Which::From(1)).await.unwrap();
     let (fetched, result) = common::fetch(source.as_mut(), &listed.iter().map(|m| m.uid).collect()).await;
     result.unwrap();
     for (scope, some) in [(ReadScope::Listing, false), (ReadScope::Bodies, false), (ReadScope::Bodies, true)] {
@@ -176,7 +176,7 @@ async fn a_full_account_refuses_each_message_and_says_so() {
         assert!(rejection.over_quota && !rejection.words.is_empty(), "{rejection:?}");
     }
     // The connection is in order after the refusals.
-    assert_eq!(destination.list(1).await.unwrap().len(), 3);
+    assert_eq!(list(destination.as_mut(), Which::From(1)).await.unwrap().len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -235,18 +235,18 @@ async fn flags_are_set_exactly_and_their_changes_are_told() {
     let state = source.open(&inbox()).await.unwrap();
     destination.open(&inbox()).await.unwrap();
     let since = state.highest_modseq.unwrap();
-    assert_eq!(source.changed_flags(30, since).await.unwrap(), Some(vec![]));
+    assert_eq!(source.changed(30, since).await.unwrap().unwrap().flags, []);
     let flags = |uid: u32| Flags::from(["", "\\Flagged", "\\Answered $Forwarded"][uid as usize % 3]);
     let changes: Vec<_> = (1..=20).map(|uid| (uid, flags(uid))).collect();
     destination.set_flags(&changes).await.unwrap();
     source.open(&inbox()).await.unwrap();
-    assert_eq!(source.changed_flags(15, since).await.unwrap().unwrap(), changes[..15]);
-    for meta in source.list(1).await.unwrap() {
+    assert_eq!(source.changed(15, since).await.unwrap().unwrap().flags, changes[..15]);
+    for meta in list(source.as_mut(), Which::From(1)).await.unwrap() {
         let expected = if meta.uid <= 20 { flags(meta.uid) } else { "\\Seen old".into() };
         assert_eq!(meta.flags, expected, "{}", meta.uid);
     }
-    assert!(source.list(31).await.unwrap().is_empty(), "n:* must not bring the last message back");
-    assert_eq!(source.list(30).await.unwrap().len(), 1);
+    assert!(list(source.as_mut(), Which::From(31)).await.unwrap().is_empty(), "n:* must not bring the last message back");
+    assert_eq!(list(source.as_mut(), Which::From(30)).await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -255,11 +255,11 @@ async fn folders_are_made_with_the_levels_above_and_twice_without_harm() {
     let mut destination = driver(&server).destination().await.unwrap();
     let path = FolderPath::new(["A & B", "Ação", "日本語"]);
     for _ in 0..2 {
-        let made = destination.create(&path).await.unwrap();
+        let made = create(destination.as_mut(), &path).await.unwrap();
         assert_eq!((made.path.clone(), made.native.as_str()), (path.clone(), "A & B/Ação/日本語"));
         destination.open(&made).await.unwrap();
     }
-    assert_eq!(destination.create(&FolderPath::inbox()).await.unwrap().native, "INBOX");
-    let refused = fault(destination.create(&FolderPath::new(["a/b"])).await);
+    assert_eq!(create(destination.as_mut(), &FolderPath::inbox()).await.unwrap().native, "INBOX");
+    let refused = fault(create(destination.as_mut(), &FolderPath::new(["a/b"])).await);
     assert!(refused.kind == FaultKind::Refused && refused.sentence.contains("parts folder levels"), "{refused}");
 }

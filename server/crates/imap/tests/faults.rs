@@ -4,10 +4,10 @@
 
 mod common;
 
-use common::{Message, PASSWORD, USER, account, append, fault, fetch, impatient, inbox};
+use common::{Message, PASSWORD, USER, account, append, append_in, create, fault, fetch, impatient, inbox, list};
 use gatepost_imap::ImapDriver;
 use gatepost_testkit::{Dovecot, InternalDate, Proxy, ScriptedImap, on, proxy::Direction, scripted::Rule};
-use gatepost_transfer::{Driver, Fault, FaultKind, Flags, Incoming, Outgoing, ReadScope, UidSet};
+use gatepost_transfer::{Driver, Fault, FaultKind, Flags, Incoming, Outgoing, ReadScope, UidSet, Which};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -44,7 +44,7 @@ async fn read_all(driver: &ImapDriver) -> Result<usize, Fault> {
     source.folders().await?;
     source.limits().await?;
     source.open(&inbox()).await?;
-    let uids: UidSet = source.list(1).await?.iter().map(|m| m.uid).collect();
+    let uids: UidSet = list(source.as_mut(), Which::From(1)).await?.iter().map(|m| m.uid).collect();
     let (messages, result) = fetch(source.as_mut(), &uids).await;
     result?;
     source.close().await;
@@ -54,7 +54,7 @@ async fn read_all(driver: &ImapDriver) -> Result<usize, Fault> {
 /// Everything a destination is asked for; the first fault.
 async fn write_all(driver: &ImapDriver) -> Result<usize, Fault> {
     let mut destination = driver.destination().await?;
-    let made = destination.create(&"New".into()).await?;
+    let made = create(destination.as_mut(), &"New".into()).await?;
     destination.open(&made).await?;
     let (appended, result) = append(destination.as_mut(), &made, (0..5).map(message).collect()).await;
     result?;
@@ -257,9 +257,11 @@ async fn a_fetch_whose_receiver_goes_away_ends_without_an_error() {
         incoming.recv().await;
         drop(incoming);
     };
-    let (result, ()) = tokio::join!(source.fetch(&uids, out), first);
+    let (wanted, sets) = mpsc::channel(1);
+    wanted.send(uids).await.unwrap();
+    let (result, ()) = tokio::join!(source.fetch(sets, out), first);
     result.unwrap();
-    assert_eq!(fault(source.list(1).await).kind, FaultKind::Lost);
+    assert_eq!(fault(list(source.as_mut(), Which::From(1)).await).kind, FaultKind::Lost);
 }
 
 #[tokio::test]
@@ -325,7 +327,7 @@ async fn an_input_that_ends_within_a_message_stores_nothing_of_it() {
         }
     }
     drop(input);
-    let cut = fault(destination.append(&inbox(), outgoing, results).await);
+    let cut = fault(destination.append(&inbox(), 0, outgoing, results).await);
     assert_eq!(cut.kind, FaultKind::Lost, "{cut}");
     assert_eq!(reported.recv().await.map(|a| (a.key, a.result.is_ok())), Some((0, true)));
     assert_eq!(reported.recv().await, None);
@@ -356,7 +358,7 @@ async fn a_message_that_is_not_understood_is_named_and_ends_the_connection() {
     assert_eq!(fault(result).kind, FaultKind::Refused);
     let last = appended.last().unwrap();
     assert!(last.key == 2 && last.result.as_ref().is_err_and(|r| r.words == "what?"), "{appended:?}");
-    assert_eq!(fault(destination.list(1).await).kind, FaultKind::Lost);
+    assert_eq!(fault(list(destination.as_mut(), Which::From(1)).await).kind, FaultKind::Lost);
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ async fn a_planted_secret_is_heard_nowhere() {
         let driver = ImapDriver::new(right);
         shown += &format!("{driver:?} {}", driver.label());
         driver.source().await.unwrap().folders().await.unwrap();
-        driver.destination().await.unwrap().create(&"New".into()).await.unwrap();
+        driver.destination().await.unwrap().create(&["New".into()]).await.unwrap();
         let mut reader = driver.reader().await.unwrap();
         reader.open(&common::inbox()).await.unwrap();
         reader.read(None, ReadScope::Listing, mpsc::channel(1).0).await.unwrap();

@@ -13,9 +13,9 @@ pub use write::{
     set_waived, vanished, verified,
 };
 
-use crate::{Conn, Error, Result, read::parse};
-use futures::TryStreamExt;
-use gatepost_contract::{FolderId, MessageId, MessageState};
+use crate::{Conn, Error, Result, read::parse, sql::Sql};
+use futures::{Stream, TryStreamExt};
+use gatepost_contract::{FolderId, MailboxId, MessageId, MessageState};
 use sqlx::{Row, any::AnyRow};
 use std::{collections::HashSet, sync::Arc};
 
@@ -65,6 +65,101 @@ pub async fn rows_after(conn: &mut Conn, folder: FolderId, after_uid: i64, limit
     read_rows(conn, folder, after_uid, i64::from(limit), 0).await
 }
 
+/// The columns of a [`LedgerRow`].
+const COLUMNS: &str = "SELECT id, uid, size, internal_date, flags, state, dest_uid, digest, canonical_digest, bytes
+    FROM migration_messages WHERE folder_id = ";
+
+/// How many UIDs one statement names.
+const NAMED: usize = 256;
+
+/// These messages of a folder, as far as the ledger has them.
+pub async fn rows_of(conn: &mut Conn, folder: FolderId, uids: &[i64]) -> Result<Vec<LedgerRow>> {
+    let mut all = Vec::with_capacity(uids.len());
+    for batch in uids.chunks(NAMED) {
+        let mut sql = Sql::new(COLUMNS);
+        sql.bind(folder.0)?.push(" AND uid IN (").bind_list(batch.iter().copied())?.push(")");
+        let query = if batch.len() == NAMED { sql.query() } else { sql.query_once() };
+        collect(query.fetch(&mut *conn), &mut all).await?;
+    }
+    Ok(all)
+}
+
+/// Messages still to be copied, by ascending row, from behind a row on, at most `limit`.
+pub async fn pending_after(conn: &mut Conn, folder: FolderId, after: i64, limit: u32) -> Result<Vec<LedgerRow>> {
+    let mut sql = Sql::new(COLUMNS);
+    sql.bind(folder.0)?;
+    // The first condition is the partial index's own: without it, SQLite would not use it.
+    sql.push(" AND (state <> 'arrived' OR fidelity = 'changed') AND state = 'pending' AND id > ").bind(after)?;
+    sql.push(" ORDER BY id LIMIT ").bind(i64::from(limit))?;
+    let mut all = Vec::with_capacity(limit as usize);
+    collect(sql.query().fetch(conn), &mut all).await?;
+    Ok(all)
+}
+
+/// Messages that were acknowledged without a UID at the destination.
+pub async fn nameless(conn: &mut Conn, folder: FolderId) -> Result<Vec<LedgerRow>> {
+    let mut sql = Sql::new(COLUMNS);
+    sql.bind(folder.0)?.push(" AND state = 'arrived' AND dest_uid IS NULL ORDER BY uid");
+    let mut all = Vec::new();
+    collect(sql.query().fetch(conn), &mut all).await?;
+    Ok(all)
+}
+
+/// Every UID of a folder at the source, ascending.
+pub async fn uids(conn: &mut Conn, folder: FolderId) -> Result<Vec<i64>> {
+    let sql = "SELECT uid FROM migration_messages WHERE folder_id = $1 ORDER BY uid";
+    Ok(sqlx::query_scalar(sql).bind(folder.0).fetch_all(conn).await?)
+}
+
+/// Every UID at the destination that a message of the folder has.
+pub async fn dest_uids(conn: &mut Conn, folder: FolderId) -> Result<Vec<i64>> {
+    let sql = "SELECT dest_uid FROM migration_messages WHERE folder_id = $1 AND dest_uid IS NOT NULL";
+    Ok(sqlx::query_scalar(sql).bind(folder.0).fetch_all(conn).await?)
+}
+
+/// How a folder's messages stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StandingRow {
+    /// The folder.
+    pub folder: FolderId,
+    /// Messages.
+    pub messages: i64,
+    /// Of them, those that have not arrived.
+    pub elsewhere: i64,
+    /// Of those, the ones still to be copied, and their bytes.
+    pub pending: (i64, i64),
+}
+
+/// How each of a mailbox's folders stands, or only this one; those that have gone from the source are left out. Counts by the indexes
+/// alone: a folder in which everything has arrived costs next to nothing.
+pub async fn standing(conn: &mut Conn, mailbox: MailboxId, only: Option<FolderId>) -> Result<Vec<StandingRow>> {
+    let rows = sqlx::query(
+        "SELECT f.id,
+             (SELECT count(*) FROM migration_messages m WHERE m.folder_id = f.id),
+             (SELECT count(*) FROM migration_messages m WHERE m.folder_id = f.id
+                  AND (m.state <> 'arrived' OR m.fidelity = 'changed') AND m.state <> 'arrived'),
+             (SELECT count(*) FROM migration_messages m WHERE m.folder_id = f.id
+                  AND (m.state <> 'arrived' OR m.fidelity = 'changed') AND m.state = 'pending'),
+             (SELECT CAST(coalesce(sum(m.size), 0) AS BIGINT) FROM migration_messages m WHERE m.folder_id = f.id
+                  AND (m.state <> 'arrived' OR m.fidelity = 'changed') AND m.state = 'pending')
+         FROM migration_folders f WHERE f.mailbox_id = $1 AND f.gone_at IS NULL AND ($2 < 0 OR f.id = $2)",
+    )
+    .bind(mailbox.0)
+    .bind(only.map_or(-1, |folder| folder.0))
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(StandingRow {
+                folder: FolderId(row.try_get(0)?),
+                messages: row.try_get(1)?,
+                elsewhere: row.try_get(2)?,
+                pending: (row.try_get(3)?, row.try_get(4)?),
+            })
+        })
+        .collect()
+}
+
 async fn read_rows(
     conn: &mut Conn,
     folder: FolderId,
@@ -72,15 +167,17 @@ async fn read_rows(
     limit: i64,
     expected: usize,
 ) -> Result<Vec<LedgerRow>> {
-    let mut stream = sqlx::query(
-        "SELECT id, uid, size, internal_date, flags, state, dest_uid, digest, canonical_digest, bytes
-         FROM migration_messages WHERE folder_id = $1 AND uid > $2 ORDER BY uid LIMIT $3",
-    )
-    .bind(folder.0)
-    .bind(after)
-    .bind(limit)
-    .fetch(conn);
+    let mut sql = Sql::new(COLUMNS);
+    sql.bind(folder.0)?.push(" AND uid > ").bind(after)?.push(" ORDER BY uid LIMIT ").bind(limit)?;
     let mut all = Vec::with_capacity(expected);
+    collect(sql.query().fetch(conn), &mut all).await?;
+    Ok(all)
+}
+
+async fn collect(
+    mut stream: impl Stream<Item = sqlx::Result<AnyRow>> + Unpin,
+    all: &mut Vec<LedgerRow>,
+) -> Result<()> {
     let mut known: HashSet<Arc<str>> = HashSet::new();
     while let Some(row) = stream.try_next().await? {
         let flags: &str = row.try_get(4)?;
@@ -100,7 +197,7 @@ async fn read_rows(
             digests: digests(&row)?,
         });
     }
-    Ok(all)
+    Ok(())
 }
 
 fn digests(row: &AnyRow) -> Result<Option<DigestRow>> {

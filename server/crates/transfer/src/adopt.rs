@@ -5,7 +5,10 @@
 //! anything; then both sides are read and digested. A destination message can stand for one source message only, so true duplicates stay as many
 //! as they were.
 
-use crate::{Arrival, Digester, Digests, Fault, Flags, Incoming, InternalDate, LedgerRow, MessageMeta, Source, UidSet};
+use crate::{
+    Arrival, Digester, Digests, Fault, Flags, Incoming, InternalDate, LedgerRow, MessageMeta, Source, UidSet,
+    reading::fetch_set,
+};
 use std::collections::{HashMap, HashSet};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -118,7 +121,7 @@ async fn digest_all(
         }
         drop(pieces);
     };
-    let (fetched, ()) = tokio::join!(store.fetch(uids, out), digest);
+    let (fetched, ()) = tokio::join!(fetch_set(store, uids.clone(), out), digest);
     fetched?;
     if cancel.is_cancelled() { Err(Fault::cancelled()) } else { Ok(all) }
 }

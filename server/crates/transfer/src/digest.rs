@@ -44,6 +44,9 @@ pub struct Digester {
     mended: Option<blake3::Hasher>,
     after_cr: bool,
     size: u64,
+    /// Bytes that mending adds, and that it leaves out.
+    added: u64,
+    left_out: u64,
 }
 
 /// How far both hashers have been fed within the bytes at hand.
@@ -81,6 +84,7 @@ impl Digester {
                 _ => {
                     self.mend(bytes, &mut fed, i, b"");
                     fed.mended = i + 1;
+                    self.left_out += 1;
                 }
             }
             at = i + 1;
@@ -90,6 +94,13 @@ impl Digester {
             mended.update(&bytes[fed.mended..]);
         }
         self.size += bytes.len() as u64;
+    }
+
+    /// How many bytes the message has once mended (see [`Mender`]); `None` where it needs no mending.
+    #[must_use]
+    pub fn mended_size(&self) -> Option<u64> {
+        let dangling = u64::from(self.after_cr);
+        (self.mended.is_some() || self.after_cr).then(|| self.size + self.added + dangling - self.left_out)
     }
 
     /// Ends the message.
@@ -125,7 +136,46 @@ impl Digester {
             }
         };
         mended.update(what);
+        self.added += what.len() as u64;
         fed.mended = at;
+    }
+}
+
+/// Mends a message that a server will not take as it is: every bare CR or LF becomes CRLF, NULs are left out.
+/// What comes out digests to the canonical digest of what went in.
+#[derive(Debug, Default)]
+pub struct Mender {
+    after_cr: bool,
+}
+
+impl Mender {
+    /// Mends the next bytes.
+    #[must_use]
+    pub fn mend(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 16);
+        for byte in bytes {
+            match byte {
+                b'\n' if self.after_cr => out.push(b'\n'),
+                _ => {
+                    if self.after_cr {
+                        out.push(b'\n');
+                    }
+                    match byte {
+                        b'\n' => out.extend_from_slice(b"\r\n"),
+                        0 => {}
+                        other => out.push(*other),
+                    }
+                }
+            }
+            self.after_cr = *byte == b'\r';
+        }
+        out
+    }
+
+    /// What belongs behind the last bytes.
+    #[must_use]
+    pub fn end(self) -> &'static [u8] {
+        if self.after_cr { b"\n" } else { b"" }
     }
 }
 
@@ -178,6 +228,25 @@ mod tests {
             let mended = canonical(&bytes);
             prop_assert_eq!(Digester::of(&bytes).canonical, Digester::of(&mended).exact);
             prop_assert_eq!(Digester::of(&bytes).exact, Digest(*blake3::hash(&bytes).as_bytes()));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_mended_has_the_canonical_digest_and_the_size_that_was_told(
+            bytes in proptest::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(0u8), Just(b'a')], 0..200),
+            cut in 0usize..200,
+        ) {
+            let (first, second) = bytes.split_at(cut.min(bytes.len()));
+            let mut digester = Digester::new();
+            digester.update(&bytes);
+            let told = digester.mended_size().unwrap_or(bytes.len() as u64);
+            let mut mender = Mender::default();
+            let mut mended = mender.mend(first);
+            mended.extend(mender.mend(second));
+            mended.extend(mender.end());
+            prop_assert_eq!(mended.len() as u64, told);
+            prop_assert_eq!(Digester::of(&mended).exact, digester.finish().canonical);
         }
     }
 

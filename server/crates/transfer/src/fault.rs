@@ -71,6 +71,12 @@ impl Fault {
         Self::new(FaultKind::Cancelled, "Cancelled. What was copied is recorded; the next run goes on from there.")
     }
 
+    /// Whether the line is of no use any more, while the server may be reached by a new one.
+    #[must_use]
+    pub const fn breaks_the_line(&self) -> bool {
+        matches!(self.kind, FaultKind::Lost | FaultKind::Timeout | FaultKind::Protocol)
+    }
+
     /// Whether a new connection may cure it.
     #[must_use]
     pub const fn is_transient(&self) -> bool {

@@ -4,7 +4,7 @@
 //! acknowledged the message. What is in flight when a process dies is found again by looking at the destination
 //! (see [`crate::copy`]), so nothing here needs to be undone.
 
-use crate::{Digests, Fault, Flags, FolderPath, InternalDate, MessageMeta};
+use crate::{Digests, Fault, Flags, FolderPath, InternalDate, MessageMeta, UidSet};
 use async_trait::async_trait;
 use gatepost_contract::{Fidelity, FolderId, MessageId, MessageState, SpecialUse};
 
@@ -101,7 +101,21 @@ pub struct Finding {
     pub message_id: Option<String>,
 }
 
-/// The ledger of one mailbox.
+/// How one folder's messages stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Messages in the ledger.
+    pub messages: u64,
+    /// Of them, those that have arrived.
+    pub arrived: u64,
+    /// Of them, those still to be copied.
+    pub pending: u64,
+    /// The bytes of those still to be copied, as listed.
+    pub pending_bytes: u64,
+}
+
+/// The ledger of one mailbox. What grows with the mailbox is asked for in pages or as sets, so that a run's memory
+/// does not.
 #[async_trait]
 pub trait Ledger: Send + Sync {
     /// Records the plan: each source folder and its place; folders that have gone from the source are marked so.
@@ -111,8 +125,26 @@ pub trait Ledger: Send + Sync {
     /// The folders that were placed and are still at the source, in the order of the plan.
     async fn placed(&self) -> Result<Vec<PlacedFolder>, Fault>;
 
+    /// How every placed folder stands, or only this one.
+    async fn standing(&self, only: Option<FolderId>) -> Result<Vec<(FolderId, Standing)>, Fault>;
+
     /// Every message of the folder in the present epoch that is still at the source, by ascending UID.
     async fn rows(&self, folder: FolderId) -> Result<Vec<LedgerRow>, Fault>;
+
+    /// These messages of the folder, as far as the ledger has them, in no certain order.
+    async fn rows_of(&self, folder: FolderId, uids: &[u32]) -> Result<Vec<LedgerRow>, Fault>;
+
+    /// Messages still to be copied, by ascending row, from behind this row on, at most so many.
+    async fn pending(&self, folder: FolderId, after: Option<MessageId>, most: u32) -> Result<Vec<LedgerRow>, Fault>;
+
+    /// Messages that were acknowledged without a UID at the destination.
+    async fn nameless(&self, folder: FolderId) -> Result<Vec<LedgerRow>, Fault>;
+
+    /// Every UID of the folder at the source.
+    async fn uids(&self, folder: FolderId) -> Result<UidSet, Fault>;
+
+    /// Every UID at the destination that one of the folder's messages has.
+    async fn dest_uids(&self, folder: FolderId) -> Result<UidSet, Fault>;
 
     /// Adds messages as pending; those that are there already stay as they are.
     async fn add(&self, folder: FolderId, messages: &[NewMessage]) -> Result<(), Fault>;

@@ -5,6 +5,7 @@
 //! behind [`Ledger`], and verification reads through [`Reader`], which an engine never uses.
 
 mod adopt;
+pub mod budget;
 pub mod copy;
 mod digest;
 mod fault;
@@ -13,12 +14,17 @@ pub mod mapping;
 mod model;
 mod ports;
 pub mod preflight;
+mod reading;
 pub mod verify;
 mod watch;
 
-pub use digest::{Digest, Digester, Digests};
+pub use budget::{Budget, HostLimits};
+pub use digest::{Digest, Digester, Digests, Mender};
 pub use fault::{Fault, FaultKind};
-pub use ledger::{Arrival, Cursor, Finding, Ledger, LedgerRow, NewMessage, PlacedFolder, Refusal};
+pub use ledger::{Arrival, Cursor, Finding, Ledger, LedgerRow, NewMessage, PlacedFolder, Refusal, Standing};
 pub use model::{Flags, FolderPath, FolderState, InternalDate, Limits, MessageMeta, Quota, RemoteFolder, UidSet};
-pub use ports::{Appended, Destination, Driver, Incoming, Outgoing, ReadMessage, ReadScope, Reader, Rejection, Source};
+pub use ports::{
+    Appended, ChangedSince, Destination, Driver, Incoming, Outgoing, ReadMessage, ReadScope, Reader, Rejection, Source,
+    Surveyed, Which,
+};
 pub use watch::Watch;

@@ -107,6 +107,12 @@ pub struct MappingProblem {
     pub sentence: String,
 }
 
+/// A path's place as servers that ignore case and composition see it: equal for folders that end up in one.
+#[must_use]
+pub fn folded(path: &FolderPath) -> FolderPath {
+    FolderPath::new(fold_path(path))
+}
+
 /// Plans where each source folder goes. The order of the folders does not matter.
 pub fn plan(source: &[RemoteFolder], dest: &[RemoteFolder], options: &Options) -> Result<Plan, Vec<MappingProblem>> {
     let options = &Options { dest_separator: options.dest_separator.or_else(|| separator(dest)), ..options.clone() };

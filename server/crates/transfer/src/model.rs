@@ -290,6 +290,71 @@ impl UidSet {
         self.0.is_empty()
     }
 
+    /// From inclusive ranges in any order, which may touch or overlap; a range may be written either way round
+    /// (RFC 3501 section 9: `5:1` is `1:5`).
+    #[must_use]
+    pub fn from_ranges(ranges: impl IntoIterator<Item = (u32, u32)>) -> Self {
+        let mut all: Vec<(u32, u32)> = ranges.into_iter().map(|(a, b)| (a.min(b), a.max(b))).collect();
+        all.sort_unstable();
+        let mut merged: Vec<(u32, u32)> = Vec::with_capacity(all.len());
+        for (from, to) in all {
+            match merged.last_mut() {
+                Some((_, last)) if from <= last.saturating_add(1) => *last = to.max(*last),
+                _ => merged.push((from, to)),
+            }
+        }
+        Self(merged)
+    }
+
+    /// Each UID, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.0.iter().flat_map(|(from, to)| *from..=*to)
+    }
+
+    /// Whether it names this one.
+    #[must_use]
+    pub fn contains(&self, uid: u32) -> bool {
+        let after = self.0.partition_point(|(from, _)| *from <= uid);
+        after > 0 && self.0[after - 1].1 >= uid
+    }
+
+    /// The UIDs that `other` does not name.
+    #[must_use]
+    pub fn minus(&self, other: &Self) -> Self {
+        let mut left = Vec::new();
+        let mut others = other.0.iter().copied().peekable();
+        for (mut from, to) in self.0.iter().copied() {
+            let mut spent = false;
+            while let Some((a, b)) = others.peek().copied() {
+                if b < from {
+                    others.next();
+                    continue;
+                }
+                if a > to {
+                    break;
+                }
+                if a > from {
+                    left.push((from, a - 1));
+                }
+                if b >= to {
+                    spent = true;
+                    break;
+                }
+                from = b + 1;
+            }
+            if !spent {
+                left.push((from, to));
+            }
+        }
+        Self(left)
+    }
+
+    /// The highest.
+    #[must_use]
+    pub fn last(&self) -> Option<u32> {
+        self.0.last().map(|(_, to)| *to)
+    }
+
     /// How many it names.
     #[must_use]
     pub fn len(&self) -> u64 {
@@ -299,16 +364,7 @@ impl UidSet {
 
 impl FromIterator<u32> for UidSet {
     fn from_iter<I: IntoIterator<Item = u32>>(uids: I) -> Self {
-        let mut all: Vec<u32> = uids.into_iter().collect();
-        all.sort_unstable();
-        let mut ranges: Vec<(u32, u32)> = Vec::new();
-        for uid in all {
-            match ranges.last_mut() {
-                Some((_, to)) if uid <= to.saturating_add(1) => *to = uid.max(*to),
-                _ => ranges.push((uid, uid)),
-            }
-        }
-        Self(ranges)
+        Self::from_ranges(uids.into_iter().map(|uid| (uid, uid)))
     }
 }
 

@@ -51,6 +51,9 @@ pub enum Outgoing {
     Data(Bytes),
     /// All of it was delivered.
     End,
+    /// What was handed over since the last `Commit` is to be stored, all or nothing where the store can (MULTIAPPEND,
+    /// RFC 3502). Never comes within a message. A store that appends one by one has nothing left to do here.
+    Commit,
 }
 
 /// What became of one message that was sent.
@@ -71,6 +74,35 @@ pub struct Rejection {
     pub over_quota: bool,
     /// Whether the folder is not there (TRYCREATE).
     pub no_folder: bool,
+    /// Whether it was refused together with others, so that nothing is known of this message by itself.
+    pub together: bool,
+}
+
+/// Which messages of a folder are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All from this UID on.
+    From(u32),
+    /// These.
+    These(UidSet),
+}
+
+/// What changed in a folder since a modification sequence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChangedSince {
+    /// Messages with their present flags.
+    pub flags: Vec<(u32, Flags)>,
+    /// UIDs that have gone, where the store keeps track of them (QRESYNC, RFC 7162); `None` where it does not.
+    pub vanished: Option<UidSet>,
+}
+
+/// A folder as a survey of the whole account sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surveyed {
+    /// The folder.
+    pub folder: RemoteFolder,
+    /// How it stands (STATUS, RFC 3501 section 6.3.10), without its flags; `None` where the store would not tell.
+    pub status: Option<FolderState>,
 }
 
 /// Mail that can be read. It is never changed by reading: IMAP opens with EXAMINE and fetches with BODY.PEEK.
@@ -82,19 +114,34 @@ pub trait Source: Send {
     /// Every folder of the account's own, sorted by path; INBOX is always among them.
     async fn folders(&mut self) -> Result<Vec<RemoteFolder>, Fault>;
 
+    /// The same with how each folder stands, in as few round trips as the store allows (LIST-STATUS, RFC 5819, or
+    /// pipelined STATUS). No folder may be open.
+    async fn survey(&mut self) -> Result<Vec<Surveyed>, Fault>;
+
     /// Opens a folder for the calls below: a source read-only, a destination for writing.
     async fn open(&mut self, folder: &RemoteFolder) -> Result<FolderState, Fault>;
 
-    /// Lists the messages of the open folder from this UID on, by ascending UID.
-    async fn list(&mut self, from_uid: u32) -> Result<Vec<MessageMeta>, Fault>;
-
-    /// Which messages up to this UID changed their flags after this modification sequence (CHANGEDSINCE, RFC 7162);
-    /// `None` where the store cannot tell, and the flags must be listed.
-    async fn changed_flags(&mut self, up_to_uid: u32, since: u64) -> Result<Option<Vec<(u32, Flags)>>, Fault>;
-
-    /// Streams messages of the open folder in ascending order of their UIDs, each whole before the next.
+    /// Lists messages of the open folder into `out`, in no certain order, each once.
     /// Ends early without an error when `out` is closed.
-    async fn fetch(&mut self, uids: &UidSet, out: mpsc::Sender<Incoming>) -> Result<(), Fault>;
+    async fn list(&mut self, which: Which, out: mpsc::Sender<MessageMeta>) -> Result<(), Fault>;
+
+    /// Which UIDs the open folder holds (ESEARCH, RFC 4731, where there is one).
+    async fn uids(&mut self) -> Result<UidSet, Fault>;
+
+    /// The flags of these messages of the open folder; those that are not there are left out.
+    async fn flags(&mut self, uids: &UidSet) -> Result<Vec<(u32, Flags)>, Fault>;
+
+    /// What changed among the messages up to this UID after this modification sequence (CHANGEDSINCE, RFC 7162);
+    /// `None` where the store cannot tell, and the flags must be listed.
+    async fn changed(&mut self, up_to_uid: u32, since: u64) -> Result<Option<ChangedSince>, Fault>;
+
+    /// Streams messages of the open folder: set after set as they are asked for, each set in ascending order of its
+    /// UIDs, each message whole before the next. A set is taken from `wanted` only a little before it is needed.
+    /// Ends when `wanted` has ended and all was delivered; ends early without an error when `out` is closed.
+    async fn fetch(&mut self, wanted: mpsc::Receiver<UidSet>, out: mpsc::Sender<Incoming>) -> Result<(), Fault>;
+
+    /// Keeps an idle connection alive (NOOP); a fault when it has been lost.
+    async fn keep_alive(&mut self) -> Result<(), Fault>;
 
     /// Says goodbye; errors do not matter any more.
     async fn close(&mut self);
@@ -103,19 +150,23 @@ pub trait Source: Send {
 /// Mail that can be added to. Nothing is ever deleted.
 #[async_trait]
 pub trait Destination: Source {
-    /// Makes a folder with all levels above it and subscribes to it; fine when it is there already.
-    async fn create(&mut self, path: &FolderPath) -> Result<RemoteFolder, Fault>;
+    /// Makes folders with all levels above them and subscribes to them, in as few round trips as possible; fine when
+    /// one is there already. One result for each path, in their order; a fault of the connection ends all.
+    async fn create(&mut self, paths: &[FolderPath]) -> Result<Vec<Result<RemoteFolder, Fault>>, Fault>;
 
-    /// Appends what `input` delivers to `folder`, which is open, and reports each message as the server answers.
+    /// Appends what `input` delivers to `folder`, which need not be open, and reports each message as the store
+    /// answers. `uid_validity` is the epoch for which UIDs are wanted: a [`FaultKind::FolderGone`](crate::FaultKind)
+    /// when the folder answers with another.
     /// A fault leaves open what became of messages not yet reported: the caller looks before it sends them again.
     async fn append(
         &mut self,
         folder: &RemoteFolder,
+        uid_validity: u32,
         input: mpsc::Receiver<Outgoing>,
         results: mpsc::Sender<Appended>,
     ) -> Result<(), Fault>;
 
-    /// Makes a message's flags exactly these (of those that the folder can keep).
+    /// Makes the flags of messages of the open folder exactly these (of those that the folder can keep).
     async fn set_flags(&mut self, changes: &[(u32, Flags)]) -> Result<(), Fault>;
 }
 

@@ -10,7 +10,10 @@ mod report;
 mod tests;
 
 use crate::mapping::{self, Mapped, Options, Plan};
-use crate::{Destination, Fault, FaultKind, Incoming, Limits, MessageMeta, RemoteFolder, Source, UidSet};
+use crate::{
+    Destination, Fault, FaultKind, Incoming, Limits, MessageMeta, RemoteFolder, Source, UidSet, Which,
+    reading::{fetch_set, list_all},
+};
 use estimate::Sample;
 use gatepost_contract::{Level, SpecialUse};
 pub use report::{
@@ -136,7 +139,7 @@ async fn read_folder(
     cancel: &CancellationToken,
 ) -> Result<(), Fault> {
     unless(cancel, source.open(folder)).await?;
-    let listing = unless(cancel, source.list(1)).await?;
+    let listing = unless(cancel, list_all(source, Which::From(1))).await?;
     for message in &listing {
         planned.messages += 1;
         planned.bytes = planned.bytes.saturating_add(message.size);
@@ -187,7 +190,7 @@ async fn fetch(source: &mut dyn Source, uids: &UidSet, sample: &mut Sample) -> R
         }
         (whole, bytes)
     };
-    let (done, (whole, bytes)) = tokio::join!(source.fetch(uids, out), count);
+    let (done, (whole, bytes)) = tokio::join!(fetch_set(source, uids.clone(), out), count);
     done?;
     sample.messages += whole;
     sample.bytes += bytes;

@@ -7,6 +7,9 @@ pub trait Watch: Send + Sync {
     /// The steps to come: one for each folder, by its path.
     fn steps(&self, names: &[String]);
 
+    /// A step that has not begun will probably have so many messages to do.
+    fn expect(&self, step: usize, messages: u64);
+
     /// A step begins, with so many messages and bytes to do.
     fn begin(&self, step: usize, messages: u64, bytes: u64);
 

@@ -249,6 +249,10 @@ impl Watch for RunWatch {
         state.dirty = true;
     }
 
+    fn expect(&self, step: usize, messages: u64) {
+        self.step(step, |s| s.total = messages);
+    }
+
     fn begin(&self, step: usize, messages: u64, bytes: u64) {
         self.step(step, |s| {
             s.status = RunStatus::Running;

@@ -5,8 +5,8 @@ use super::{Ended, Scene, verify};
 use crate::ledger::StoredLedger;
 use gatepost_contract::{Depth, RunStatus, RunType};
 use gatepost_transfer::{
-    Fault, FaultKind,
-    copy::{Copy, CopyOptions, CopyOutcome},
+    Budget, Fault, FaultKind,
+    copy::{Copy, CopyOptions, CopyOutcome, CopyState},
 };
 use serde_json::{Map, Value, json};
 use std::time::Instant;
@@ -26,7 +26,10 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
             carry_flags: scene.job.dns_cutover_at.is_none(),
             ..CopyOptions::default()
         },
+        source_budget: Budget::unlimited(),
+        dest_budget: Budget::unlimited(),
         cancel: scene.cancel.clone(),
+        progress: CopyState::default(),
     };
     let outcome = copy.run().await?;
     metrics::counter!("gatepost_messages_copied_total").increment(outcome.transferred);
@@ -70,7 +73,7 @@ fn ended(outcome: &CopyOutcome, seconds: f64) -> Ended {
         let error = format!("{folder}: {why}{others}");
         return Ended::partial(format!("{summary} {error}"), stats, Some(error));
     }
-    if outcome.quarantined > 0 {
+    if outcome.quarantined + outcome.pending > 0 {
         return Ended::partial(summary, stats, None);
     }
     Ended::success(summary, stats)

@@ -10,7 +10,7 @@ pub use stream::Stream;
 use crate::{
     account::{Account, Timeouts},
     faults,
-    wire::printable,
+    wire::{Decoder, Event, Response, printable},
 };
 use address::Verdict;
 use gatepost_contract::Security;
@@ -34,14 +34,23 @@ pub struct Greeted {
     pub greeting: Option<Vec<u8>>,
 }
 
-/// Connects to an account's server, up to the point where a client may log in.
+/// Connects to an account's server, up to the point where a client may log in. A connection that `writes` is reset
+/// when it ends, however it ends.
 ///
 /// # Errors
 /// Each cause with a sentence of its own: unknown host, refused, timed out, forbidden address, certificate, no
 /// IMAP server, a server that says goodbye at once.
-pub async fn connect(account: &Account) -> Result<Greeted, Fault> {
+pub async fn connect(account: &Account, writes: bool) -> Result<Greeted, Fault> {
     let server = account.server();
     let tcp = dial(account, &server).await?;
+    if writes {
+        // When a run is killed, its kernel would go on to deliver what waits to be sent, and the server would store
+        // messages while the next run already looks which ones it has. With a linger time of zero the kernel drops
+        // it and sends a reset. A connection that ends in order has nothing left to deliver.
+        if let Err(e) = tcp.set_zero_linger() {
+            tracing::debug!(%server, "SO_LINGER could not be set: {e}");
+        }
+    }
     let timeouts = account.policy.timeouts;
     match account.security {
         Security::Tls => {
@@ -189,7 +198,7 @@ async fn greeting(stream: &mut Stream, server: &str, timeouts: Timeouts, tls: bo
         return Ok(line);
     }
     if upper.starts_with(b"* BYE") {
-        return Err(faults::bye(server, None, &printable(line.get(5..).unwrap_or_default(), 300)));
+        return Err(goodbye(server, &line));
     }
     let what = if upper.starts_with(b"HTTP/") || upper.starts_with(b"<") {
         "a web server"
@@ -215,6 +224,19 @@ async fn greeting(stream: &mut Stream, server: &str, timeouts: Timeouts, tls: bo
     ))
 }
 
+/// A BYE with its code.
+fn goodbye(server: &str, line: &[u8]) -> Fault {
+    let mut decoder = Decoder::new();
+    decoder.buffer().extend_from_slice(line);
+    if !line.ends_with(b"\n") {
+        decoder.buffer().extend_from_slice(b"\r\n");
+    }
+    match decoder.decode() {
+        Ok(Some(Event::Response(Response::Status { code, text, .. }))) => faults::bye(server, code.as_ref(), &text),
+        _ => faults::bye(server, None, &printable(line.get(5..).unwrap_or_default(), 300)),
+    }
+}
+
 /// Asks for TLS and hands back the bare connection. What a man in the middle adds behind the server's OK stays
 /// unread in the socket, where the TLS handshake fails over it.
 async fn start_tls(mut stream: Stream, server: &str) -> Result<TcpStream, Fault> {
@@ -232,7 +254,7 @@ async fn start_tls(mut stream: Stream, server: &str) -> Result<TcpStream, Fault>
     };
     let line = talk.await.map_err(|e| faults::io(server, timeouts, e))?;
     if line.to_ascii_uppercase().starts_with(b"* BYE") {
-        return Err(faults::bye(server, None, &printable(line.get(5..).unwrap_or_default(), 300)));
+        return Err(goodbye(server, &line));
     }
     if !line.to_ascii_uppercase().starts_with(b"S OK") {
         return Err(Fault::new(

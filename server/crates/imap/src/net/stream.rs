@@ -3,7 +3,8 @@
 
 use crate::account::Timeouts;
 use std::{
-    fmt, io,
+    fmt,
+    io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -123,6 +124,30 @@ impl AsyncWrite for Stream {
         }
         this.progress();
         polled
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let polled = match &mut this.inner {
+            Inner::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
+            Inner::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, slices),
+        };
+        if polled.is_pending() {
+            return this.write.poll(cx);
+        }
+        this.progress();
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.inner {
+            Inner::Plain(tcp) => tcp.is_write_vectored(),
+            Inner::Tls(tls) => tls.is_write_vectored(),
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -7,7 +7,8 @@ use gatepost_contract::{Secret, Security};
 use gatepost_imap::{Account, Credential, ImapDriver, NetPolicy, Timeouts};
 use gatepost_testkit::Dovecot;
 use gatepost_transfer::{
-    Appended, Destination, Driver, Fault, Flags, FolderPath, Incoming, Outgoing, RemoteFolder, Source, UidSet,
+    Appended, Destination, Driver, Fault, Flags, FolderPath, Incoming, MessageMeta, Outgoing, RemoteFolder, Source,
+    UidSet, Which,
 };
 use std::{collections::HashMap, time::Duration};
 use tokio::{
@@ -94,12 +95,35 @@ pub async fn fetch(source: &mut dyn Source, uids: &UidSet) -> (Vec<(u32, Option<
         }
         messages
     };
-    let (result, messages) = tokio::join!(source.fetch(uids, out), collect);
+    let (wanted, sets) = mpsc::channel(1);
+    wanted.send(uids.clone()).await.unwrap();
+    drop(wanted);
+    let (result, messages) = tokio::join!(source.fetch(sets, out), collect);
     (messages, result)
 }
 
+/// Lists messages into memory, by UID.
+pub async fn list<S: Source + ?Sized>(source: &mut S, which: Which) -> Result<Vec<MessageMeta>, Fault> {
+    let (out, mut listed) = mpsc::channel(4);
+    let collect = async {
+        let mut all = Vec::new();
+        while let Some(meta) = listed.recv().await {
+            all.push(meta);
+        }
+        all
+    };
+    let (result, mut all) = tokio::join!(source.list(which, out), collect);
+    all.sort_by_key(|meta: &MessageMeta| meta.uid);
+    result.map(|()| all)
+}
+
+/// Makes one folder.
+pub async fn create(destination: &mut dyn Destination, path: &FolderPath) -> Result<RemoteFolder, Fault> {
+    destination.create(std::slice::from_ref(path)).await?.remove(0)
+}
+
 /// A message to append.
-#[derive(Clone)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     pub key: u32,
     pub bytes: Vec<u8>,
@@ -107,27 +131,43 @@ pub struct Message {
     pub flags: Flags,
 }
 
-/// Appends messages from memory.
+/// Appends messages from memory, with a commit at the end.
 pub async fn append(
     destination: &mut dyn Destination,
     folder: &RemoteFolder,
     messages: Vec<Message>,
 ) -> (Vec<Appended>, Result<(), Fault>) {
+    append_in(destination, folder, 0, messages, usize::MAX).await
+}
+
+/// The same with a commit after each so many messages, for an epoch of UIDs.
+pub async fn append_in(
+    destination: &mut dyn Destination,
+    folder: &RemoteFolder,
+    uid_validity: u32,
+    messages: Vec<Message>,
+    portion: usize,
+) -> (Vec<Appended>, Result<(), Fault>) {
     let (input, outgoing) = mpsc::channel(4);
     let (results, mut reported) = mpsc::channel(1);
     let feed = async move {
-        for message in messages {
-            let begin = Outgoing::Begin {
-                key: message.key,
-                size: message.bytes.len() as u64,
-                internal_date: message.date,
-                flags: message.flags,
-            };
-            let pieces = message.bytes.chunks(64 << 10).map(|c| Outgoing::Data(c.to_vec().into()));
-            for piece in std::iter::once(begin).chain(pieces).chain([Outgoing::End]) {
-                if input.send(piece).await.is_err() {
-                    return;
+        for portion in messages.chunks(portion) {
+            for message in portion {
+                let begin = Outgoing::Begin {
+                    key: message.key,
+                    size: message.bytes.len() as u64,
+                    internal_date: message.date,
+                    flags: message.flags.clone(),
+                };
+                let pieces = message.bytes.chunks(64 << 10).map(|c| Outgoing::Data(c.to_vec().into()));
+                for piece in std::iter::once(begin).chain(pieces).chain([Outgoing::End]) {
+                    if input.send(piece).await.is_err() {
+                        return;
+                    }
                 }
+            }
+            if input.send(Outgoing::Commit).await.is_err() {
+                return;
             }
         }
     };
@@ -138,7 +178,7 @@ pub async fn append(
         }
         all
     };
-    let (result, (), all) = tokio::join!(destination.append(folder, outgoing, results), feed, collect);
+    let (result, (), all) = tokio::join!(destination.append(folder, uid_validity, outgoing, results), feed, collect);
     (all, result)
 }
 
@@ -151,14 +191,26 @@ pub async fn copy_folder(
 ) -> HashMap<u32, Option<u32>> {
     source.open(from).await.unwrap();
     let state = destination.open(to).await.unwrap();
-    let listed = source.list(1).await.unwrap();
+    let listed = list(source, Which::From(1)).await.unwrap();
     let metas: HashMap<u32, _> = listed.iter().map(|m| (m.uid, m.clone())).collect();
     let uids: UidSet = listed.iter().map(|m| m.uid).collect();
     let (out, mut incoming) = mpsc::channel(64);
     let (input, outgoing) = mpsc::channel(64);
     let (results, mut reported) = mpsc::channel(64);
+    let (wanted, sets) = mpsc::channel(1);
+    let ask = async {
+        // Several sets, so that they follow each other within one call.
+        let half = uids.ranges().len().div_ceil(2);
+        for ranges in uids.ranges().chunks(half.max(1)) {
+            wanted.send(UidSet::from_ranges(ranges.iter().copied())).await.unwrap();
+        }
+        drop(wanted);
+    };
+    let uid_validity = state.uid_validity;
     let pump = async move {
+        let mut sent = 0;
         while let Some(event) = incoming.recv().await {
+            let ended = event == Incoming::End;
             let event = match event {
                 Incoming::Begin { uid, size } => {
                     let meta = &metas[&uid];
@@ -171,7 +223,12 @@ pub async fn copy_folder(
                 Incoming::Unreadable { uid, words } => panic!("{uid} is not delivered: {words}"),
             };
             input.send(event).await.unwrap();
+            sent += u32::from(ended);
+            if ended && sent.is_multiple_of(50) {
+                input.send(Outgoing::Commit).await.unwrap();
+            }
         }
+        input.send(Outgoing::Commit).await.unwrap();
     };
     let collect = async {
         let mut all = HashMap::new();
@@ -180,8 +237,13 @@ pub async fn copy_folder(
         }
         all
     };
-    let (fetched, (), appended, all) =
-        tokio::join!(source.fetch(&uids, out), pump, destination.append(to, outgoing, results), collect);
+    let (fetched, (), (), appended, all) = tokio::join!(
+        source.fetch(sets, out),
+        ask,
+        pump,
+        destination.append(to, uid_validity, outgoing, results),
+        collect
+    );
     fetched.unwrap();
     appended.unwrap();
     assert_eq!(all.len() as u64, uids.len());
@@ -194,7 +256,7 @@ pub async fn copy_all(from: &ImapDriver, to: &ImapDriver) -> usize {
     let mut destination = to.destination().await.unwrap();
     let mut copied = 0;
     for folder in source.folders().await.unwrap().into_iter().filter(|f| f.selectable) {
-        let made = destination.create(&folder.path).await.unwrap();
+        let made = create(destination.as_mut(), &folder.path).await.unwrap();
         copied += copy_folder(source.as_mut(), &folder, destination.as_mut(), &made).await.len();
     }
     source.close().await;

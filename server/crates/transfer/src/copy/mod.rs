@@ -1,19 +1,41 @@
-//! Copying a mailbox: connect, plan, then folder by folder list, adopt, stream and record.
+//! Copying a mailbox: connect, plan, then survey and send the folders on as many lanes as there is work for and as the
+//! servers grant.
 //!
 //! What makes it safe to kill at any moment: a message is written into the ledger as *pending* before anything is
 //! sent, and as *arrived* only when the destination has acknowledged it. Whatever was in flight is settled by
 //! looking at the destination first ([`crate::adopt`]), before anything is sent again.
 
-mod folder;
+mod board;
+mod lane;
 mod stream;
+mod survey;
 
 use crate::{
-    Destination, Driver, Fault, FaultKind, Ledger, Limits, PlacedFolder, RemoteFolder, Source, Watch,
+    Budget, Cursor, Destination, Driver, Fault, FaultKind, FolderPath, FolderState, Ledger, Limits, RemoteFolder,
+    Source, Standing, Surveyed, Watch,
+    budget::Granted,
     mapping::{self, Mapped},
 };
-use gatepost_contract::Level;
-use std::{collections::BTreeMap, time::Duration};
+use board::{Board, NewEntry};
+use gatepost_contract::{FolderId, Level};
+use lane::{Connected, Lane};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio_util::sync::CancellationToken;
+
+/// How many connections to each server are used at most unless told otherwise.
+const CONNECTIONS: u32 = 4;
+/// For how many new messages, or how many folders to look into, another lane is worth its log-in.
+const MESSAGES_A_LANE: u64 = 250;
+const FOLDERS_A_LANE: u64 = 4;
+
+/// After how many lines that broke off without any progress a folder's messages are sent one by one, and after how many
+/// that broke off at one message that message is taken for the cause.
+const DELICATE: u32 = 2;
+const GUILTY: u32 = 3;
 
 /// How a copy is to be done.
 #[derive(Clone, Debug)]
@@ -28,6 +50,8 @@ pub struct CopyOptions {
     pub carry_flags: bool,
     /// Look and list, but create, append and change nothing at the destination.
     pub dry_run: bool,
+    /// How many connections to each server are used at most; fewer where there is less work or the server grants less.
+    pub connections: u32,
     /// How often a broken connection is tried again without any progress in between.
     pub patience: u32,
     /// The first pause before trying again; it doubles each time, up to a minute.
@@ -44,7 +68,8 @@ impl Default for CopyOptions {
             thorough: false,
             carry_flags: true,
             dry_run: false,
-            patience: 6,
+            connections: CONNECTIONS,
+            patience: 8,
             pause: Duration::from_secs(1),
             settle: Duration::from_secs(1),
         }
@@ -92,24 +117,126 @@ pub struct Copy<'a> {
     pub watch: &'a dyn Watch,
     /// How.
     pub options: CopyOptions,
+    /// What the source's host may be asked for.
+    pub source_budget: Arc<Budget>,
+    /// What the destination's host may be asked for.
+    pub dest_budget: Arc<Budget>,
     /// Ends the copy cleanly: what is in flight is finished and recorded.
     pub cancel: CancellationToken,
+    /// What it has done so far; starts as the default.
+    pub progress: CopyState,
+}
+
+/// What a copy has done so far, and what it found out about the destination.
+#[derive(Debug, Default)]
+pub struct CopyState {
+    outcome: Mutex<CopyOutcome>,
+    append_limit: std::sync::OnceLock<Option<u64>>,
 }
 
 /// Both connections.
 struct Lines {
     source: Box<dyn Source>,
     dest: Box<dyn Destination>,
-    dest_limits: Limits,
 }
 
 /// One folder's work.
-struct FolderTask<'p> {
+struct Folder<'p> {
     step: usize,
+    id: FolderId,
     mapped: &'p Mapped,
-    placed: PlacedFolder,
-    /// Destination UIDs in the same destination folder that belong to other source folders merged into it.
-    siblings: Vec<PlacedFolder>,
+    /// Other source folders that go to the same place.
+    siblings: Vec<FolderId>,
+    known: Mutex<Known>,
+    sent: Mutex<stream::Sent>,
+    /// Where lines broke off in it, in this run.
+    strikes: Mutex<Strikes>,
+}
+
+/// Lines that broke off in a folder since it last got on.
+#[derive(Debug, Default)]
+struct Strikes {
+    in_a_row: u32,
+    /// How often that was at this message.
+    at: HashMap<u32, u32>,
+}
+
+/// What is known of a folder; surveys bring it up to date.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    target: Option<RemoteFolder>,
+    dest_status: Option<FolderState>,
+    dest_epoch: Option<u32>,
+    cursor: Option<Cursor>,
+    standing: Standing,
+}
+
+impl Folder<'_> {
+    const fn source(&self) -> &RemoteFolder {
+        &self.mapped.source
+    }
+
+    const fn path(&self) -> &FolderPath {
+        &self.mapped.source.path
+    }
+
+    const fn dest(&self) -> &FolderPath {
+        &self.mapped.dest
+    }
+
+    fn known(&self) -> Known {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn learn(&self, known: Known) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    fn stands(&self, standing: Standing) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).standing = standing;
+    }
+
+    /// Whether lines keep breaking off in it, so that its messages are sent one by one.
+    fn is_delicate(&self) -> bool {
+        self.strikes.lock().unwrap_or_else(PoisonError::into_inner).in_a_row >= DELICATE
+    }
+
+    /// Whether a message is left for the next run.
+    fn is_aside(&self, uid: u32) -> bool {
+        let strikes = self.strikes.lock().unwrap_or_else(PoisonError::into_inner);
+        strikes.at.get(&uid).is_some_and(|count| *count >= GUILTY)
+    }
+
+    /// How many messages are left for the next run.
+    fn aside(&self) -> u64 {
+        let strikes = self.strikes.lock().unwrap_or_else(PoisonError::into_inner);
+        strikes.at.values().filter(|count| **count >= GUILTY).count() as u64
+    }
+
+    /// A line broke off; `at` is the message that it was busy with. True when it is that message's fault.
+    fn strike(&self, at: Option<u32>, got_on: bool) -> bool {
+        let mut strikes = self.strikes.lock().unwrap_or_else(PoisonError::into_inner);
+        strikes.in_a_row = if got_on { 1 } else { strikes.in_a_row + 1 };
+        let Some(uid) = at else { return false };
+        let count = strikes.at.entry(uid).or_default();
+        *count += 1;
+        *count == GUILTY
+    }
+
+    fn add_sent(&self, more: stream::Sent) {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.messages += more.messages;
+        sent.adopted += more.adopted;
+        sent.bytes += more.bytes;
+        sent.refused += more.refused;
+    }
+}
+
+/// A source folder, where it goes, and how both stand.
+struct Planned {
+    mapped: Mapped,
+    source: Option<FolderState>,
+    target: Option<Surveyed>,
 }
 
 impl Copy<'_> {
@@ -119,131 +246,170 @@ impl Copy<'_> {
     /// A fault that stops the whole mailbox: no connection, a refused log-in, a full account. Folders that fail on
     /// their own are named in the outcome. What was copied before a fault is recorded.
     pub async fn run(&self) -> Result<CopyOutcome, Fault> {
-        let mut outcome = CopyOutcome::default();
-        let (mut lines, plan) = self.plan_patiently(&mut outcome).await?;
+        let (connected, plan) = self.plan_patiently().await?;
         let placed = self
             .ledger
-            .place(&plan.iter().map(|m| (m.source.path.clone(), m.dest.clone(), m.special_use)).collect::<Vec<_>>())
+            .place(
+                &plan
+                    .iter()
+                    .map(|p| (p.mapped.source.path.clone(), p.mapped.dest.clone(), p.mapped.special_use))
+                    .collect::<Vec<_>>(),
+            )
             .await?;
-        self.watch.steps(&plan.iter().map(|m| m.source.path.to_string()).collect::<Vec<_>>());
-        for (step, mapped) in plan.iter().enumerate() {
-            let Some(own) = placed.iter().find(|p| p.source == mapped.source.path) else { continue };
-            let siblings = placed.iter().filter(|p| p.dest == own.dest && p.id != own.id).cloned().collect();
-            let task = FolderTask { step, mapped, placed: own.clone(), siblings };
-            match self.folder_patiently(&mut lines, task, &mut outcome).await {
-                Ok(()) => outcome.folders += 1,
-                Err(fault) if fault.kind == FaultKind::Cancelled => {
-                    self.watch.end(step, Ok(Some(fault.sentence)));
-                    outcome.cancelled = true;
-                    break;
-                }
-                Err(fault) if concerns_folder_alone(&fault) => {
-                    self.watch.note(Level::Error, "folder", format!("{}: {}", mapped.source.path, fault.sentence));
-                    self.watch.end(step, Err(fault.sentence.clone()));
-                    outcome.failed_folders.push((mapped.source.path.to_string(), fault.sentence));
-                }
-                Err(fault) => {
-                    self.watch.end(step, Err(fault.sentence.clone()));
-                    return Err(fault);
-                }
+        let standing: HashMap<FolderId, Standing> = self.ledger.standing(None).await?.into_iter().collect();
+        self.watch.steps(&plan.iter().map(|p| p.mapped.source.path.to_string()).collect::<Vec<_>>());
+        let mut folders = Vec::with_capacity(plan.len());
+        let mut entries = Vec::with_capacity(plan.len());
+        let (mut new_messages, mut to_look) = (0, 0);
+        for (step, planned) in plan.iter().enumerate() {
+            let mapped = &planned.mapped;
+            let Some(own) = placed.iter().find(|p| p.source == mapped.source.path) else {
+                return Err(Fault::new(
+                    FaultKind::Internal,
+                    format!("The ledger did not place the folder {}.", mapped.source.path),
+                ));
+            };
+            let place = mapping::folded(&mapped.dest);
+            let siblings =
+                placed.iter().filter(|p| mapping::folded(&p.dest) == place && p.id != own.id).map(|p| p.id).collect();
+            let known = Known {
+                target: planned.target.as_ref().map(|t| t.folder.clone()),
+                dest_status: planned.target.as_ref().and_then(|t| t.status.clone()),
+                dest_epoch: own.dest_epoch,
+                cursor: own.cursor,
+                standing: standing.get(&own.id).copied().unwrap_or_default(),
+            };
+            let done = !self.options.dry_run && !self.options.thorough && unchanged(&known, planned.source.as_ref());
+            let messages = planned.source.as_ref().map_or(0, |s| u64::from(s.messages));
+            let weight = known.standing.pending + messages.saturating_sub(known.standing.messages);
+            let folder = Folder {
+                step,
+                id: own.id,
+                mapped,
+                siblings,
+                known: Mutex::new(known),
+                sent: Mutex::default(),
+                strikes: Mutex::default(),
+            };
+            if done {
+                self.finished(&folder);
+            } else {
+                self.watch.expect(step, weight);
+                new_messages += weight;
+                to_look += 1;
             }
+            entries.push(NewEntry { id: own.id, place, weight, done });
+            folders.push(folder);
         }
-        lines.source.close().await;
-        lines.dest.close().await;
-        Ok(outcome)
+        let lanes = (new_messages / MESSAGES_A_LANE).max(to_look / FOLDERS_A_LANE).max(1);
+        let lanes = u32::try_from(lanes).unwrap_or(u32::MAX).min(self.options.connections.max(1));
+        let board = Board::new(entries, self.ledger, &self.cancel);
+        let mut first = Some(connected);
+        let all = (0..lanes).map(|_| {
+            board.enter();
+            let connected = first.take();
+            let proven = connected.is_some();
+            Lane { copy: self, board: &board, folders: &folders, connected, proven }.run()
+        });
+        futures::future::join_all(all).await;
+        if let Some(fault) = board.take_fatal() {
+            for folder in board.unfinished() {
+                self.watch.end(folder, Err(fault.sentence.clone()));
+            }
+            return Err(fault);
+        }
+        if self.cancel.is_cancelled() {
+            self.count(|outcome| outcome.cancelled = true);
+        }
+        Ok(self.progress.outcome.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    async fn plan(&self, lines: &mut Lines, outcome: &mut CopyOutcome) -> Result<Vec<Mapped>, Fault> {
-        let source = lines.source.folders().await?;
-        let dest = lines.dest.folders().await?;
+    async fn plan(&self, lines: &mut Lines) -> Result<Vec<Planned>, Fault> {
+        let Lines { source, dest } = lines;
+        let (at_source, (at_dest, limits)) = tokio::try_join!(source.survey(), async {
+            let at_dest = dest.survey().await?;
+            Ok((at_dest, dest.limits().await?))
+        })?;
+        let limits: Limits = limits;
+        let _ = self.progress.append_limit.set(limits.append_limit);
         let placed = self.ledger.placed().await?.into_iter().map(|p| (p.source, p.dest)).collect();
         let options = mapping::Options {
             folder_map: self.options.folder_map.clone(),
             globs: self.options.globs.clone(),
-            dest_separator: lines.dest_limits.separator,
+            dest_separator: limits.separator,
             placed,
         };
-        let plan = mapping::plan(&source, &dest, &options).map_err(|problems| mapping_fault(&problems))?;
+        let bare = |all: &[Surveyed]| all.iter().map(|s| s.folder.clone()).collect::<Vec<_>>();
+        let plan =
+            mapping::plan(&bare(&at_source), &bare(&at_dest), &options).map_err(|problems| mapping_fault(&problems))?;
         for warning in &plan.warnings {
             self.watch.note(Level::Warn, "plan", warning.clone());
         }
         for left in &plan.left {
             self.watch.note(Level::Info, "plan", format!("{} is left out: {}", left.source.path, left.reason));
-            outcome.left_out.push((left.source.path.to_string(), left.reason.clone()));
+            self.count(|outcome| outcome.left_out.push((left.source.path.to_string(), left.reason.clone())));
         }
-        for mapped in &plan.folders {
+        let mut planned: Vec<Planned> = Vec::with_capacity(plan.folders.len());
+        for mapped in plan.folders {
             if mapped.source.path != mapped.dest {
                 self.watch.note(Level::Info, "plan", format!("{} goes to {}", mapped.source.path, mapped.dest));
             }
+            let status = at_source.iter().find(|s| s.folder.path == mapped.source.path).and_then(|s| s.status.clone());
+            let target = at_dest
+                .iter()
+                .find(|s| {
+                    s.folder.selectable
+                        && (s.folder.path == mapped.dest || s.folder.path.is_inbox() && mapped.dest.is_inbox())
+                })
+                .cloned();
+            planned.push(Planned { mapped, source: status, target });
         }
-        Ok(plan.folders)
+        if !self.options.dry_run {
+            make_missing(&mut **dest, &mut planned).await?;
+        }
+        Ok(planned)
     }
 
-    async fn plan_patiently(&self, outcome: &mut CopyOutcome) -> Result<(Lines, Vec<Mapped>), Fault> {
+    async fn plan_patiently(&self) -> Result<(Connected, Vec<Planned>), Fault> {
         let mut tries = 0;
         loop {
-            let mut lines = self.connect_patiently().await?;
-            match self.plan(&mut lines, outcome).await {
-                Ok(plan) => return Ok((lines, plan)),
-                Err(fault) => self.pause_or_give_up(fault, &mut tries).await?,
-            }
+            let fault = match self.connect().await {
+                Ok(mut connected) => match self.plan(&mut connected.lines).await {
+                    Ok(plan) => return Ok((connected, plan)),
+                    Err(fault) => fault,
+                },
+                Err(fault) => fault,
+            };
+            self.count(|outcome| outcome.left_out.clear());
+            self.pause_or_give_up(fault, &mut tries).await?;
         }
     }
 
-    async fn connect(&self) -> Result<Lines, Fault> {
-        let (source, dest) = tokio::try_join!(self.source.source(), self.dest.destination())?;
-        let mut lines = Lines { source, dest, dest_limits: Limits::default() };
-        lines.dest_limits = lines.dest.limits().await?;
-        Ok(lines)
+    /// Connects on both sides, waiting for the budget's consent.
+    async fn connect(&self) -> Result<Connected, Fault> {
+        let (source_note, dest_note) = (self.pace_note(), self.pace_note());
+        let granted = async {
+            (self.source_budget.connection(&source_note).await, self.dest_budget.connection(&dest_note).await)
+        };
+        let granted = tokio::select! {
+            granted = granted => granted,
+            () = self.cancel.cancelled() => return Err(Fault::cancelled()),
+        };
+        self.connect_with(granted).await
     }
 
-    async fn connect_patiently(&self) -> Result<Lines, Fault> {
-        let mut tries = 0;
-        loop {
-            match self.connect().await {
-                Ok(lines) => return Ok(lines),
-                Err(fault) => self.pause_or_give_up(fault, &mut tries).await?,
-            }
-        }
+    /// The budget's consent to one more connection on each side, if there is one now.
+    fn try_connect(&self) -> Option<(Granted, Granted)> {
+        Some((self.source_budget.try_connection()?, self.dest_budget.try_connection()?))
     }
 
-    /// Does a folder, and does it again after a broken connection. The ledger makes every repetition start where
-    /// the last one ended.
-    async fn folder_patiently(
-        &self,
-        lines: &mut Lines,
-        mut task: FolderTask<'_>,
-        outcome: &mut CopyOutcome,
-    ) -> Result<(), Fault> {
-        let mut tries = 0;
-        let mut broken = false;
-        loop {
-            if broken {
-                match self.connect().await {
-                    Ok(fresh) => *lines = fresh,
-                    Err(fault) => {
-                        self.pause_or_give_up(fault, &mut tries).await?;
-                        continue;
-                    }
-                }
-            }
-            let before = outcome.transferred + outcome.adopted;
-            match self.folder(lines, &mut task, outcome).await {
-                Ok(()) => return Ok(()),
-                Err(fault) => {
-                    if outcome.transferred + outcome.adopted > before {
-                        tries = 0;
-                    }
-                    // A refusal may have left the line in the middle of an answer: only a new one is sure.
-                    broken = true;
-                    if concerns_folder_alone(&fault) {
-                        *lines = self.connect_patiently().await?;
-                        return Err(fault);
-                    }
-                    self.pause_or_give_up(fault, &mut tries).await?;
-                }
-            }
-        }
+    async fn connect_with(&self, granted: (Granted, Granted)) -> Result<Connected, Fault> {
+        let connect = async { tokio::try_join!(self.source.source(), self.dest.destination()) };
+        let (source, dest) = tokio::select! {
+            connected = connect => connected?,
+            () = self.cancel.cancelled() => return Err(Fault::cancelled()),
+        };
+        Ok(Connected::new(Lines { source, dest }, granted))
     }
 
     async fn pause_or_give_up(&self, fault: Fault, tries: &mut u32) -> Result<(), Fault> {
@@ -271,26 +437,78 @@ impl Copy<'_> {
             () = self.cancel.cancelled() => Err(Fault::cancelled()),
         }
     }
+
+    /// Changes what the copy has done so far.
+    fn count(&self, change: impl FnOnce(&mut CopyOutcome)) {
+        change(&mut self.progress.outcome.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn append_limit(&self) -> Option<u64> {
+        self.progress.append_limit.get().copied().flatten()
+    }
+
+    /// Puts a budget's sentences into the log.
+    fn pace_note(&self) -> impl Fn(Level, String) + Send + Sync {
+        |level, sentence| self.watch.note(level, "budget", sentence)
+    }
+
+    /// A folder is through.
+    fn finished(&self, folder: &Folder<'_>) {
+        let known = folder.known();
+        let sent = *folder.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = known.standing.arrived.saturating_sub(sent.messages + sent.adopted);
+        self.count(|outcome| {
+            outcome.folders += 1;
+            outcome.already_there += before;
+            outcome.pending += known.standing.pending;
+        });
+        let mut parts = vec![format!("{} copied", sent.messages)];
+        for (count, what) in [(before, "there before"), (sent.adopted, "recognised"), (sent.refused, "refused")] {
+            if count > 0 {
+                parts.push(format!("{count} {what}"));
+            }
+        }
+        self.watch.end(folder.step, Ok(Some(parts.join(", "))));
+    }
 }
 
-/// Faults that say nothing about the other folders.
-const fn concerns_folder_alone(fault: &Fault) -> bool {
-    matches!(fault.kind, FaultKind::FolderGone | FaultKind::Refused | FaultKind::Protocol | FaultKind::Damaged)
+/// Whether the listing says that nothing has happened in a folder since it was last copied.
+fn unchanged(known: &Known, source: Option<&FolderState>) -> bool {
+    let (Some(cursor), Some(source)) = (known.cursor, source) else { return false };
+    let dest_same = match &known.dest_status {
+        Some(dest) => known.dest_epoch == Some(dest.uid_validity),
+        None => false,
+    };
+    dest_same
+        && known.standing.pending == 0
+        && cursor.epoch == source.uid_validity
+        && Some(cursor.next_uid) == source.uid_next
+        && cursor.modseq.is_some()
+        && cursor.modseq == source.highest_modseq
+        && known.standing.messages == u64::from(source.messages)
+}
+
+/// Makes the folders that the destination lacks. One that cannot be made is tried again when it is its turn, so that
+/// its fault concerns no other.
+async fn make_missing(dest: &mut dyn Destination, planned: &mut [Planned]) -> Result<(), Fault> {
+    let mut missing: Vec<FolderPath> =
+        planned.iter().filter(|p| p.target.is_none()).map(|p| p.mapped.dest.clone()).collect();
+    missing.sort_unstable();
+    missing.dedup();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let made = dest.create(&missing).await?;
+    for (path, made) in missing.iter().zip(made) {
+        let Ok(folder) = made else { continue };
+        for planned in planned.iter_mut().filter(|p| p.mapped.dest == *path) {
+            planned.target = Some(Surveyed { folder: folder.clone(), status: None });
+        }
+    }
+    Ok(())
 }
 
 fn mapping_fault(problems: &[mapping::MappingProblem]) -> Fault {
     let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
     Fault::new(FaultKind::Refused, format!("The folders cannot be mapped. {}", all.join(" ")))
-}
-
-/// The folder as it stands at the destination, made if need be.
-async fn ready_folder(dest: &mut dyn Destination, mapped: &Mapped) -> Result<RemoteFolder, Fault> {
-    let known = dest.folders().await?;
-    match known
-        .into_iter()
-        .find(|f| f.selectable && (f.path == mapped.dest || f.path.is_inbox() && mapped.dest.is_inbox()))
-    {
-        Some(folder) => Ok(folder),
-        None => dest.create(&mapped.dest).await,
-    }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Appended, Flags, FolderPath, FolderState, InternalDate, Outgoing, Quota};
+use crate::{Appended, ChangedSince, Flags, FolderPath, FolderState, InternalDate, Outgoing, Quota, Surveyed, Which};
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -50,24 +50,41 @@ impl Source for Fake {
         Ok(FolderState::default())
     }
 
-    async fn list(&mut self, from_uid: u32) -> Result<Vec<MessageMeta>, Fault> {
-        let internal_date = InternalDate { seconds: 0, zone_minutes: 0 };
-        let all = (1u32..).zip(&self.folders[self.open].1).map(|(uid, size)| MessageMeta {
-            uid,
-            size: *size,
-            internal_date,
-            flags: Flags::default(),
-        });
-        Ok(all.filter(|m| m.uid >= from_uid).collect())
+    async fn survey(&mut self) -> Result<Vec<Surveyed>, Fault> {
+        Ok(self.folders.iter().map(|(folder, _)| Surveyed { folder: folder.clone(), status: None }).collect())
     }
 
-    async fn changed_flags(&mut self, _: u32, _: u64) -> Result<Option<Vec<(u32, Flags)>>, Fault> {
+    async fn list(&mut self, _: Which, out: mpsc::Sender<MessageMeta>) -> Result<(), Fault> {
+        let internal_date = InternalDate { seconds: 0, zone_minutes: 0 };
+        for (uid, size) in (1u32..).zip(&self.folders[self.open].1) {
+            let message = MessageMeta { uid, size: *size, internal_date, flags: Flags::default() };
+            if out.send(message).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn uids(&mut self) -> Result<UidSet, Fault> {
+        Ok((1u32..).zip(&self.folders[self.open].1).map(|(uid, _)| uid).collect())
+    }
+
+    async fn flags(&mut self, _: &UidSet) -> Result<Vec<(u32, Flags)>, Fault> {
+        Ok(Vec::new())
+    }
+
+    async fn changed(&mut self, _: u32, _: u64) -> Result<Option<ChangedSince>, Fault> {
         Ok(None)
     }
 
-    async fn fetch(&mut self, uids: &UidSet, out: mpsc::Sender<Incoming>) -> Result<(), Fault> {
+    async fn keep_alive(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn fetch(&mut self, mut wanted: mpsc::Receiver<UidSet>, out: mpsc::Sender<Incoming>) -> Result<(), Fault> {
         let (folder, sizes) = &self.folders[self.open];
-        for uid in uids.ranges().iter().flat_map(|(from, to)| *from..=*to) {
+        let uids = wanted.recv().await.unwrap_or_default();
+        for uid in uids.iter() {
             let size = sizes[uid as usize - 1];
             self.fetched.push((folder.native.clone(), uid));
             let data = Bytes::from(vec![b'x'; usize::try_from(size).expect("a small message")]);
@@ -85,14 +102,15 @@ impl Source for Fake {
 
 #[async_trait]
 impl Destination for Fake {
-    async fn create(&mut self, path: &FolderPath) -> Result<RemoteFolder, Fault> {
+    async fn create(&mut self, paths: &[FolderPath]) -> Result<Vec<Result<RemoteFolder, Fault>>, Fault> {
         self.changes += 1;
-        Err(Fault::new(FaultKind::Refused, format!("{path} must not be made")))
+        Err(Fault::new(FaultKind::Refused, format!("{paths:?} must not be made")))
     }
 
     async fn append(
         &mut self,
         _: &RemoteFolder,
+        _: u32,
         _: mpsc::Receiver<Outgoing>,
         _: mpsc::Sender<Appended>,
     ) -> Result<(), Fault> {
