@@ -273,7 +273,7 @@ fn a_job_whose_every_mailbox_failed_is_failed_and_a_retry_returns_to_its_phase()
 fn a_run_that_was_cancelled_goes_on_where_it_ended() {
     let (old, new) = (old_server().start().expect("a server"), new_server().start().expect("a server"));
     let (source, dest) = (old.account(USER), new.account(USER));
-    let many = (0..300).map(|n| sized_letter("INBOX", &format!("letter-{n}"), &[], 20_000));
+    let many = (0..3000).map(|n| sized_letter("INBOX", &format!("letter-{n}"), &[], 20_000));
     deliver(&source, many);
     // A slow line, so that the copy is still at work when it is cancelled.
     let line = Proxy::start(new.imap_port()).expect("a proxy");
@@ -288,12 +288,12 @@ fn a_run_that_was_cancelled_goes_on_where_it_ended() {
     let run = journey.ended(run);
     assert_eq!((&run["status"], &run["exit_code"]), (&json!("partial"), &json!(130)), "{run:#}");
     let copied = Snapshot::read(&dest).expect("it reads").messages.len() as i64;
-    assert!((1..300).contains(&copied), "{copied} were copied");
+    assert!((1..3000).contains(&copied), "{copied} were copied");
     assert_eq!(stat(&run, "transferred"), copied, "what was copied is recorded");
     journey.post(&format!("{path}/cancel"), &Value::Null).problem(409, "not_active");
     line.delay(Duration::ZERO);
     let delta = journey.succeed("delta");
-    assert_eq!((stat(&delta, "transferred"), stat(&delta, "adopted")), (300 - copied, 0), "{delta:#}");
+    assert_eq!((stat(&delta, "transferred"), stat(&delta, "adopted")), (3000 - copied, 0), "{delta:#}");
     assert_same(&source, &dest);
 }
 

@@ -18,7 +18,7 @@ mod reading;
 pub mod verify;
 mod watch;
 
-pub use budget::{Budget, HostLimits};
+pub use budget::{Budget, HostLimits, Way};
 pub use digest::{Digest, Digester, Digests, Mender};
 pub use fault::{Fault, FaultKind};
 pub use ledger::{Arrival, Cursor, Finding, Ledger, LedgerRow, NewMessage, PlacedFolder, Refusal, Standing};

@@ -123,7 +123,10 @@ pub fn plan(source: &[RemoteFolder], dest: &[RemoteFolder], options: &Options) -
 
     // One entry for each path; where a store lists a path twice, the one that can hold messages.
     let mut sorted: Vec<&RemoteFolder> = source.iter().collect();
-    sorted.sort_by_key(|f| (&f.path, !f.selectable, f.special_use.is_none(), &f.native));
+    sorted.sort_by_key(|f| {
+        let special_use = f.special_use.map(|u| u.as_str());
+        (&f.path, !f.selectable, special_use.is_none(), &f.native, special_use)
+    });
     sorted.dedup_by(|a, b| a.path == b.path);
     let (wanted, left): (Vec<&RemoteFolder>, Vec<&RemoteFolder>) =
         sorted.iter().filter(|f| f.selectable).partition(|f| leave_out(f, &user, &globs).is_none());

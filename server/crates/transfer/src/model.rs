@@ -129,7 +129,9 @@ impl Flags {
     /// Adds one; `\Recent` is left out, since it is the server's own.
     pub fn insert(&mut self, flag: &str) {
         const SYSTEM: [&str; 5] = ["\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft"];
-        if flag.is_empty() || flag.eq_ignore_ascii_case("\\Recent") || self.contains(flag) {
+        // White space parts flags; one that holds some is no flag (RFC 3501 section 9: an atom).
+        let no_flag = flag.is_empty() || flag.contains(|c: char| c.is_ascii_whitespace());
+        if no_flag || flag.eq_ignore_ascii_case("\\Recent") || self.contains(flag) {
             return;
         }
         let spelled = SYSTEM.iter().find(|s| s.eq_ignore_ascii_case(flag)).map_or(flag, |s| *s);
@@ -403,4 +405,95 @@ pub struct Limits {
     pub quota: Option<Quota>,
     /// What separates the levels of a folder's name there; `None` where names have one level only, or any.
     pub separator: Option<char>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn range(text: &str) -> (u32, u32) {
+        let (from, to) = text.split_once(':').unwrap_or((text, text));
+        (from.parse().expect("a number"), to.parse().expect("a number"))
+    }
+
+    fn plain(ranges: &[(u32, u32)]) -> BTreeSet<u32> {
+        ranges.iter().flat_map(|(a, b)| *a.min(b)..=*a.max(b)).collect()
+    }
+
+    /// Few numbers, so that ranges touch, overlap and repeat; at the low or at the high end of 32 bits.
+    fn ranges() -> impl Strategy<Value = (Vec<(u32, u32)>, Vec<(u32, u32)>)> {
+        let pairs = || proptest::collection::vec((0..40u32, 0..40u32), 0..8);
+        (prop_oneof![Just(0), Just(u32::MAX - 39)], pairs(), pairs()).prop_map(|(base, a, b)| {
+            let lift = |pairs: Vec<(u32, u32)>| pairs.into_iter().map(|(from, to)| (base + from, base + to)).collect();
+            (lift(a), lift(b))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_set_holds_what_its_ranges_name_in_as_few_ranges_as_can_be((given, _) in ranges()) {
+            let (set, plain) = (UidSet::from_ranges(given.iter().copied()), plain(&given));
+            prop_assert!(set.iter().eq(plain.iter().copied()));
+            prop_assert_eq!(set.len(), plain.len() as u64);
+            prop_assert_eq!(set.is_empty(), plain.is_empty());
+            prop_assert_eq!(set.last(), plain.last().copied());
+            prop_assert!(set.ranges().iter().all(|(from, to)| from <= to));
+            prop_assert!(set.ranges().windows(2).all(|pair| pair[0].1 + 1 < pair[1].0), "{set} has ranges that touch");
+            prop_assert_eq!(plain.into_iter().rev().collect::<UidSet>(), set);
+        }
+
+        #[test]
+        fn a_set_says_what_it_contains((given, others) in ranges()) {
+            let (set, plain) = (UidSet::from_ranges(given.iter().copied()), plain(&given));
+            for (from, to) in given.into_iter().chain(others).chain([(0, u32::MAX)]) {
+                for uid in [from, to, from.saturating_sub(1), to.saturating_add(1)] {
+                    prop_assert_eq!(set.contains(uid), plain.contains(&uid), "{} in {}", uid, &set);
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_left_of_a_set_is_what_the_other_does_not_hold((given, others) in ranges()) {
+            let left = UidSet::from_ranges(given.iter().copied()).minus(&UidSet::from_ranges(others.iter().copied()));
+            let expected: UidSet = plain(&given).difference(&plain(&others)).copied().collect();
+            prop_assert_eq!(left, expected);
+        }
+
+        #[test]
+        fn the_text_of_a_set_names_the_same_uids((given, _) in ranges()) {
+            let set = UidSet::from_ranges(given);
+            let text = set.to_string();
+            prop_assert!(text.bytes().all(|b| b.is_ascii_digit() || b == b':' || b == b','), "{text}");
+            let read: Vec<(u32, u32)> = text.split(',').filter(|part| !part.is_empty()).map(range).collect();
+            prop_assert_eq!(UidSet::from_ranges(read.iter().copied()), set.clone());
+            prop_assert_eq!(read, set.ranges());
+        }
+
+        #[test]
+        fn a_path_is_read_back_from_its_text(levels in proptest::collection::vec(r"[a/\\ é]{0,6}", 1..5)) {
+            let path = FolderPath::new(levels);
+            prop_assert_eq!(FolderPath::from(path.to_string()), path);
+        }
+    }
+
+    #[test]
+    fn sets_are_written_as_sequence_sets() {
+        let cases: [(&[(u32, u32)], &str); 6] = [
+            (&[], ""),
+            (&[(7, 7)], "7"),
+            (&[(7, 7), (1, 3), (4, 5)], "1:5,7"),
+            (&[(5, 1), (3, 9)], "1:9"),
+            (&[(u32::MAX, u32::MAX), (u32::MAX - 1, u32::MAX), (1, 1)], "1,4294967294:4294967295"),
+            (&[(u32::MAX, 1)], "1:4294967295"),
+        ];
+        for (ranges, expected) in cases {
+            assert_eq!(UidSet::from_ranges(ranges.iter().copied()).to_string(), expected);
+        }
+        let all = UidSet::from_ranges([(1, u32::MAX)]);
+        assert_eq!(all.len(), u64::from(u32::MAX));
+        assert_eq!(all.minus(&UidSet::from_ranges([(2, u32::MAX - 1)])).to_string(), "1,4294967295");
+        assert!(all.minus(&all).is_empty());
+    }
 }

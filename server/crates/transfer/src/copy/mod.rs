@@ -387,12 +387,9 @@ impl Copy<'_> {
 
     /// Connects on both sides, waiting for the budget's consent.
     async fn connect(&self) -> Result<Connected, Fault> {
-        let (source_note, dest_note) = (self.pace_note(), self.pace_note());
-        let granted = async {
-            (self.source_budget.connection(&source_note).await, self.dest_budget.connection(&dest_note).await)
-        };
+        let note = self.pace_note();
         let granted = tokio::select! {
-            granted = granted => granted,
+            granted = Budget::connections(&self.source_budget, &self.dest_budget, &note) => granted,
             () = self.cancel.cancelled() => return Err(Fault::cancelled()),
         };
         self.connect_with(granted).await
@@ -400,7 +397,15 @@ impl Copy<'_> {
 
     /// The budget's consent to one more connection on each side, if there is one now.
     fn try_connect(&self) -> Option<(Granted, Granted)> {
-        Some((self.source_budget.try_connection()?, self.dest_budget.try_connection()?))
+        Budget::try_connections(&self.source_budget, &self.dest_budget)
+    }
+
+    /// Waits until both budgets let a message of so many bytes pass. A fault where that is not soon.
+    async fn admit(&self, bytes: u64) -> Result<(), Fault> {
+        tokio::select! {
+            passed = Budget::pass(&self.source_budget, &self.dest_budget, bytes) => passed,
+            () = self.cancel.cancelled() => Err(Fault::cancelled()),
+        }
     }
 
     async fn connect_with(&self, granted: (Granted, Granted)) -> Result<Connected, Fault> {

@@ -241,6 +241,8 @@ impl Pump<'_> {
         mut incoming: mpsc::Receiver<Incoming>,
         outgoing: mpsc::Sender<Outgoing>,
     ) -> Result<(), Fault> {
+        // A budget that is spent: what was handed over before is finished.
+        let mut held_up = None;
         let mut passing: Option<Passing> = None;
         loop {
             let piece = if passing.is_some() {
@@ -266,10 +268,11 @@ impl Pump<'_> {
                     self.delivered(uid, &outgoing).await.is_err()
                 }
                 Incoming::Begin { uid, size } => {
+                    if let Err(fault) = self.line.copy.admit(size).await {
+                        held_up = Some(fault);
+                        break;
+                    }
                     let (begin, mender) = self.begin(uid, size)?;
-                    let note = self.line.copy.pace_note();
-                    self.line.copy.source_budget.admit(size, &note).await;
-                    self.line.copy.dest_budget.admit(size, &note).await;
                     passing = Some(Passing { uid, digester: Digester::new(), mender });
                     outgoing.send(begin).await.is_err()
                 }
@@ -298,7 +301,7 @@ impl Pump<'_> {
         if passing.is_none() && self.held > 0 && outgoing.send(Outgoing::Commit).await.is_ok() {
             self.close();
         }
-        Ok(())
+        held_up.map_or(Ok(()), Err)
     }
 
     fn begin(&mut self, uid: u32, size: u64) -> Result<(Outgoing, Option<Mender>), Fault> {

@@ -330,3 +330,16 @@ proptest! {
         prop_assert_eq!(mapped.map(|m| (m.dest.to_string(), m.rule)), Some(("A place of its own".into(), Rule::User)));
     }
 }
+
+#[test]
+fn a_folder_that_is_listed_twice_for_two_uses_is_planned_the_same_in_any_order() {
+    let of = |special_use| RemoteFolder {
+        path: FolderPath::from("Lixeira"),
+        native: "Lixeira".into(),
+        special_use: Some(special_use),
+        selectable: true,
+    };
+    let (junk, trash) = (of(SpecialUse::Junk), of(SpecialUse::Trash));
+    let planned = |source: &[RemoteFolder]| plan(source, &[], &Options::default()).expect("a plan");
+    assert_eq!(planned(&[junk.clone(), trash.clone()]), planned(&[trash, junk]));
+}
