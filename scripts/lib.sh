@@ -3,6 +3,8 @@
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
 TARGET="$CARGO_TARGET_DIR"
 CACHE="${GATEPOST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gatepost}"
+# Where the tests find Cyrus and Courier; scripts/install-test-servers puts them there.
+export GATEPOST_TEST_SERVERS="${GATEPOST_TEST_SERVERS:-$CACHE/servers}"
 export PATH="$HOME/.cargo/bin:$PATH"
 
 WASM_BINDGEN=0.2.130

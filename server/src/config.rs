@@ -3,6 +3,7 @@
 //! [`load`] reads everything at once and reports every fault at once. Nothing else reads settings from the
 //! environment.
 
+mod hosts;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -182,6 +183,7 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
                 host(text).and_then(|host| host.ok_or(()))
             })
             .unwrap_or_default(),
+        hosts: hosts::read(&s),
         data_path,
     };
     let config = Config {

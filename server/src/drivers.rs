@@ -1,6 +1,6 @@
 //! The protocols that this program brings: core asks here for a driver and knows no protocol itself.
 
-use gatepost_core::{Access, Credential, Drivers};
+use gatepost_core::{Access, Credential, Drivers, GmailLabels};
 use gatepost_imap::{Account, ImapDriver, NetPolicy, Timeouts};
 use gatepost_transfer::Driver;
 use std::sync::Arc;
@@ -22,8 +22,12 @@ impl Drivers for Imap {
             insecure_tls: access.insecure_tls,
             ca_file: access.ca_file,
             user: access.user,
-            authz: None,
+            authz: access.authz,
             secret,
+            gmail_labels: access.gmail_labels.map(|rule| match rule {
+                GmailLabels::Each => gatepost_imap::GmailLabels::Each,
+                GmailLabels::Once => gatepost_imap::GmailLabels::Once,
+            }),
             policy: NetPolicy {
                 allow_plaintext_beyond_loopback: access.allow_plaintext,
                 allowed_hosts: access.allowed_hosts,

@@ -28,8 +28,12 @@ pub struct Mailbox {
     pub source_insecure_tls: bool,
     /// The log-in name there; the address where left out.
     pub source_user: Option<String>,
+    /// Who logs in there for that user, by SASL PLAIN (RFC 4616); the user where left out.
+    pub source_admin: Option<String>,
     /// The log-in name at the new server; the address where left out.
     pub dest_user: Option<String>,
+    /// Who logs in there for that user; the user where left out.
+    pub dest_admin: Option<String>,
     /// Whether a secret for the old server is stored.
     pub has_source_secret: bool,
     /// Whether a secret for the new server is stored.
@@ -94,12 +98,18 @@ pub struct NewMailbox {
     /// The log-in name there; the address where left out.
     #[serde(default)]
     pub source_user: Option<String>,
+    /// An administrator who logs in there for that user; the secret is the administrator's then.
+    #[serde(default)]
+    pub source_admin: Option<String>,
     /// The secret for the old server.
     #[serde(default)]
     pub source_secret: Option<SecretInput>,
     /// The log-in name at the new server; the address where left out.
     #[serde(default)]
     pub dest_user: Option<String>,
+    /// An administrator who logs in there for that user; the secret is the administrator's then.
+    #[serde(default)]
+    pub dest_admin: Option<String>,
     /// The secret for the new server.
     #[serde(default)]
     pub dest_secret: Option<SecretInput>,
@@ -130,12 +140,18 @@ pub struct MailboxPatch {
     /// Another log-in name there.
     #[serde(default)]
     pub source_user: Option<String>,
+    /// Another administrator who logs in there; empty for none.
+    #[serde(default)]
+    pub source_admin: Option<String>,
     /// A new secret for the old server.
     #[serde(default)]
     pub source_secret: Option<SecretInput>,
     /// Another log-in name at the new server.
     #[serde(default)]
     pub dest_user: Option<String>,
+    /// Another administrator who logs in there; empty for none.
+    #[serde(default)]
+    pub dest_admin: Option<String>,
     /// A new secret for the new server.
     #[serde(default)]
     pub dest_secret: Option<SecretInput>,

@@ -58,6 +58,9 @@ pub struct Progress {
     pub bytes_per_second: f64,
     /// Seconds to go, where it can be told.
     pub eta_seconds: Option<i64>,
+    /// What the run waits for and until when, while it waits.
+    #[serde(default)]
+    pub waiting: Option<String>,
 }
 
 impl Progress {

@@ -123,6 +123,7 @@ pub fn RunLive(
             </div>
             <progress class="bar" max="100" value=percent aria-label=title></progress>
             <p class="live-figures">{figures}</p>
+            {move || now.with(|view| view.run.progress.waiting.clone()).map(|text| view! { <p class="notice warn">{text}</p> })}
             <p class="hidden" role="status">{announced}</p>
             <ul class="live-steps" tabindex="0" aria-label=steps>
                 {move || now.with(|view| view.steps.iter().map(|step| words.with_value(|words| row(step, words))).collect_view())}

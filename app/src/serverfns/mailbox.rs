@@ -24,12 +24,16 @@ pub struct MailboxForm {
     pub source_insecure_tls: String,
     /// The log-in name there.
     pub source_user: String,
+    /// Who logs in there for that user.
+    pub source_admin: String,
     /// The password there.
     pub source_password: Secret,
     /// The OAuth token there.
     pub source_oauth_token: Secret,
     /// The log-in name at the new server.
     pub dest_user: String,
+    /// Who logs in there for that user.
+    pub dest_admin: String,
     /// The password at the new server.
     pub dest_password: Secret,
     /// Lines `from = to`.
@@ -54,8 +58,10 @@ pub async fn add_mailbox(job_id: JobId, #[server(flatten)] form: MailboxForm) ->
         source_security: fields.maybe("source_security", &form.source_security),
         source_insecure_tls: ticked(&form.source_insecure_tls),
         source_user: text(&form.source_user),
+        source_admin: text(&form.source_admin),
         source_secret: secret(form.source_password, form.source_oauth_token),
         dest_user: text(&form.dest_user),
+        dest_admin: text(&form.dest_admin),
         dest_secret: secret(form.dest_password, Secret::default()),
         folder_map: fields.folder_map("folder_map", &form.folder_map),
     };
@@ -91,8 +97,11 @@ pub async fn update_mailbox(mailbox_id: MailboxId, #[server(flatten)] form: Mail
         source_security: fields.maybe("source_security", &form.source_security),
         source_insecure_tls: Some(ticked(&form.source_insecure_tls)),
         source_user: text(&form.source_user),
+        // An emptied field means that nobody but the user logs in any more.
+        source_admin: Some(form.source_admin),
         source_secret: secret(form.source_password, form.source_oauth_token),
         dest_user: text(&form.dest_user),
+        dest_admin: Some(form.dest_admin),
         dest_secret: secret(form.dest_password, Secret::default()),
         folder_map: Some(fields.folder_map("folder_map", &form.folder_map)),
     };

@@ -10,7 +10,8 @@ use super::{
 use crate::{config::Config, drivers::Imap};
 use anyhow::Context;
 use clap::Args;
-use gatepost_contract::{SecretInput, Security};
+use gatepost_contract::{MessageState, SecretInput, Security};
+use gatepost_core::GmailLabels;
 use gatepost_core::standalone::{CopyProgress, CopyRequest, CopySummary, Endpoint, copy};
 use std::{
     collections::BTreeMap,
@@ -25,7 +26,12 @@ use std::{
 #[derive(Debug, Args)]
 #[command(after_long_help = "Example:\n  gatepost copy --source imaps://ana%40old.example@mail.old.example \\\n    \
     --dest imaps://ana%40new.example@mail.new.example --source-password-file old.txt --dest-password-file new.txt --verify\n\n\
-    Passwords are read from the files, from GATEPOST_SOURCE_PASSWORD and GATEPOST_DEST_PASSWORD, or asked for on the terminal.")]
+    Passwords are read from the files, from GATEPOST_SOURCE_PASSWORD and GATEPOST_DEST_PASSWORD, or asked for on the \
+    terminal; OAuth tokens from their files, or from GATEPOST_SOURCE_TOKEN and GATEPOST_DEST_TOKEN.\n\n\
+    An administrator copies the mailbox of somebody else with --source-admin or --dest-admin, and the administrator's \
+    own password:\n  gatepost copy --source imaps://ana@mail.old.example --source-admin root --source-password-file root.txt …\n\n\
+    What a host may be asked for (connections, messages a second, bytes a day, hours) stands in [[host]] of the file of \
+    --config.")]
 pub struct Copy {
     /// The old mailbox: imaps://USER@HOST[:993], imap+starttls://USER@HOST[:143] or imap://USER@HOST[:143]
     ///
@@ -42,6 +48,18 @@ pub struct Copy {
     /// A file whose first line is the new mailbox's password
     #[arg(long, value_name = "FILE")]
     dest_password_file: Option<PathBuf>,
+    /// A file whose first line is an OAuth 2 access token for the old mailbox (XOAUTH2), instead of a password
+    #[arg(long, value_name = "FILE", conflicts_with = "source_password_file")]
+    source_token_file: Option<PathBuf>,
+    /// A file whose first line is an OAuth 2 access token for the new mailbox (XOAUTH2), instead of a password
+    #[arg(long, value_name = "FILE", conflicts_with = "dest_password_file")]
+    dest_token_file: Option<PathBuf>,
+    /// Log in to the old server as this user for the one in the URL (SASL PLAIN, RFC 4616); the password is this user's
+    #[arg(long, value_name = "USER", value_parser = login_name)]
+    source_admin: Option<String>,
+    /// Log in to the new server as this user for the one in the URL
+    #[arg(long, value_name = "USER", value_parser = login_name)]
+    dest_admin: Option<String>,
     /// Where is recorded what was copied; by default a file for this pair of mailboxes in the XDG state directory
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
@@ -51,6 +69,18 @@ pub struct Copy {
     /// Copy a folder to another place, e.g. --map 'Sent Items=Sent'; may be given several times
     #[arg(long, value_name = "FROM=TO", value_parser = pair)]
     map: Vec<(String, String)>,
+    /// From Gmail: a message with several labels arrives in the folder of each, or once, in the first of its folders
+    ///
+    /// The order for once: INBOX, Sent, Drafts, then the labels by name. In either case "All Mail" brings only the mail
+    /// without a label, into the archive.
+    #[arg(long, value_name = "RULE", value_enum, default_value_t)]
+    gmail_labels: GmailRule,
+    /// Connections to each server, 1 to 16; fewer are used where there is less to do or the server grants fewer
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16))]
+    connections: Option<u32>,
+    /// Copy so many messages a second at most, e.g. 20 or 0.5
+    #[arg(long, value_name = "MESSAGES_PER_SECOND", value_parser = rate)]
+    max_rate: Option<f64>,
     /// Show what would be copied where, and copy nothing
     #[arg(long)]
     dry_run: bool,
@@ -74,11 +104,40 @@ pub struct Copy {
     allow_plaintext: bool,
 }
 
+/// [`GmailLabels`] as it is written.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum GmailRule {
+    #[default]
+    Each,
+    Once,
+}
+
+impl From<GmailRule> for GmailLabels {
+    fn from(rule: GmailRule) -> Self {
+        match rule {
+            GmailRule::Each => Self::Each,
+            GmailRule::Once => Self::Once,
+        }
+    }
+}
+
 fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((from, to)) if !from.is_empty() && !to.is_empty() => Ok((from.to_owned(), to.to_owned())),
         _ => Err("must be FROM=TO".to_owned()),
     }
+}
+
+fn login_name(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() || text.contains(char::is_control) {
+        return Err("must be a log-in name".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|rate: &f64| *rate > 0.0 && *rate <= 100_000.0);
+    number.ok_or_else(|| "must be a number of messages a second above 0 and at most 100000".to_owned())
 }
 
 /// Copies, shows how far it is, and sums up.
@@ -95,13 +154,14 @@ pub async fn run(copy_args: Copy, config: Config) -> Outcome {
         }
     }
     let dry_run = request.dry_run;
+    let state = request.state.clone();
     let plan: Arc<Mutex<BTreeMap<String, (u64, u64)>>> = Arc::default();
     let watch = Watch::new(json);
     let summary = {
         let plan = Arc::clone(&plan);
         let watch = watch.clone();
         let show = move |progress| {
-            if let CopyProgress::Folder { source, total, bytes_total, .. } = &progress
+            if let CopyProgress::Folder { source, begun: true, total, bytes_total, .. } = &progress
                 && let Ok(mut plan) = plan.lock()
             {
                 plan.insert(source.clone(), (*total, *bytes_total));
@@ -119,7 +179,10 @@ pub async fn run(copy_args: Copy, config: Config) -> Outcome {
         print_line(planned(&plan))?;
         print_line(format_args!("{} messages would be copied.", summary.residue))?;
     } else {
-        print_line(in_words(&summary))?;
+        print_line(in_words(&summary, &state))?;
+        for line in left_over(&summary) {
+            print_line(line)?;
+        }
     }
     for (folder, why) in &summary.failed_folders {
         eprintln!("{}: {}", folder.replace(char::is_control, "\u{fffd}"), why);
@@ -151,38 +214,81 @@ fn request(args: Copy, config: &Config, cancel: tokio_util::sync::CancellationTo
     if let Some(path) = &ca_file {
         std::fs::File::open(path).map_err(|error| Usage(format!("--ca-file: {}: {error}", path.display())))?;
     }
-    let source_password = password::read(
+    let source_secret = secret(
+        &source,
+        args.source_admin.as_deref(),
+        args.source_token_file.as_deref(),
         args.source_password_file.as_deref(),
-        "GATEPOST_SOURCE_PASSWORD",
-        "--source-password-file",
-        &format!("Password of {} at {}", source.user, source.host),
+        &SecretNames {
+            token: "GATEPOST_SOURCE_TOKEN",
+            token_file: "--source-token-file",
+            password: "GATEPOST_SOURCE_PASSWORD",
+            password_file: "--source-password-file",
+        },
     )?;
-    let dest_password = password::read(
+    let dest_secret = secret(
+        &dest,
+        args.dest_admin.as_deref(),
+        args.dest_token_file.as_deref(),
         args.dest_password_file.as_deref(),
-        "GATEPOST_DEST_PASSWORD",
-        "--dest-password-file",
-        &format!("Password of {} at {}", dest.user, dest.host),
+        &SecretNames {
+            token: "GATEPOST_DEST_TOKEN",
+            token_file: "--dest-token-file",
+            password: "GATEPOST_DEST_PASSWORD",
+            password_file: "--dest-password-file",
+        },
     )?;
-    let end = |url: MailboxUrl, password, insecure_tls| Endpoint {
+    let end = |url: MailboxUrl, admin, secret, insecure_tls| Endpoint {
         host: url.host,
         port: url.port,
         security: url.security,
         user: url.user,
-        secret: SecretInput { password: Some(password), oauth_token: None },
+        admin,
+        secret,
         insecure_tls,
     };
     Ok(CopyRequest {
-        source: end(source, source_password, args.insecure_source),
-        dest: end(dest, dest_password, args.insecure_dest),
+        source: end(source, args.source_admin, source_secret, args.insecure_source),
+        dest: end(dest, args.dest_admin, dest_secret, args.insecure_dest),
         state,
         folders: args.folders,
         folder_map: args.map.into_iter().collect::<BTreeMap<_, _>>(),
+        gmail_labels: args.gmail_labels.into(),
         dry_run: args.dry_run,
         verify: args.verify,
+        connections: args.connections,
+        max_rate: args.max_rate,
+        hosts: config.core.hosts.clone(),
         ca_file,
         allow_plaintext,
         cancel,
     })
+}
+
+/// Where a secret may come from, by name.
+struct SecretNames {
+    token: &'static str,
+    token_file: &'static str,
+    password: &'static str,
+    password_file: &'static str,
+}
+
+/// The token where there is one, else the password. A password's file is a choice that a variable does not undo.
+fn secret(
+    url: &MailboxUrl,
+    admin: Option<&str>,
+    token_file: Option<&Path>,
+    password_file: Option<&Path>,
+    names: &SecretNames,
+) -> anyhow::Result<SecretInput> {
+    if password_file.is_none()
+        && let Some(token) = password::token(token_file, names.token, names.token_file)?
+    {
+        return Ok(SecretInput { password: None, oauth_token: Some(token) });
+    }
+    let prompt = format!("Password of {} at {}", admin.unwrap_or(&url.user), url.host);
+    let password = password::read(password_file, names.password, names.password_file, &prompt)?;
+    Ok(SecretInput { password: Some(password), oauth_token: None })
 }
 
 /// A file of its own for each pair of mailboxes, so that the same command goes on where it stopped.
@@ -222,7 +328,7 @@ fn planned(folders: &BTreeMap<String, (u64, u64)>) -> Table {
     table
 }
 
-fn in_words(s: &CopySummary) -> String {
+fn in_words(s: &CopySummary, state: &Path) -> String {
     let mut words = format!(
         "{} folders, {} messages copied ({}), {} were there already, in {:.1} s.",
         s.folders,
@@ -246,9 +352,36 @@ fn in_words(s: &CopySummary) -> String {
         None => {}
     }
     if s.interrupted {
-        words.push_str(" Interrupted; run the same command again to go on.");
+        words.push_str(&format!(
+            " Interrupted: what was copied is recorded in {}. Run the same command again to go on.",
+            state.display()
+        ));
     }
     words
+}
+
+/// The messages that are left over, one a line, and how many more there are.
+fn left_over(s: &CopySummary) -> Vec<String> {
+    // After an interruption it is no news that messages are still to come.
+    let named = s.left_over.iter().filter(|m| !(s.interrupted && m.cause.is_none()));
+    let mut lines: Vec<String> = named
+        .map(|m| {
+            let cause = match (&m.cause, m.state) {
+                (Some(cause), _) => cause.as_str(),
+                (None, MessageState::Arrived) => "arrived, but differs from the source",
+                (None, _) => "not copied yet; run the same command again",
+            };
+            format!("  {}, UID {}: {cause}", m.folder, m.uid).replace(char::is_control, "\u{fffd}")
+        })
+        .collect();
+    let more = s.residue.saturating_sub(s.left_over.len() as u64);
+    if more > 0 && !lines.is_empty() {
+        lines.push(format!("  and {more} more"));
+    }
+    if !lines.is_empty() {
+        lines.insert(0, "Left over:".to_owned());
+    }
+    lines
 }
 
 fn exit_of(summary: &CopySummary) -> Exit {
@@ -268,6 +401,7 @@ fn exit_of(summary: &CopySummary) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gatepost_core::standalone::LeftOver;
 
     #[test]
     fn the_state_file_is_the_same_for_the_same_pair_and_another_for_any_other() {
@@ -290,6 +424,7 @@ mod tests {
             seconds: 0.5,
             residue: 0,
             verified: Some(true),
+            left_over: Vec::new(),
             failed_folders: Vec::new(),
             interrupted: false,
         };
@@ -301,8 +436,51 @@ mod tests {
         let json = serde_json::to_value(&clean).expect("plain data");
         let mut names: Vec<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
         names.sort_unstable();
-        let expected =
-            ["already_there", "bytes", "folders", "quarantined", "residue", "seconds", "transferred", "verified"];
+        let expected = [
+            "already_there",
+            "bytes",
+            "folders",
+            "left_over",
+            "quarantined",
+            "residue",
+            "seconds",
+            "transferred",
+            "verified",
+        ];
         assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn messages_that_are_left_over_are_named_with_their_causes_and_the_rest_is_counted() {
+        let message = |uid, cause: Option<&str>| LeftOver {
+            folder: "Sent\u{1b}[2J".into(),
+            uid,
+            state: MessageState::Quarantined,
+            cause: cause.map(str::to_owned),
+        };
+        let mut summary = CopySummary {
+            folders: 1,
+            transferred: 0,
+            already_there: 0,
+            quarantined: 1,
+            bytes: 0,
+            seconds: 0.1,
+            residue: 5,
+            verified: None,
+            left_over: vec![message(7, Some("The destination refused it: too large")), message(9, None)],
+            failed_folders: Vec::new(),
+            interrupted: false,
+        };
+        let lines = [
+            "Left over:",
+            "  Sent\u{fffd}[2J, UID 7: The destination refused it: too large",
+            "  Sent\u{fffd}[2J, UID 9: not copied yet; run the same command again",
+            "  and 3 more",
+        ];
+        assert_eq!(left_over(&summary), lines);
+        summary.interrupted = true;
+        assert_eq!(left_over(&summary).len(), 3, "what is merely still to come is not named then");
+        summary.left_over.clear();
+        assert!(left_over(&summary).is_empty());
     }
 }

@@ -103,7 +103,33 @@ async fn examine(config: &Config) -> Vec<Finding> {
     findings.extend(authorities(config));
     findings.push(site(config));
     findings.extend(tools(config));
+    findings.extend(budgets(config).await);
     findings
+}
+
+/// What mail hosts may be asked for, and what was spent of it today.
+async fn budgets(config: &Config) -> Vec<Finding> {
+    let check = "host budget";
+    let rules = gatepost_core::in_force(&config.core.hosts);
+    let mut findings: Vec<Finding> = rules.iter().map(|rule| Finding::ok(check, rule.to_string())).collect();
+    let spent = match database_file(config) {
+        Some(file) if !file.exists() => return findings,
+        _ => match open(config).await {
+            Ok(core) => core.spent_today().await.unwrap_or_default(),
+            // That the database does not open has been said.
+            Err(_) => return findings,
+        },
+    };
+    findings.extend(spent.into_iter().map(|(host, read, written)| {
+        Finding::ok(check, format!("{host}: {} read and {} written today", bytes(read), bytes(written)))
+    }));
+    findings
+}
+
+/// The database's file, where it is one.
+fn database_file(config: &Config) -> Option<PathBuf> {
+    let file = config.core.database_url.strip_prefix("sqlite:")?.trim_start_matches("//");
+    file.split('?').next().map(PathBuf::from)
 }
 
 fn data_path(config: &Config) -> Finding {
@@ -139,11 +165,10 @@ fn data_path(config: &Config) -> Finding {
 async fn database(config: &Config) -> Finding {
     let check = "database";
     // Opening would make a file that is not there; looking must leave nothing behind.
-    let file = config.core.database_url.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//"));
-    if let Some(file) = file.and_then(|f| f.split('?').next())
-        && !Path::new(file).exists()
+    if let Some(file) = database_file(config)
+        && !file.exists()
     {
-        return Finding::warn(check, format!("{file} does not exist yet"), "it is made on the first start");
+        return Finding::warn(check, format!("{} does not exist yet", file.display()), "it is made on the first start");
     }
     let opened = match open(config).await {
         Ok(core) => core.ready().await.map_err(anyhow::Error::from),

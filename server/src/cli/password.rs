@@ -22,6 +22,22 @@ pub fn read(file: Option<&Path>, variable: &str, option: &str, prompt: &str) -> 
     Ok(Secret(text))
 }
 
+/// Reads an OAuth token: of a file, else of a variable; none where neither is given.
+pub fn token(file: Option<&Path>, variable: &str, option: &str) -> anyhow::Result<Option<Secret>> {
+    let text = match file {
+        Some(path) => from_file(path)?,
+        None => match std::env::var(variable) {
+            Ok(text) => text,
+            Err(_) => return Ok(None),
+        },
+    };
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Usage(format!("the token is empty ({option}, {variable})")).into());
+    }
+    Ok(Some(Secret(text.to_owned())))
+}
+
 /// The first line of a file, without its end. Trailing blanks belong to the password.
 pub fn from_file(path: &Path) -> anyhow::Result<String> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;

@@ -1,6 +1,7 @@
 //! Where settings come from: the environment over a TOML file. Knows names and text, no meaning.
 //!
-//! `MIGRATION_DATA_PATH` is `data_path` in the table `[migration]`, `GATEPOST_LISTEN` is `listen` in `[gatepost]`.
+//! `MIGRATION_DATA_PATH` is `data_path` in the table `[migration]`, `GATEPOST_LISTEN` is `listen` in `[gatepost]`. The
+//! tables `[[host]]` have no variables; they are handed on as they are.
 //! An empty variable counts as not set.
 
 use std::{cell::RefCell, collections::BTreeMap, fmt::Display, path::Path};
@@ -18,6 +19,7 @@ pub struct Fault {
 pub struct Settings {
     environment: BTreeMap<String, String>,
     file: BTreeMap<String, String>,
+    hosts: Vec<toml::Table>,
     faults: RefCell<Vec<Fault>>,
 }
 
@@ -32,6 +34,7 @@ impl Settings {
                 })
                 .collect(),
             file: BTreeMap::new(),
+            hosts: Vec::new(),
             faults: RefCell::default(),
         };
         match file {
@@ -49,14 +52,24 @@ impl Settings {
             }
         };
         for (section, entries) in &table {
+            if section == "host" {
+                match tables(entries) {
+                    Some(hosts) => self.hosts = hosts,
+                    None => self.fault("GATEPOST_CONFIG", "each mail host is a table of its own, headed [[host]]"),
+                }
+                continue;
+            }
             let toml::Value::Table(entries) = entries else {
-                self.fault("GATEPOST_CONFIG", format!("{section:?} stands outside of [gatepost] and [migration]"));
+                self.fault(
+                    "GATEPOST_CONFIG",
+                    format!("{section:?} stands outside of [gatepost], [migration] and [[host]]"),
+                );
                 continue;
             };
             if section != "gatepost" && section != "migration" {
                 self.fault(
                     "GATEPOST_CONFIG",
-                    format!("[{section}] is no section; there are [gatepost] and [migration]"),
+                    format!("[{section}] is no section; there are [gatepost], [migration] and [[host]]"),
                 );
                 continue;
             }
@@ -72,6 +85,11 @@ impl Settings {
             }
         }
         self
+    }
+
+    /// The tables of mail hosts.
+    pub fn hosts(&self) -> &[toml::Table] {
+        &self.hosts
     }
 
     /// The text of a setting.
@@ -124,6 +142,10 @@ impl Settings {
     pub fn into_faults(self) -> Vec<Fault> {
         self.faults.into_inner()
     }
+}
+
+fn tables(value: &toml::Value) -> Option<Vec<toml::Table>> {
+    value.as_array()?.iter().map(|item| item.as_table().cloned()).collect()
 }
 
 fn quoted(text: &str) -> String {

@@ -23,6 +23,7 @@ pub fn SourceFields(state: FormState, mailbox: Option<Mailbox>) -> AnyView {
     let security = mailbox.as_ref().and_then(|mailbox| mailbox.source_security).unwrap_or(Security::Tls);
     let insecure = mailbox.as_ref().is_some_and(|mailbox| mailbox.source_insecure_tls);
     let host = mailbox.as_ref().and_then(|mailbox| mailbox.source_host.clone()).unwrap_or_default();
+    let admin = mailbox.as_ref().and_then(|mailbox| mailbox.source_admin.clone()).unwrap_or_default();
     let user = mailbox.and_then(|mailbox| mailbox.source_user).unwrap_or_default();
     let hint = if stored { t!(mailbox.secret_stored) } else { t!(mailbox.secret_hint) };
     view! {
@@ -34,7 +35,10 @@ pub fn SourceFields(state: FormState, mailbox: Option<Mailbox>) -> AnyView {
                 <SelectField state=state.clone() name="source_security" label=t!(server.security) value=security.to_string() options=security_options() required=true/>
             </div>
             <TickField state=state.clone() name="source_insecure_tls" label=t!(server.insecure) hint=t!(server.insecure_hint) value=insecure/>
-            <TextField state=state.clone() name="source_user" label=t!(mailbox.user) hint=t!(mailbox.user_hint) value=user max=320/>
+            <div class="row">
+                <TextField state=state.clone() name="source_user" label=t!(mailbox.user) hint=t!(mailbox.user_hint) value=user max=320/>
+                <TextField state=state.clone() name="source_admin" label=t!(mailbox.admin) hint=t!(mailbox.admin_hint) value=admin max=320/>
+            </div>
             <div class="row">
                 <TextField state=state.clone() name="source_password" kind="password" label=t!(user.password) hint max=1_000 autocomplete="new-password"/>
                 <TextField state name="source_oauth_token" kind="password" label=t!(mailbox.oauth_token) hint=t!(mailbox.oauth_hint) max=8_000 autocomplete="new-password"/>
@@ -49,6 +53,7 @@ pub fn SourceFields(state: FormState, mailbox: Option<Mailbox>) -> AnyView {
 pub fn DestFields(state: FormState, mailbox: Option<Mailbox>) -> AnyView {
     let stored = mailbox.as_ref().is_some_and(|mailbox| mailbox.has_dest_secret);
     let user = mailbox.as_ref().and_then(|mailbox| mailbox.dest_user.clone()).unwrap_or_default();
+    let admin = mailbox.as_ref().and_then(|mailbox| mailbox.dest_admin.clone()).unwrap_or_default();
     let map = mailbox.map(|mailbox| mailbox.folder_map).unwrap_or_default();
     let map: Vec<String> = map.into_iter().map(|(from, to)| format!("{from} = {to}")).collect();
     let hint = if stored { t!(mailbox.secret_stored) } else { t!(mailbox.secret_hint) };
@@ -57,6 +62,7 @@ pub fn DestFields(state: FormState, mailbox: Option<Mailbox>) -> AnyView {
             <legend>{t!(mailbox.new_server)}</legend>
             <div class="row">
                 <TextField state=state.clone() name="dest_user" label=t!(mailbox.user) hint=t!(mailbox.user_hint) value=user max=320/>
+                <TextField state=state.clone() name="dest_admin" label=t!(mailbox.admin) hint=t!(mailbox.admin_hint) value=admin max=320/>
                 <TextField state=state.clone() name="dest_password" kind="password" label=t!(user.password) hint max=1_000 autocomplete="new-password"/>
             </div>
             <AreaField state name="folder_map" label=t!(mailbox.folder_map) hint=t!(mailbox.folder_map_hint) value=map.join("\n") rows=3 max=20_000/>

@@ -1,7 +1,7 @@
 //! Care of the installation: readiness, backup, key rotation.
 
 use crate::{Actor, Error, Gatepost, Result, audit::Entry};
-use gatepost_store::credentials;
+use gatepost_store::{budgets, credentials};
 use std::path::Path;
 
 impl Gatepost {
@@ -11,6 +11,14 @@ impl Gatepost {
         let probe = self.config().data_path.join("work").join(format!(".ready-{}", uuid::Uuid::new_v4()));
         tokio::fs::write(&probe, b"").await.map_err(Error::internal)?;
         tokio::fs::remove_file(&probe).await.map_err(Error::internal)
+    }
+
+    /// What was read from and written to the hosts with a budget today (UTC), in bytes, the most first.
+    pub async fn spent_today(&self) -> Result<Vec<(String, u64, u64)>> {
+        let today = time::OffsetDateTime::now_utc().date().to_string();
+        let spent = budgets::usage_of_day(&mut *self.store().reader().await?, &today).await?;
+        let count = |n: i64| u64::try_from(n).unwrap_or_default();
+        Ok(spent.into_iter().map(|(host, usage)| (host, count(usage.downloaded), count(usage.uploaded))).collect())
     }
 
     /// A consistent copy of the database, made while the server runs. Returns its size in bytes.

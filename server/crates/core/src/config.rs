@@ -1,5 +1,6 @@
 //! What the service must be told at its start.
 
+use crate::HostRule;
 use gatepost_contract::{Role, Secret, Security};
 use std::path::PathBuf;
 
@@ -40,6 +41,8 @@ pub struct Config {
     pub allow_plaintext: bool,
     /// Hosts that may be used although their addresses are link-local or otherwise refused.
     pub allowed_hosts: Vec<String>,
+    /// What mail hosts may be asked for, beside what is known of the large providers.
+    pub hosts: Vec<HostRule>,
 }
 
 impl Config {
@@ -64,6 +67,7 @@ impl Config {
             ca_file: None,
             allow_plaintext: false,
             allowed_hosts: Vec::new(),
+            hosts: Vec::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The service itself: what all nouns share.
 
-use crate::{Config, Drivers, Error, Result, auth::Gatekeeper, worker::Crew};
+use crate::{Config, Drivers, Error, Result, auth::Gatekeeper, budgets::Budgets, worker::Crew};
 use gatepost_contract::{RunId, Secret};
 use gatepost_store::Store;
 use gatepost_vault::Vault;
@@ -25,6 +25,7 @@ struct Inner {
     gatekeeper: Gatekeeper,
     changes: broadcast::Sender<RunId>,
     crew: Crew,
+    budgets: Budgets,
 }
 
 impl std::fmt::Debug for Gatepost {
@@ -53,10 +54,12 @@ impl Gatepost {
             None => key_file_text(&config.data_path.join("jwt.key"))?,
         };
         let store = Store::open(&config.database_url).await?;
+        let crew = Crew::new();
         Ok(Self(Arc::new(Inner {
             gatekeeper: Gatekeeper::new(&jwt_key)?,
             changes: broadcast::channel(1024).0,
-            crew: Crew::new(),
+            budgets: Budgets::new(&config.hosts, crew.name().to_owned()),
+            crew,
             config,
             store,
             vault,
@@ -97,6 +100,10 @@ impl Gatepost {
 
     pub(crate) fn gatekeeper(&self) -> &Gatekeeper {
         &self.0.gatekeeper
+    }
+
+    pub(crate) fn budgets(&self) -> &Budgets {
+        &self.0.budgets
     }
 
     pub(crate) fn crew(&self) -> &Crew {

@@ -2,8 +2,8 @@
 //! lines are good.
 //!
 //! The first line names the columns, in any order: `email` is needed; `source_type`, `tool`, `source_host`,
-//! `source_port`, `source_security`, `source_user`, `source_password`, `source_oauth_token`, `dest_user`,
-//! `dest_password`, `dest_oauth_token` may be there. Comma or semicolon, UTF-8 with or without a byte order mark.
+//! `source_port`, `source_security`, `source_user`, `source_admin`, `source_password`, `source_oauth_token`,
+//! `dest_user`, `dest_admin`, `dest_password`, `dest_oauth_token` may be there. Comma or semicolon, UTF-8 with or without a byte order mark.
 
 use crate::{Actor, Error, Gatepost, Result, mailboxes, validate::Checker};
 use gatepost_contract::{FieldError, Imported, JobId, NewMailbox, Secret, SecretInput, Security, SourceType, Tool};
@@ -14,7 +14,7 @@ const MAX_LINES: usize = 10_000;
 /// The report of bad lines ends after this many.
 const MAX_ERRORS: usize = 200;
 
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 14] = [
     "email",
     "source_type",
     "tool",
@@ -22,9 +22,11 @@ const COLUMNS: [&str; 12] = [
     "source_port",
     "source_security",
     "source_user",
+    "source_admin",
     "source_password",
     "source_oauth_token",
     "dest_user",
+    "dest_admin",
     "dest_password",
     "dest_oauth_token",
 ];
@@ -150,8 +152,10 @@ fn read(header: &[String], record: &csv::StringRecord, checker: &mut Checker) ->
         source_security: parsed::<Security>("source_security", cell("source_security"), checker),
         source_insecure_tls: false,
         source_user: cell("source_user"),
+        source_admin: cell("source_admin"),
         source_secret: secret("source_password", "source_oauth_token"),
         dest_user: cell("dest_user"),
+        dest_admin: cell("dest_admin"),
         dest_secret: secret("dest_password", "dest_oauth_token"),
         folder_map: std::collections::BTreeMap::new(),
     }
@@ -170,10 +174,12 @@ mod tests {
 
     #[test]
     fn a_good_file_gives_its_mailboxes() {
-        let csv = "\u{feff}email;source_host;source_password;dest_password\nana@example.com;old.example.com;p;q\n";
+        let csv = "\u{feff}email;source_host;source_admin;source_password;dest_password\n\
+            ana@example.com;old.example.com;root;p;q\n";
         let mailboxes = parse(csv.as_bytes()).unwrap();
         assert_eq!(mailboxes.len(), 1);
         assert_eq!(mailboxes[0].source_host.as_deref(), Some("old.example.com"));
+        assert_eq!((mailboxes[0].source_admin.as_deref(), &mailboxes[0].dest_admin), (Some("root"), &None));
         assert_eq!(mailboxes[0].source_secret.as_ref().unwrap().password, Some(Secret("p".into())));
     }
 

@@ -15,10 +15,10 @@ pub(crate) struct StoredLedger {
     pub mailbox: MailboxId,
 }
 
-/// Runs one write in a transaction of its own.
+/// Runs one write in a transaction of its own. What a power cut takes from the ledger is found again at the destination.
 macro_rules! write {
     ($self:ident, $tx:ident => $do:expr) => {{
-        let mut $tx = $self.store.begin().await.map_err(internal)?;
+        let mut $tx = $self.store.begin_recoverable().await.map_err(internal)?;
         let _ = $do.await.map_err(internal)?;
         $tx.commit().await.map_err(internal)?;
         Ok(())

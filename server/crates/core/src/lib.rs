@@ -5,6 +5,7 @@
 mod actor;
 mod audit;
 mod auth;
+mod budgets;
 mod care;
 mod clock;
 mod config;
@@ -17,6 +18,7 @@ mod import;
 mod jobs;
 mod ledger;
 mod mailboxes;
+mod pace;
 mod phases;
 mod runs;
 pub mod standalone;
@@ -30,7 +32,8 @@ mod worker;
 
 pub use actor::Actor;
 pub use audit::{AuditProof, BrokenAudit};
+pub use budgets::{HostRule, in_force, known_hosts};
 pub use config::Config;
-pub use drivers::{Access, Credential, Drivers};
+pub use drivers::{Access, Credential, Drivers, GmailLabels};
 pub use error::{Error, Result};
 pub use gatepost::Gatepost;

@@ -65,7 +65,9 @@ impl Gatepost {
                 source_security: Some(security),
                 source_insecure_tls: mailbox.source_insecure_tls,
                 source_user: user(&mailbox.source_user),
+                source_admin: user(&mailbox.source_admin),
                 dest_user: user(&mailbox.dest_user),
+                dest_admin: user(&mailbox.dest_admin),
                 path: None,
                 folder_map: mailbox.folder_map.clone(),
             };
@@ -137,7 +139,9 @@ impl Gatepost {
             value.as_ref().map(|v| checker.text(field, v, 0..=320, false))
         };
         let source_user = user("source_user", &patch.source_user, &mut checker);
+        let source_admin = user("source_admin", &patch.source_admin, &mut checker);
         let dest_user = user("dest_user", &patch.dest_user, &mut checker);
+        let dest_admin = user("dest_admin", &patch.dest_admin, &mut checker);
         check_secret("source_secret", patch.source_secret.as_ref(), &mut checker);
         check_secret("dest_secret", patch.dest_secret.as_ref(), &mut checker);
         check_tool(patch.tool, &mut checker);
@@ -169,7 +173,9 @@ impl Gatepost {
             source_security: patch.source_security.or(before.source_security),
             source_insecure_tls: patch.source_insecure_tls.unwrap_or(before.source_insecure_tls),
             source_user: filled(source_user, &before.source_user),
+            source_admin: filled(source_admin, &before.source_admin),
             dest_user: filled(dest_user, &before.dest_user),
+            dest_admin: filled(dest_admin, &before.dest_admin),
             folder_map: patch.folder_map.unwrap_or_else(|| before.folder_map.clone()),
         };
         let moved = (&row.source_host, row.source_port) != (&before.source_host, before.source_port);
@@ -189,8 +195,18 @@ impl Gatepost {
         // A stored secret goes only where the person who gave it meant it to go.
         let weaker = row.source_security != before.source_security && row.source_security != Some(Security::Tls)
             || row.source_insecure_tls && !before.source_insecure_tls;
-        if (moved || weaker) && patch.source_secret.is_none() {
+        // An administrator's secret opens every mailbox: it stays with the one that it was given for.
+        let reaches_further = |admin: (&Option<String>, &Option<String>), user: (&Option<String>, &Option<String>)| {
+            admin.0 != admin.1 || admin.0.is_some() && user.0 != user.1
+        };
+        let source_further =
+            reaches_further((&row.source_admin, &before.source_admin), (&row.source_user, &before.source_user));
+        let dest_further = reaches_further((&row.dest_admin, &before.dest_admin), (&row.dest_user, &before.dest_user));
+        if (moved || weaker || source_further) && patch.source_secret.is_none() {
             self.forget(&mut tx, id, Side::Source).await?;
+        }
+        if dest_further && patch.dest_secret.is_none() {
+            self.forget(&mut tx, id, Side::Dest).await?;
         }
         for (side, secret) in [(Side::Source, &patch.source_secret), (Side::Dest, &patch.dest_secret)] {
             if let Some(secret) = secret {
@@ -315,7 +331,12 @@ pub(crate) fn check_new(new: &NewMailbox, checker: &mut Checker) {
     }
     check_tool(new.tool, checker);
     checker.port("source_port", new.source_port);
-    for (field, user) in [("source_user", &new.source_user), ("dest_user", &new.dest_user)] {
+    for (field, user) in [
+        ("source_user", &new.source_user),
+        ("source_admin", &new.source_admin),
+        ("dest_user", &new.dest_user),
+        ("dest_admin", &new.dest_admin),
+    ] {
         if let Some(user) = user {
             checker.text(field, user, 0..=320, false);
         }

@@ -57,6 +57,11 @@ impl Crew {
         }
     }
 
+    /// What this process calls itself towards others.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// There may be work.
     pub fn wake(&self) {
         self.wake.notify_waiters();
@@ -354,7 +359,7 @@ async fn settle_mailbox(tx: &mut Conn, mailbox: MailboxId, run: &ClaimedRun, end
 }
 
 /// `HOST:PID:START`: the start time tells a process from a later one with the same number.
-fn worker_name(pid: u32) -> String {
+pub(crate) fn worker_name(pid: u32) -> String {
     format!("{}:{pid}:{}", host_name(), start_time(pid).unwrap_or_default())
 }
 

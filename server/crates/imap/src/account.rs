@@ -1,6 +1,7 @@
 //! What is needed to connect to an account: where, how protected, as whom, and what the network may be used for.
 //! Knows no protocol.
 
+use crate::gmail::GmailLabels;
 use gatepost_contract::{Secret, Security};
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -71,6 +72,9 @@ pub struct Account {
     pub authz: Option<String>,
     /// What proves it.
     pub secret: Credential,
+    /// How often a message with several labels is read from Gmail (X-GM-EXT-1); `None` to read the folders as they are
+    /// shown, as of an account that is written to.
+    pub gmail_labels: Option<GmailLabels>,
     /// What the network may be used for.
     pub policy: NetPolicy,
 }
@@ -113,6 +117,7 @@ impl fmt::Debug for Account {
             .field("user", &self.user)
             .field("authz", &self.authz)
             .field("secret", &self.secret)
+            .field("gmail_labels", &self.gmail_labels)
             .field("policy", &self.policy)
             .finish()
     }
@@ -133,6 +138,7 @@ mod tests {
             user: "ana".into(),
             authz: Some("rui".into()),
             secret: Credential::Password(Secret("hunter2".into())),
+            gmail_labels: None,
             policy: NetPolicy::default(),
         };
         let shown = format!("{account:?} {:?}", Credential::OauthToken(Secret("hunter2".into())));

@@ -149,7 +149,8 @@ impl Appending<'_> {
             }
             let takes = self.takes();
             // No answer is due to a command that waits for more input: the clock must not run for it.
-            let due = self.waiting.len() > usize::from(self.is_unfinished()) || matches!(self.place, Place::Asked { .. });
+            let due =
+                self.waiting.len() > usize::from(self.is_unfinished()) || matches!(self.place, Place::Asked { .. });
             let listens = due || self.session.connection.unsent() > 0;
             let low = if self.full { QUEUE_LOW } else { 0 };
             tokio::select! {
@@ -442,12 +443,7 @@ impl Appending<'_> {
 }
 
 fn rejection(done: &Done, together: bool) -> Rejection {
-    Rejection {
-        words: done.words(),
-        over_quota: done.is_over_quota(),
-        no_folder: done.is_no_folder(),
-        together,
-    }
+    Rejection { words: done.words(), over_quota: done.is_over_quota(), no_folder: done.is_no_folder(), together }
 }
 
 /// The receiver of the results is gone.

@@ -4,7 +4,7 @@
 use crate::{
     account::Timeouts,
     faults,
-    net::Stream,
+    net::{Deflated, Stream},
     outbox::{Outbox, SLICES},
     wire::{Decoder, Event},
 };
@@ -12,18 +12,18 @@ use bytes::Bytes;
 use gatepost_transfer::Fault;
 use std::{
     future::poll_fn,
-    io::IoSlice,
+    io::{self, IoSlice},
     pin::{Pin, pin},
     task::{Context, Poll, ready},
 };
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 /// How much room is made for reading, and how little of it is left before more is made.
 const READ: usize = 128 << 10;
 const LITTLE: usize = 16 << 10;
 
 pub(crate) struct Connection {
-    stream: Option<Stream>,
+    stream: Option<Line>,
     timeouts: Timeouts,
     server: String,
     decoder: Decoder,
@@ -35,7 +35,7 @@ impl Connection {
     pub(crate) fn new(stream: Stream, server: String) -> Self {
         Self {
             timeouts: stream.timeouts(),
-            stream: Some(stream),
+            stream: Some(Line::Plain(stream)),
             server,
             decoder: Decoder::new(),
             out: Outbox::default(),
@@ -50,7 +50,11 @@ impl Connection {
 
     /// Whether TLS protects it.
     pub(crate) fn is_protected(&self) -> bool {
-        self.stream.as_ref().is_some_and(Stream::is_protected)
+        match &self.stream {
+            Some(Line::Plain(stream)) => stream.is_protected(),
+            Some(Line::Deflated(deflated)) => deflated.inner().is_protected(),
+            None => false,
+        }
     }
 
     /// Whether it can still be used.
@@ -62,6 +66,15 @@ impl Connection {
     pub(crate) fn give_up(&mut self) {
         self.stream = None;
         self.out.clear();
+    }
+
+    /// Compresses from here on (RFC 4978): the server has agreed, and nothing is under way.
+    pub(crate) fn compress(&mut self) {
+        let read = self.decoder.buffer().split();
+        self.stream = match self.stream.take() {
+            Some(Line::Plain(stream)) => Some(Line::Deflated(Box::new(Deflated::new(stream, read)))),
+            other => other,
+        };
     }
 
     /// Puts bytes in the queue to be sent; they leave while events are waited for.
@@ -127,24 +140,50 @@ impl Connection {
     }
 }
 
-fn send(
-    stream: &mut Stream,
-    out: &mut Outbox,
-    unflushed: &mut bool,
-    cx: &mut Context<'_>,
-) -> Poll<std::io::Result<()>> {
+/// What the bytes pass through.
+enum Line {
+    Plain(Stream),
+    Deflated(Box<Deflated<Stream>>),
+}
+
+impl AsyncRead for Line {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Deflated(deflated) => Pin::new(deflated).poll_read(cx, buf),
+        }
+    }
+}
+
+impl Line {
+    fn poll_send(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Deflated(deflated) => Pin::new(deflated).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Deflated(deflated) => Pin::new(deflated).poll_flush(cx),
+        }
+    }
+}
+
+fn send(stream: &mut Line, out: &mut Outbox, unflushed: &mut bool, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
     while !out.is_empty() {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let count = out.fill(&mut slices);
-        let n = ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &slices[..count]))?;
+        let n = ready!(stream.poll_send(cx, &slices[..count]))?;
         if n == 0 {
-            return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into()));
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
         out.advance(n);
         *unflushed = true;
     }
     if *unflushed {
-        ready!(Pin::new(stream).poll_flush(cx))?;
+        ready!(stream.poll_flush(cx))?;
         *unflushed = false;
     }
     Poll::Ready(Ok(()))

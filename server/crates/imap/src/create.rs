@@ -62,10 +62,8 @@ impl Session {
         let mut wanted: Vec<usize> =
             (0..paths.len()).filter(|n| results[*n].is_ok() && !paths[*n].is_inbox()).collect();
         wanted.sort_by_key(|n| paths[*n].levels().len());
-        let names: BTreeMap<usize, Vec<u8>> = wanted
-            .iter()
-            .filter_map(|n| Some((*n, self.wire_name(&results[*n].as_ref().ok()?.native))))
-            .collect();
+        let names: BTreeMap<usize, Vec<u8>> =
+            wanted.iter().filter_map(|n| Some((*n, self.wire_name(&results[*n].as_ref().ok()?.native)))).collect();
         let refused = self.make(&wanted, &names).await?;
         if refused.is_empty() {
             return Ok(results);
@@ -113,8 +111,7 @@ impl Session {
         if refused.is_empty() {
             return Ok(refused);
         }
-        let commands: Vec<Command> =
-            refused.iter().map(|(n, _)| Command::new("LIST \"\"").folder(&names[n])).collect();
+        let commands: Vec<Command> = refused.iter().map(|(n, _)| Command::new("LIST \"\"").folder(&names[n])).collect();
         let mut there = BTreeSet::new();
         self.run_each(&commands, COMMANDS, |response| {
             if let Some((name, _, attributes)) = listed(response)

@@ -46,7 +46,7 @@ impl Done {
         }
         self.has_code(&["OVERQUOTA"])
             || (self.code.is_none()
-                && has_words(&self.text, &["quota exceeded", "over quota", "mailbox is full", "mailbox full"]))
+                && has_words(&self.text, &["quota exceeded", "quota has been exceeded", "over quota", "mailbox is full", "mailbox full"]))
     }
 
     /// Whether it says that the folder is not there.
@@ -62,6 +62,7 @@ impl Done {
                         "no such folder",
                         "unknown mailbox",
                         "mailbox not found",
+                        "folder could not be found",
                     ],
                 ))
     }
@@ -76,8 +77,7 @@ impl Done {
 /// For how long the server wants to be left alone; `None` where it does not ask for it.
 fn slow_down(code: Option<&Code>, text: &str) -> Option<Duration> {
     // RFC 5530 has the first three; THROTTLED is Yahoo's, and Dovecot's and Gmail's for some limits.
-    let by_code =
-        code.is_some_and(|code| ["UNAVAILABLE", "INUSE", "LIMIT", "THROTTLED"].contains(&code.name.as_str()));
+    let by_code = code.is_some_and(|code| ["UNAVAILABLE", "INUSE", "LIMIT", "THROTTLED"].contains(&code.name.as_str()));
     if !by_code && !says_slow_down(text) {
         return None;
     }
@@ -221,6 +221,8 @@ mod tests {
         let cases = [
             ("OVERQUOTA", "full", FaultKind::Quota),
             ("", "Quota exceeded (mailbox for user is full)", FaultKind::Quota),
+            ("", "Your quota has been exceeded.", FaultKind::Quota),
+            ("", "Folder could not be found.", FaultKind::FolderGone),
             ("NONEXISTENT", "x", FaultKind::FolderGone),
             ("TRYCREATE", "x", FaultKind::FolderGone),
             ("", "Mailbox doesn't exist: a", FaultKind::FolderGone),

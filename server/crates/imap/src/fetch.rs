@@ -1,4 +1,9 @@
-//! Streaming messages: FETCH commands pipelined, bodies handed on as they pass.
+//! Streaming messages: bodies are handed on as they pass.
+//!
+//! Messages come in the order in which they were asked for. Servers may carry out pipelined commands at the same time
+//! (RFC 3501 section 5.5), and Dovecot does whenever our side does not read fast enough: the messages of two FETCH
+//! commands would come mixed. So the next command leaves when the last message of the one before has begun to come,
+//! which no server interrupts; and where sets follow each other, two become one command.
 //!
 //! When the receiver is dropped, what the server still sends cannot be told from what a later command would be
 //! answered: the connection is given up, and later calls fail as lost.
@@ -15,13 +20,9 @@ use gatepost_transfer::{Fault, FaultKind, Incoming, UidSet};
 use std::collections::VecDeque;
 use tokio::sync::mpsc;
 
-/// How many messages one FETCH asks for.
-const PORTION: u32 = 256;
-/// How many FETCH commands are under way, and how many where together they ask for few messages only.
-const COMMANDS: usize = 2;
-const SMALL_COMMANDS: usize = 3;
-const SMALL: u64 = 64;
-/// The same where each asks for one message only.
+/// How many messages one FETCH asks for at most.
+const PORTION: u32 = 1_000;
+/// How many FETCH commands are under way where each asks for one message only.
 const SINGLE_COMMANDS: usize = 32;
 
 /// Where a server puts the UID of a message whose body was asked for.
@@ -72,6 +73,8 @@ struct Asked {
     command: Command,
     uids: Portion,
     arrived: Seen,
+    /// How many have not begun to come.
+    missing: u64,
 }
 
 /// A fetch of several sets.
@@ -134,15 +137,12 @@ impl Fetch<'_> {
 
     /// How many messages the next command asks for, if there may be one now.
     fn room(&self) -> Option<u32> {
-        let (most, depth) = match self.uid_place {
-            UidPlace::Unknown => (1, 1),
-            UidPlace::Behind => (1, SINGLE_COMMANDS),
-            UidPlace::Before if self.waiting.iter().map(|asked| asked.uids.len()).sum::<u64>() < SMALL => {
-                (PORTION, SMALL_COMMANDS)
-            }
-            UidPlace::Before => (PORTION, COMMANDS),
-        };
-        (self.waiting.len() < depth).then_some(most)
+        let all_begun = || self.waiting.iter().all(|asked| asked.missing == 0) && self.waiting.len() < 2;
+        match self.uid_place {
+            UidPlace::Unknown => self.waiting.is_empty().then_some(1),
+            UidPlace::Before => all_begun().then_some(PORTION),
+            UidPlace::Behind => (self.waiting.len() < SINGLE_COMMANDS).then_some(1),
+        }
     }
 
     /// Whether another set is needed.
@@ -150,33 +150,51 @@ impl Fetch<'_> {
         self.wanted.is_some() && self.left.is_none() && self.again.is_empty() && self.room().is_some()
     }
 
-    /// Keeps enough commands under way.
+    /// Asks for more, where it is time to.
     fn ask(&mut self) {
         while let Some(most) = self.room() {
             let uids = match self.again.pop_front() {
                 Some(uid) => Portion::one(uid),
                 None => match self.left.as_mut().and_then(|left| left.next(most)) {
-                    Some(portion) => portion,
+                    Some(portion) => self.add_next_set(portion, most),
                     None => {
                         self.left = None;
-                        let Some(Ok(set)) = self.wanted.as_mut().map(mpsc::Receiver::try_recv) else { return };
-                        self.left = Some(Portions::of(&set));
+                        if !self.take_set() {
+                            return;
+                        }
                         continue;
                     }
                 },
             };
             let command = Command::new(format!("UID FETCH {uids} (UID BODY.PEEK[])"));
             let tag = self.session.start(&command);
-            self.waiting.push_back(Asked { tag, command, uids, arrived: Seen::default() });
+            self.waiting.push_back(Asked { tag, command, missing: uids.len(), uids, arrived: Seen::default() });
         }
     }
 
+    /// Takes the next set, where one is there already.
+    fn take_set(&mut self) -> bool {
+        let Some(Ok(set)) = self.wanted.as_mut().map(mpsc::Receiver::try_recv) else { return false };
+        self.left = Some(Portions::of(&set));
+        true
+    }
+
+    /// Adds what there is of the next set, where it follows.
+    fn add_next_set(&mut self, mut portion: Portion, most: u32) -> Portion {
+        let spent = self.left.as_ref().is_none_or(|left| left.first().is_none());
+        if spent
+            && portion.len() < u64::from(most)
+            && self.take_set()
+            && let Some(left) = &mut self.left
+            && left.first() > portion.last()
+        {
+            left.fill(&mut portion, most);
+        }
+        portion
+    }
+
     /// A body begins.
-    async fn begin(
-        &mut self,
-        uid: Option<u32>,
-        size: u64,
-    ) -> Result<Result<(), Unwanted>, Fault> {
+    async fn begin(&mut self, uid: Option<u32>, size: u64) -> Result<Result<(), Unwanted>, Fault> {
         if *self.uid_place == UidPlace::Unknown {
             *self.uid_place = if uid.is_some() { UidPlace::Before } else { UidPlace::Behind };
         }
@@ -197,7 +215,11 @@ impl Fetch<'_> {
     /// Marks a message as arrived; false when it is not waited for.
     fn arrive(&mut self, uid: u32) -> bool {
         let asked = self.waiting.iter_mut().find(|asked| asked.uids.contains(uid));
-        asked.is_some_and(|asked| asked.arrived.insert(uid))
+        asked.is_some_and(|asked| {
+            let new = asked.arrived.insert(uid);
+            asked.missing -= u64::from(new);
+            new
+        })
     }
 
     /// A response is complete; where it had a body, the body is too.
@@ -244,11 +266,7 @@ impl Fetch<'_> {
     }
 
     /// A command ended: what did not come is gone, or could not be read.
-    async fn done(
-        &mut self,
-        asked: Asked,
-        done: &Done,
-    ) -> Result<Result<(), Unwanted>, Fault> {
+    async fn done(&mut self, asked: Asked, done: &Done) -> Result<Result<(), Unwanted>, Fault> {
         let missing: Vec<u32> = asked.uids.uids().filter(|uid| !asked.arrived.contains(*uid)).collect();
         let gone = done.has_code(&["EXPUNGEISSUED", "NONEXISTENT"]);
         match done.status {

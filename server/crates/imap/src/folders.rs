@@ -129,12 +129,14 @@ fn path_of(native: &str, separator: Option<char>, prefix: &str) -> Option<Folder
 
 fn special_use(entry: &Listed) -> Option<SpecialUse> {
     // RFC 6154; \Starred and \Spam are what Gmail's XLIST called them.
-    const NAMES: [(&str, SpecialUse); 10] = [
+    // \Important (RFC 8457) is a view by a mark too, and is treated as the other one.
+    const NAMES: [(&str, SpecialUse); 11] = [
         ("\\all", SpecialUse::All),
         ("\\allmail", SpecialUse::All),
         ("\\archive", SpecialUse::Archive),
         ("\\drafts", SpecialUse::Drafts),
         ("\\flagged", SpecialUse::Flagged),
+        ("\\important", SpecialUse::Flagged),
         ("\\starred", SpecialUse::Flagged),
         ("\\junk", SpecialUse::Junk),
         ("\\spam", SpecialUse::Junk),

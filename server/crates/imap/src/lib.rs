@@ -16,6 +16,7 @@ mod driver;
 mod faults;
 mod fetch;
 mod folders;
+mod gmail;
 mod login;
 mod mailbox;
 mod messages;
@@ -30,3 +31,4 @@ pub mod wire;
 
 pub use account::{Account, Credential, NetPolicy, Timeouts};
 pub use driver::ImapDriver;
+pub use gmail::GmailLabels;

@@ -28,7 +28,7 @@ pub(crate) enum Purpose {
 }
 
 /// Connects and logs in.
-pub(crate) async fn open(account: &Account, purpose: Purpose) -> Result<Session, Fault> {
+pub(crate) async fn open(account: &Account, purpose: Purpose, compress: bool) -> Result<Session, Fault> {
     let net::Greeted { stream, greeting } = net::connect(account, purpose == Purpose::Write).await?;
     let mut session = Session::new(Connection::new(stream, account.server()));
     let mut logged_in = false;
@@ -52,6 +52,14 @@ pub(crate) async fn open(account: &Account, purpose: Purpose) -> Result<Session,
         tracing::warn!(server = %account.server(), "the server logged the connection in by itself");
     } else {
         log_in(&mut session, account).await?;
+    }
+    if compress && session.offers("COMPRESS=DEFLATE") {
+        let done = session.run(&Command::new("COMPRESS DEFLATE"), |_| {}).await?;
+        if done.is_ok() {
+            session.connection.compress();
+        } else {
+            tracing::info!(server = %session.server(), "COMPRESS was refused: {}", done.words());
+        }
     }
     set_up(&mut session, purpose).await?;
     Ok(session)

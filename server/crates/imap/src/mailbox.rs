@@ -52,9 +52,7 @@ impl Session {
 
     /// The open folder, for sentences.
     pub(crate) fn open_name(&self) -> String {
-        self.open
-            .as_ref()
-            .map_or_else(|| "no folder".to_owned(), |open| format!("the folder \"{}\"", open.folder.path))
+        self.open.as_ref().map_or_else(|| "no folder".to_owned(), |open| format!("the folder \"{}\"", open.folder.path))
     }
 }
 

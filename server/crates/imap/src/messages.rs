@@ -49,11 +49,12 @@ impl Session {
             .chain(std::iter::from_fn(move || portions.next(PORTION).map(|portion| portion.to_string())))
             .fuse();
         let (mut waiting, mut seen, mut undated) = (VecDeque::new(), Seen::default(), 0u32);
+        let labels = if self.filter.is_some() { " X-GM-LABELS" } else { "" };
         loop {
             while waiting.len() < COMMANDS
                 && let Some(set) = sets.next()
             {
-                let command = Command::new(format!("UID FETCH {set} (UID FLAGS INTERNALDATE RFC822.SIZE)"));
+                let command = Command::new(format!("UID FETCH {set} (UID FLAGS INTERNALDATE RFC822.SIZE{labels})"));
                 waiting.push_back((self.start(&command), command));
             }
             if waiting.is_empty() {
@@ -66,8 +67,10 @@ impl Session {
             };
             match heard {
                 Heard::Other(Event::Response(response)) => {
-                    let Some(meta) = fetch_items(&response).and_then(meta_of) else { continue };
-                    if !wanted(meta.uid) || !seen.insert(meta.uid) {
+                    let Some(items) = fetch_items(&response) else { continue };
+                    let Some(meta) = meta_of(items) else { continue };
+                    let belongs = self.filter.as_ref().is_none_or(|filter| filter.keeps(items, self.utf8));
+                    if !belongs || !wanted(meta.uid) || !seen.insert(meta.uid) {
                         continue;
                     }
                     undated += u32::from(meta.internal_date == UNDATED);
@@ -97,6 +100,16 @@ impl Session {
 
     /// Which UIDs the open folder holds.
     pub(crate) async fn list_uids(&mut self) -> Result<UidSet, Fault> {
+        if let Some(filter) = self.filter.clone() {
+            let (mut seen, utf8) = (Seen::default(), self.utf8);
+            self.run_ok(&Command::new("UID FETCH 1:* (UID X-GM-LABELS)"), |response| {
+                if let Some(uid) = filter.kept_uid(response, utf8) {
+                    seen.insert(uid);
+                }
+            })
+            .await?;
+            return Ok(seen.into_set());
+        }
         let messages = self.open.as_ref().map_or(0, |open| open.state.messages);
         if self.offers("ESEARCH") && self.ranges_at_most() <= MAX_RANGES {
             let mut found = None;

@@ -2,8 +2,8 @@
 //! mistake in the engine's parser, in its pipelining or in its counting cannot repeat itself here.
 //!
 //! Shared with the engine are the connection ([`crate::net`]), the rules that make a folder's path of its name
-//! ([`crate::folders`]), and three small formats for which async-imap has no reader or a lossy one: modified UTF-7,
-//! INTERNALDATE and NAMESPACE. Commands are sent through async-imap's `run_command`, because its own fetch takes a
+//! ([`crate::folders`]) and folders of Gmail's labels ([`crate::gmail`]), and four small formats for which async-imap
+//! has no reader or a lossy one: modified UTF-7, INTERNALDATE, NAMESPACE and X-GM-LABELS. Commands are sent through async-imap's `run_command`, because its own fetch takes a
 //! NO at the end for success.
 //!
 //! UTF8=ACCEPT is not enabled here. Memory stays flat: a window of messages at a time, and large bodies in pieces.
@@ -12,9 +12,10 @@ use crate::{
     account::{Account, Credential},
     faults,
     folders::{Listed, Namespace, arrange},
+    gmail::{self, Labels},
     net::{self, Stream},
     uids::Portions,
-    wire::{Decoder, Event, Response as WireResponse, date, printable, utf7},
+    wire::{Decoder, Event, Response as WireResponse, Status as WireStatus, date, printable, utf7},
 };
 use async_imap::{
     Authenticator, Client, Session,
@@ -49,6 +50,10 @@ pub(crate) struct ImapReader {
     namespace: Option<Namespace>,
     spellings: HashMap<String, String>,
     folder: String,
+    /// On Gmail, which folder a message belongs into.
+    labels: Option<Labels>,
+    /// The messages of the open folder that belong into it, where it shows others too.
+    belonging: Option<UidSet>,
 }
 
 /// One SASL response, and empty ones after it (XOAUTH2 tells its errors as a challenge).
@@ -100,11 +105,25 @@ impl ImapReader {
             namespace: None,
             spellings: HashMap::new(),
             folder: String::new(),
+            labels: None,
+            belonging: None,
         };
         let capabilities = reader.session()?.capabilities().await;
         let capabilities = capabilities.map_err(|e| reader.fault("CAPABILITY", e))?;
         if capabilities.has_str("NAMESPACE") {
-            reader.namespace = Some(reader.read_namespace().await?);
+            let mut namespace = Namespace::default();
+            reader
+                .ask("NAMESPACE", |response| match response {
+                    WireResponse::Data { name, values, .. } if name == "NAMESPACE" => {
+                        namespace = Namespace::read(values);
+                    }
+                    _ => {}
+                })
+                .await?;
+            reader.namespace = Some(namespace);
+        }
+        if capabilities.has_str(gmail::CAPABILITY) {
+            reader.labels = account.gmail_labels.map(Labels::new);
         }
         Ok(reader)
     }
@@ -118,23 +137,21 @@ impl ImapReader {
         fault(&self.server, self.timeouts, command, error)
     }
 
-    /// NAMESPACE, which async-imap has no response for: asked on its transport, between its commands.
-    async fn read_namespace(&mut self) -> Result<Namespace, Fault> {
+    /// What async-imap has no response for: asked on its transport, between its commands. Tells whether the answer was
+    /// OK, and the server's words.
+    async fn ask(&mut self, command: &str, mut on: impl FnMut(&WireResponse)) -> Result<(bool, String), Fault> {
         let (server, timeouts) = (self.server.clone(), self.timeouts);
         let stream = self.session()?.get_mut();
         let io = |e| faults::io(&server, timeouts, e);
-        stream.write_all(b"NS NAMESPACE\r\n").await.map_err(io)?;
+        stream.write_all(format!("RAW {command}\r\n").as_bytes()).await.map_err(io)?;
         stream.flush().await.map_err(io)?;
         let mut decoder = Decoder::new();
-        let mut namespace = Namespace::default();
         loop {
             match decoder.decode().map_err(|e| faults::wire(&server, e))? {
-                Some(Event::Response(WireResponse::Data { name, values, .. })) if name == "NAMESPACE" => {
-                    namespace = Namespace::read(&values);
+                Some(Event::Response(WireResponse::Status { tag: Some(tag), status, text, .. })) if tag == "RAW" => {
+                    return Ok((status == WireStatus::Ok, text));
                 }
-                Some(Event::Response(WireResponse::Status { tag: Some(tag), .. })) if tag == "NS" => {
-                    return Ok(namespace);
-                }
+                Some(Event::Response(response)) => on(&response),
                 Some(_) => {}
                 None => {
                     if stream.read_buf(decoder.buffer()).await.map_err(io)? == 0 {
@@ -262,7 +279,11 @@ impl Reader for ImapReader {
             }
             listed.push(Listed { native, separator, attributes });
         }
-        Ok(arrange(listed, self.namespace.as_ref()))
+        let mut folders = arrange(listed, self.namespace.as_ref());
+        if let Some(labels) = &mut self.labels {
+            labels.learn(folders.iter_mut());
+        }
+        Ok(folders)
     }
 
     async fn open(&mut self, folder: &RemoteFolder) -> Result<(u32, u32), Fault> {
@@ -271,9 +292,28 @@ impl Reader for ImapReader {
             None => utf7::encode(&folder.native),
         };
         self.folder = folder.path.to_string();
+        self.belonging = None;
+        if self.labels.as_ref().is_some_and(|labels| labels.needs_folders(folder)) {
+            self.folders().await?;
+        }
         let opened = self.session()?.examine(&name).await;
         let mailbox = opened.map_err(|e| self.fault(&format!("EXAMINE {:?}", folder.native), e))?;
-        Ok((mailbox.uid_validity.unwrap_or(0), mailbox.exists))
+        let epoch = mailbox.uid_validity.unwrap_or(0);
+        let Some(filter) = self.labels.as_ref().and_then(|labels| labels.filter(folder)) else {
+            return Ok((epoch, mailbox.exists));
+        };
+        let mut uids = Vec::new();
+        if mailbox.exists > 0 {
+            let command = "UID FETCH 1:* (UID X-GM-LABELS)";
+            let (ok, words) = self.ask(command, |response| uids.extend(filter.kept_uid(response, false))).await?;
+            if !ok {
+                return Err(self.fault(command, Error::No(words)));
+            }
+        }
+        let belonging: UidSet = uids.into_iter().collect();
+        let count = u32::try_from(belonging.len()).unwrap_or(u32::MAX);
+        self.belonging = Some(belonging);
+        Ok((epoch, count))
     }
 
     async fn read(
@@ -286,7 +326,10 @@ impl Reader for ImapReader {
         let uids = match uids {
             Some(uids) => uids,
             None => {
-                all = self.all_uids().await?;
+                all = match &self.belonging {
+                    Some(belonging) => belonging.clone(),
+                    None => self.all_uids().await?,
+                };
                 &all
             }
         };

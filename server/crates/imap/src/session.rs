@@ -5,6 +5,7 @@ use crate::{
     connection::Connection,
     faults::{self, Done},
     folders::Namespace,
+    gmail,
     wire::{Code, Command, Event, Response, Status, command::Part},
 };
 use gatepost_transfer::{Fault, FolderState, RemoteFolder};
@@ -32,6 +33,8 @@ pub(crate) struct Session {
     pub(crate) qresync: bool,
     /// The folder that is open.
     pub(crate) open: Option<OpenFolder>,
+    /// Which of the messages that the open folder shows belong into it; all where there is none.
+    pub(crate) filter: Option<gmail::Filter>,
     /// Ends of pipelined commands that came before those of earlier ones.
     early: HashMap<Tag, Done>,
     next_tag: u32,
@@ -80,6 +83,7 @@ impl Session {
             listed: false,
             qresync: false,
             open: None,
+            filter: None,
             early: HashMap::new(),
             next_tag: 0,
         }

@@ -3,6 +3,7 @@
 
 use crate::{
     fetch::{self, UidPlace},
+    gmail::{self, GmailLabels, Labels},
     mailbox::Mode,
     session::Session,
     wire::Command,
@@ -18,11 +19,19 @@ pub(crate) struct ImapSource {
     pub(crate) session: Session,
     mode: Mode,
     uid_place: UidPlace,
+    /// On Gmail, which folder a message belongs into.
+    labels: Option<Labels>,
 }
 
 impl ImapSource {
     pub(crate) fn new(session: Session, mode: Mode) -> Self {
-        Self { session, mode, uid_place: UidPlace::Unknown }
+        Self { session, mode, uid_place: UidPlace::Unknown, labels: None }
+    }
+
+    /// The same, where labels of Gmail decide which folder a message belongs into.
+    pub(crate) fn with_labels(self, rule: Option<GmailLabels>) -> Self {
+        let labels = rule.filter(|_| self.session.offers(gmail::CAPABILITY)).map(Labels::new);
+        Self { labels, ..self }
     }
 }
 
@@ -33,15 +42,37 @@ impl Source for ImapSource {
     }
 
     async fn folders(&mut self) -> Result<Vec<RemoteFolder>, Fault> {
-        self.session.list_folders().await
+        let mut folders = self.session.list_folders().await?;
+        if let Some(labels) = &mut self.labels {
+            labels.learn(folders.iter_mut());
+        }
+        Ok(folders)
     }
 
     async fn survey(&mut self) -> Result<Vec<Surveyed>, Fault> {
-        self.session.survey().await
+        let mut surveyed = self.session.survey().await?;
+        if let Some(labels) = &mut self.labels {
+            labels.learn(surveyed.iter_mut().map(|s| &mut s.folder));
+            for Surveyed { folder, status } in &mut surveyed {
+                if let Some(state) = status {
+                    labels.qualify(folder, state);
+                }
+            }
+        }
+        Ok(surveyed)
     }
 
     async fn open(&mut self, folder: &RemoteFolder) -> Result<FolderState, Fault> {
-        self.session.open_folder(folder, self.mode).await
+        if self.labels.as_ref().is_some_and(|labels| labels.needs_folders(folder)) {
+            self.folders().await?;
+        }
+        self.session.filter = None;
+        let mut state = self.session.open_folder(folder, self.mode).await?;
+        if let Some(labels) = &self.labels {
+            self.session.filter = labels.filter(folder);
+            labels.qualify(folder, &mut state);
+        }
+        Ok(state)
     }
 
     async fn list(&mut self, which: Which, out: mpsc::Sender<MessageMeta>) -> Result<(), Fault> {

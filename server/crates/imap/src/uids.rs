@@ -29,6 +29,11 @@ impl Portion {
         self.0.iter().map(|(from, to)| u64::from(to - from) + 1).sum()
     }
 
+    /// The highest.
+    pub(crate) fn last(&self) -> Option<u32> {
+        self.0.last().map(|(_, to)| *to)
+    }
+
     /// The UID, where there is only one.
     pub(crate) fn single(&self) -> Option<u32> {
         match self.0.as_slice() {
@@ -66,18 +71,27 @@ impl Portions {
     /// At most so many more UIDs; `None` at the end.
     pub(crate) fn next(&mut self, most: u32) -> Option<Portion> {
         let mut portion = Portion::default();
-        let (mut room, mut text) = (most.max(1), 0);
-        while room > 0 && text < MAX_TEXT {
+        self.fill(&mut portion, most.max(1));
+        (!portion.0.is_empty()).then_some(portion)
+    }
+
+    /// Adds to a portion, whose UIDs must all be lower, until it has so many or its text is long enough.
+    pub(crate) fn fill(&mut self, portion: &mut Portion, most: u32) {
+        let mut room = most.saturating_sub(u32::try_from(portion.len()).unwrap_or(u32::MAX));
+        while room > 0 && portion.0.len() * 22 < MAX_TEXT {
             let Some((from, to)) = self.left.pop() else { break };
             let here = to.min(from.saturating_add(room - 1));
             if here < to {
                 self.left.push((here + 1, to));
             }
             room -= here - from + 1;
-            text += 22;
             portion.0.push((from, here));
         }
-        (!portion.0.is_empty()).then_some(portion)
+    }
+
+    /// The next UID.
+    pub(crate) fn first(&self) -> Option<u32> {
+        self.left.last().map(|(from, _)| *from)
     }
 }
 
@@ -144,7 +158,8 @@ mod tests {
 
     #[test]
     fn sets_are_read_in_the_servers_order() {
-        let cases: [(&str, Option<&[(u32, u32)]>); 9] = [
+        type Case = (&'static str, Option<&'static [(u32, u32)]>);
+        let cases: [Case; 9] = [
             ("5", Some(&[(5, 5)])),
             ("304,319:320", Some(&[(304, 304), (319, 320)])),
             ("9,4:2", Some(&[(9, 9), (2, 4)])),
@@ -158,6 +173,17 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(ranges(text).as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_portion_is_filled_up_from_another_set() {
+        let mut portion = Portions::of(&(1..=10).collect()).next(100).unwrap();
+        let mut more = Portions::of(&(20..=40).collect());
+        assert_eq!((portion.last(), more.first()), (Some(10), Some(20)));
+        more.fill(&mut portion, 15);
+        assert_eq!((portion.to_string().as_str(), more.first()), ("1:10,20:24", Some(25)));
+        more.fill(&mut portion, 15);
+        assert_eq!(portion.len(), 15);
     }
 
     proptest! {

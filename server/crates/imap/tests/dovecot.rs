@@ -8,7 +8,7 @@ use common::{PASSWORD, USER, account, append, append_in, copy_all, create, drive
 use gatepost_contract::SpecialUse as Use;
 use gatepost_imap::ImapDriver;
 use gatepost_testkit::{Dovecot, Generated, InternalDate, Profile, Snapshot, SpecialUse, Storage, compare, fill, put};
-use gatepost_transfer::{Digester, Driver, FaultKind, Flags, FolderPath, ReadScope, Which};
+use gatepost_transfer::{Digester, Driver, FaultKind, Flags, FolderPath, Incoming, ReadScope, UidSet, Which};
 use std::collections::{BTreeMap, HashMap};
 use tokio::sync::mpsc;
 
@@ -155,6 +155,39 @@ async fn the_witness_reads_what_the_engine_fetches() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sets_come_one_after_the_other_and_each_in_order() {
+    let server = server(&[]);
+    // More than the buffers between us hold, so that the server has to wait within each command.
+    let profile = Profile { messages: 900, average_bytes: 12_000, inbox_only: true, ..Profile::default() };
+    fill(&server.account(USER), &profile).unwrap();
+    let mut source = driver(&server).source().await.unwrap();
+    source.open(&inbox()).await.unwrap();
+    let (wanted, sets) = mpsc::channel(8);
+    let (out, mut incoming) = mpsc::channel(1);
+    // Some follow each other, some go back, one is empty, one names what is not there.
+    let ranges = [(1, 200), (201, 250), (301, 900), (251, 300), (950, 950), (7, 7)];
+    let ask = async move {
+        for range in ranges {
+            wanted.send(UidSet::from_ranges([range])).await.unwrap();
+            wanted.send(UidSet::default()).await.unwrap();
+        }
+    };
+    let collect = async {
+        let mut uids = Vec::new();
+        while let Some(event) = incoming.recv().await {
+            match event {
+                Incoming::Begin { uid, .. } | Incoming::Gone { uid } => uids.push(uid),
+                _ => {}
+            }
+        }
+        uids
+    };
+    let (result, (), uids) = tokio::join!(source.fetch(sets, out), ask, collect);
+    result.unwrap();
+    assert_eq!(uids, ranges.into_iter().flat_map(|(from, to)| from..=to).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_account_refuses_each_message_and_says_so() {
     let server = Dovecot::builder().user(USER, PASSWORD).quota_bytes(30_000).start().unwrap();
     let mut destination = driver(&server).destination().await.unwrap();
@@ -167,7 +200,8 @@ async fn a_full_account_refuses_each_message_and_says_so() {
         flags: Flags::default(),
     };
     destination.open(&inbox()).await.unwrap();
-    let (appended, result) = append(destination.as_mut(), &inbox(), (0..8).map(message).collect()).await;
+    let messages = (0..8).map(message).collect();
+    let (appended, result) = append_in(destination.as_mut(), &inbox(), 0, messages, 1).await;
     result.unwrap();
     assert_eq!(appended.len(), 8);
     let stored = appended.iter().filter(|a| a.result.is_ok()).count();
@@ -191,7 +225,8 @@ async fn an_oversize_message_is_refused_alone_and_the_limit_is_told() {
         flags: Flags::default(),
     };
     destination.open(&inbox()).await.unwrap();
-    let (appended, result) = append(destination.as_mut(), &inbox(), (0..3).map(message).collect()).await;
+    let messages = (0..3).map(message).collect();
+    let (appended, result) = append_in(destination.as_mut(), &inbox(), 0, messages, 1).await;
     result.unwrap();
     let ok: Vec<(u32, bool)> = appended.iter().map(|a| (a.key, a.result.is_ok())).collect();
     assert_eq!(ok, [(0, true), (1, false), (2, true)]);
@@ -245,7 +280,10 @@ async fn flags_are_set_exactly_and_their_changes_are_told() {
         let expected = if meta.uid <= 20 { flags(meta.uid) } else { "\\Seen old".into() };
         assert_eq!(meta.flags, expected, "{}", meta.uid);
     }
-    assert!(list(source.as_mut(), Which::From(31)).await.unwrap().is_empty(), "n:* must not bring the last message back");
+    assert!(
+        list(source.as_mut(), Which::From(31)).await.unwrap().is_empty(),
+        "n:* must not bring the last message back"
+    );
     assert_eq!(list(source.as_mut(), Which::From(30)).await.unwrap().len(), 1);
 }
 

@@ -56,7 +56,7 @@ async fn write_all(driver: &ImapDriver) -> Result<usize, Fault> {
     let mut destination = driver.destination().await?;
     let made = create(destination.as_mut(), &"New".into()).await?;
     destination.open(&made).await?;
-    let (appended, result) = append(destination.as_mut(), &made, (0..5).map(message).collect()).await;
+    let (appended, result) = append_in(destination.as_mut(), &made, 0, (0..5).map(message).collect(), 1).await;
     result?;
     destination.open(&inbox()).await?;
     destination.set_flags(&[(1, Flags::from("\\Flagged"))]).await?;
@@ -324,6 +324,7 @@ async fn an_input_that_ends_within_a_message_stores_nothing_of_it() {
         input.send(Outgoing::Data(bytes[..half].to_vec().into())).await.unwrap();
         if key == 0 {
             input.send(Outgoing::End).await.unwrap();
+            input.send(Outgoing::Commit).await.unwrap();
         }
     }
     drop(input);
@@ -339,7 +340,8 @@ async fn a_lost_connection_reports_what_was_answered_and_nothing_else() {
     let server = ScriptedImap::builder().rule(on("APPEND").after(3).perform_then_close()).start().unwrap();
     let mut destination = driver(&server).destination().await.unwrap();
     destination.open(&inbox()).await.unwrap();
-    let (appended, result) = append(destination.as_mut(), &inbox(), (0..10).map(message).collect()).await;
+    let messages = (0..10).map(message).collect();
+    let (appended, result) = append_in(destination.as_mut(), &inbox(), 0, messages, 1).await;
     assert_eq!(fault(result).kind, FaultKind::Lost);
     // A reset may swallow answers on their way; none is made up.
     assert!(
@@ -354,7 +356,8 @@ async fn a_message_that_is_not_understood_is_named_and_ends_the_connection() {
     let server = server(Some(on("APPEND").after(2).once().bad("what?")));
     let mut destination = driver(&server).destination().await.unwrap();
     destination.open(&inbox()).await.unwrap();
-    let (appended, result) = append(destination.as_mut(), &inbox(), (0..9).map(message).collect()).await;
+    let messages = (0..9).map(message).collect();
+    let (appended, result) = append_in(destination.as_mut(), &inbox(), 0, messages, 1).await;
     assert_eq!(fault(result).kind, FaultKind::Refused);
     let last = appended.last().unwrap();
     assert!(last.key == 2 && last.result.as_ref().is_err_and(|r| r.words == "what?"), "{appended:?}");

@@ -4,11 +4,16 @@
 
 mod common;
 
+use bytes::BytesMut;
 use common::{PASSWORD, USER, account, dovecot_account, fault, impatient, says};
 use gatepost_contract::{Secret, Security};
-use gatepost_imap::{Account, Credential, ImapDriver};
+use gatepost_imap::{Account, Credential, ImapDriver, net::Deflated};
 use gatepost_testkit::{Certificate, Dovecot, ScriptedImap, on};
 use gatepost_transfer::{Driver, Fault, FaultKind};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 fn server(certificate: Certificate) -> Dovecot {
     Dovecot::builder().user(USER, PASSWORD).certificate(certificate).start().unwrap()
@@ -226,6 +231,9 @@ async fn response_codes_at_log_in_become_kinds() {
         ("[UNAVAILABLE] later", FaultKind::Throttled),
         ("[LIMIT] too many", FaultKind::Throttled),
         ("[INUSE] busy", FaultKind::Throttled),
+        ("[ALERT] Too many simultaneous connections. (Failure)", FaultKind::Throttled),
+        ("[UNAVAILABLE] Maximum number of connections from user+IP exceeded", FaultKind::Throttled),
+        ("[OVERQUOTA] Account exceeded command or bandwidth limits. (Failure)", FaultKind::Throttled),
     ];
     for (answer, kind) in cases {
         let server = ScriptedImap::builder().rule(on("AUTHENTICATE").no(answer)).start().unwrap();
@@ -241,4 +249,39 @@ async fn a_master_user_opens_somebody_elses_mailbox() {
     driver.source().await.unwrap();
     driver.reader().await.unwrap();
     assert!(driver.label().contains("logged in as admin"));
+}
+
+#[tokio::test]
+async fn a_connection_is_compressed_where_the_server_agrees_and_not_where_it_refuses() {
+    for agrees in [true, false] {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"* PREAUTH [CAPABILITY IMAP4rev1 COMPRESS=DEFLATE] ready\r\n").await.unwrap();
+            assert_eq!(line(&mut stream).await, "g1 COMPRESS DEFLATE\r\n");
+            if agrees {
+                stream.write_all(b"g1 OK from here on\r\n").await.unwrap();
+                let mut stream = Deflated::new(stream, BytesMut::new());
+                assert_eq!(line(&mut stream).await, "g2 NOOP\r\n");
+                stream.write_all(b"* 3 EXISTS\r\ng2 OK done\r\n").await.unwrap();
+                stream.flush().await.unwrap();
+            } else {
+                stream.write_all(b"g1 NO [COMPRESSIONACTIVE] TLS does it\r\n").await.unwrap();
+                assert_eq!(line(&mut stream).await, "g2 NOOP\r\n");
+                stream.write_all(b"g2 OK done\r\n").await.unwrap();
+            }
+        });
+        let driver = ImapDriver::new(impatient(account(port, USER, "x"))).compressed(true);
+        driver.source().await.unwrap().keep_alive().await.unwrap();
+        server.await.unwrap();
+    }
+}
+
+async fn line(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut line = Vec::new();
+    while !line.ends_with(b"\n") {
+        line.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(line).unwrap()
 }

@@ -9,6 +9,15 @@ pub(crate) enum Dialect {
     Postgres,
 }
 
+/// What a power cut may undo. In write-ahead mode the database stays consistent in either case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Nothing that was answered: an approval and its audit row must last. Costs one fsync for each transaction.
+    Answered,
+    /// The last transactions: for the ledger, whose lost rows are found again by looking at the destination.
+    Eventual,
+}
+
 impl Dialect {
     pub fn of_url(url: &str) -> Self {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") { Self::Postgres } else { Self::Sqlite }
@@ -20,24 +29,21 @@ impl Dialect {
 
     /// How a transaction that will write begins. SQLite takes the write lock at once, so that two processes queue for
     /// it instead of failing half-way through.
-    pub const fn begin(self) -> &'static str {
-        match self {
-            Self::Sqlite => "BEGIN IMMEDIATE",
-            Self::Postgres => "BEGIN",
+    pub const fn begin(self, durability: Durability) -> &'static str {
+        match (self, durability) {
+            (Self::Sqlite, Durability::Answered) => "PRAGMA synchronous = FULL; BEGIN IMMEDIATE",
+            (Self::Sqlite, Durability::Eventual) => "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE",
+            (Self::Postgres, _) => "BEGIN",
         }
     }
 
-    /// What every new connection is told first. FULL: a commit that was answered survives a power cut, for an approval
-    /// and its audit row must. It costs one fsync for each transaction, and the ledger is written in batches.
+    /// What every new connection is told first.
     pub const fn setup(self, read_only: bool) -> &'static [&'static str] {
         match (self, read_only) {
             (Self::Postgres, _) => &[],
-            (Self::Sqlite, false) => &[
-                "PRAGMA busy_timeout = 10000",
-                "PRAGMA journal_mode = WAL",
-                "PRAGMA synchronous = FULL",
-                "PRAGMA foreign_keys = ON",
-            ],
+            (Self::Sqlite, false) => {
+                &["PRAGMA busy_timeout = 10000", "PRAGMA journal_mode = WAL", "PRAGMA foreign_keys = ON"]
+            }
             (Self::Sqlite, true) => {
                 &["PRAGMA busy_timeout = 10000", "PRAGMA foreign_keys = ON", "PRAGMA query_only = ON"]
             }

@@ -29,6 +29,7 @@ mod sql;
 
 pub mod attachments;
 pub mod audit;
+pub mod budgets;
 pub mod credentials;
 pub mod events;
 pub mod evidence;

@@ -30,8 +30,12 @@ pub struct NewMailboxRow {
     pub source_insecure_tls: bool,
     /// The log-in name there.
     pub source_user: Option<String>,
+    /// Who logs in there for the user, where that is somebody else.
+    pub source_admin: Option<String>,
     /// The log-in name at the new server.
     pub dest_user: Option<String>,
+    /// Who logs in there for the user, where that is somebody else.
+    pub dest_admin: Option<String>,
     /// The file, for a source that is one (`pst_path`).
     pub path: Option<String>,
     /// Where folders go that shall not go where the mapping would put them.
@@ -53,8 +57,12 @@ pub struct MailboxSettings {
     pub source_insecure_tls: bool,
     /// The log-in name there.
     pub source_user: Option<String>,
+    /// Who logs in there for the user, where that is somebody else.
+    pub source_admin: Option<String>,
     /// The log-in name at the new server.
     pub dest_user: Option<String>,
+    /// Who logs in there for the user, where that is somebody else.
+    pub dest_admin: Option<String>,
     /// Where folders go that shall not go where the mapping would put them.
     pub folder_map: BTreeMap<String, String>,
 }
@@ -96,8 +104,9 @@ pub struct Counts {
 pub async fn insert(conn: &mut Conn, new: &NewMailboxRow, now: &str) -> Result<MailboxId> {
     let id: i64 = sqlx::query_scalar(
         "INSERT INTO migration_mailboxes (job_id, email, source_type, tool, source_host, source_port, source_security,
-             source_insecure_tls, source_user, dest_user, pst_path, folder_map_json, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) RETURNING id",
+             source_insecure_tls, source_user, dest_user, pst_path, folder_map_json, created_at, updated_at,
+             source_admin, dest_admin)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15) RETURNING id",
     )
     .bind(new.job_id.0)
     .bind(new.email.as_str())
@@ -112,6 +121,8 @@ pub async fn insert(conn: &mut Conn, new: &NewMailboxRow, now: &str) -> Result<M
     .bind(new.path.as_deref())
     .bind(map_json(&new.folder_map))
     .bind(now)
+    .bind(new.source_admin.as_deref())
+    .bind(new.dest_admin.as_deref())
     .fetch_one(&mut *conn)
     .await
     .map_err(|e| Error::named(e, Error::Exists { what: "mailbox" }, "job"))?;
@@ -160,7 +171,8 @@ pub async fn refs(conn: &mut Conn, id: MailboxId) -> Result<Option<MailboxRefs>>
 pub async fn update(conn: &mut Conn, id: MailboxId, settings: &MailboxSettings, now: &str) -> Result<()> {
     let result = sqlx::query(
         "UPDATE migration_mailboxes SET tool = $2, source_host = $3, source_port = $4, source_security = $5,
-             source_insecure_tls = $6, source_user = $7, dest_user = $8, folder_map_json = $9, updated_at = $10
+             source_insecure_tls = $6, source_user = $7, dest_user = $8, folder_map_json = $9, updated_at = $10,
+             source_admin = $11, dest_admin = $12
          WHERE id = $1",
     )
     .bind(id.0)
@@ -173,6 +185,8 @@ pub async fn update(conn: &mut Conn, id: MailboxId, settings: &MailboxSettings, 
     .bind(settings.dest_user.as_deref())
     .bind(map_json(&settings.folder_map))
     .bind(now)
+    .bind(settings.source_admin.as_deref())
+    .bind(settings.dest_admin.as_deref())
     .execute(conn)
     .await
     .map_err(|e| Error::named(e, Error::Exists { what: "mailbox" }, "job"))?;
@@ -271,7 +285,9 @@ fn read(row: &AnyRow) -> Result<Mailbox> {
         source_security: row.maybe_name("source_security")?,
         source_insecure_tls: row.truth("source_insecure_tls")?,
         source_user: row.maybe_text("source_user")?,
+        source_admin: row.maybe_text("source_admin")?,
         dest_user: row.maybe_text("dest_user")?,
+        dest_admin: row.maybe_text("dest_admin")?,
         has_source_secret: row.maybe_text("credentials_ref")?.is_some(),
         has_dest_secret: row.maybe_text("dest_credentials_ref")?.is_some(),
         folder_map,

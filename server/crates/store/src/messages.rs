@@ -174,10 +174,7 @@ async fn read_rows(
     Ok(all)
 }
 
-async fn collect(
-    mut stream: impl Stream<Item = sqlx::Result<AnyRow>> + Unpin,
-    all: &mut Vec<LedgerRow>,
-) -> Result<()> {
+async fn collect(mut stream: impl Stream<Item = sqlx::Result<AnyRow>> + Unpin, all: &mut Vec<LedgerRow>) -> Result<()> {
     let mut known: HashSet<Arc<str>> = HashSet::new();
     while let Some(row) = stream.try_next().await? {
         let flags: &str = row.try_get(4)?;

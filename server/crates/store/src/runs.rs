@@ -199,7 +199,7 @@ pub async fn renew(conn: &mut Conn, id: RunId, worker: &str, lease_until: i64) -
 pub async fn progress(conn: &mut Conn, id: RunId, worker: &str, progress: &Progress) -> Result<bool> {
     let result = sqlx::query(
         "UPDATE migration_runs SET done = $3, total = $4, bytes_done = $5, bytes_total = $6, bytes_per_second = $7,
-             eta_seconds = $8 WHERE id = $1 AND worker = $2 AND status = 'running'",
+             eta_seconds = $8, waiting = $9 WHERE id = $1 AND worker = $2 AND status = 'running'",
     )
     .bind(id.0)
     .bind(worker)
@@ -209,6 +209,7 @@ pub async fn progress(conn: &mut Conn, id: RunId, worker: &str, progress: &Progr
     .bind(progress.bytes_total)
     .bind(progress.bytes_per_second)
     .bind(progress.eta_seconds)
+    .bind(progress.waiting.as_deref().map(clean))
     .execute(conn)
     .await?;
     Ok(result.rows_affected() > 0)
@@ -218,7 +219,7 @@ pub async fn progress(conn: &mut Conn, id: RunId, worker: &str, progress: &Progr
 pub async fn finish(conn: &mut Conn, id: RunId, worker: &str, end: &Finish<'_>, now: &str) -> Result<bool> {
     let result = sqlx::query(
         "UPDATE migration_runs SET status = $3, exit_code = $4, stats_json = $5, summary = $6, finished_at = $7,
-             lease_until = NULL, worker = NULL, bytes_per_second = 0, eta_seconds = NULL
+             lease_until = NULL, worker = NULL, bytes_per_second = 0, eta_seconds = NULL, waiting = NULL
          WHERE id = $1 AND worker = $2 AND status = 'running'",
     )
     .bind(id.0)
@@ -404,6 +405,7 @@ fn read(row: &AnyRow) -> Result<Run> {
             bytes_total: row.integer("bytes_total")?,
             bytes_per_second: row.real("bytes_per_second")?,
             eta_seconds: row.maybe_integer("eta_seconds")?,
+            waiting: row.maybe_text("waiting")?,
         },
     })
 }

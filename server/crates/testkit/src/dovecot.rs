@@ -5,8 +5,8 @@
 //! everything belongs to that user and nothing is chrooted; the tests of the kit are the same in both cases.
 
 mod certificate;
-mod config;
-mod process;
+pub(crate) mod config;
+pub(crate) mod process;
 
 use std::fmt;
 use std::fs;
@@ -59,6 +59,7 @@ pub struct Builder {
     without: Vec<String>,
     time_zone: String,
     certificate: Certificate,
+    fsync: bool,
     dir: Option<PathBuf>,
 }
 
@@ -89,6 +90,7 @@ impl Default for Builder {
             without: Vec::new(),
             time_zone: "UTC".to_owned(),
             certificate: Certificate::default(),
+            fsync: false,
             dir: None,
         }
     }
@@ -185,6 +187,14 @@ impl Builder {
     #[must_use]
     pub fn certificate(mut self, certificate: Certificate) -> Self {
         self.certificate = certificate;
+        self
+    }
+
+    /// Mail is forced onto the disk as Dovecot does by default, so that an APPEND costs what it costs in the field.
+    /// Without this nothing is forced, which is faster.
+    #[must_use]
+    pub fn fsync(mut self) -> Self {
+        self.fsync = true;
         self
     }
 
@@ -403,14 +413,16 @@ impl Drop for Dovecot {
     }
 }
 
-fn free_port() -> Result<u16> {
+/// A port of this machine that was free a moment ago.
+pub(crate) fn free_port() -> Result<u16> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())
         .tried(|| "finding a free port".to_owned())
 }
 
-fn greets(port: u16) -> bool {
+/// Whether an IMAP server answers there.
+pub(crate) fn greets(port: u16) -> bool {
     let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
     if stream.set_read_timeout(Some(Duration::from_secs(5))).is_err() {
         return false;

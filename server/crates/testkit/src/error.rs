@@ -16,6 +16,22 @@ pub enum Error {
         /// The server's own log.
         log: String,
     },
+    /// Cyrus or Courier is not on this machine.
+    #[error("{server} is not here. These tests need a real one: run scripts/install-test-servers")]
+    ServerMissing {
+        /// Its name.
+        server: &'static str,
+    },
+    /// Cyrus or Courier was started and did not answer with `* OK`.
+    #[error("{server} did not start: {reason}\nits log:\n{log}")]
+    ServerStart {
+        /// Its name.
+        server: &'static str,
+        /// What was seen from outside.
+        reason: String,
+        /// What it wrote to its console.
+        log: String,
+    },
     /// A file, socket or process call failed.
     #[error("{what}: {source}")]
     Io {

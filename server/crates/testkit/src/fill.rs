@@ -1,13 +1,15 @@
 //! Puts generated mail into a server over IMAP: MULTIAPPEND and LITERAL+ where the server has them, several commands
 //! under way at once. It does not judge what arrived; `snapshot` does.
 
+pub mod bare;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::client::{Account, RawClient};
 use crate::error::{Error, Result};
 use crate::mail::{Generated, Profile};
-use crate::wire::quote;
+use crate::wire::{Value, quote};
 
 /// A command carries at most this many messages or bytes.
 const BATCH_MESSAGES: usize = 64;
@@ -53,6 +55,39 @@ pub fn put(account: &Account, messages: impl IntoIterator<Item = Generated>) -> 
     let (count, _) = append(&mut client, messages.into_iter())?;
     client.log_out()?;
     Ok(count)
+}
+
+/// Turns `\Flagged` round on every `step`th message of each folder, as a user might between two runs of a copy. Returns
+/// how many messages were changed.
+pub fn reflag(account: &Account, step: u32) -> Result<usize> {
+    let mut client = RawClient::log_in(account)?;
+    let folders: Vec<_> = client.list()?.into_iter().filter(crate::client::Listed::selectable).collect();
+    let mut changed = 0;
+    for folder in folders {
+        let mut exists = 0_u32;
+        for line in client.command(&format!("SELECT {}", quote(&folder.encoded)))? {
+            if line.get(2).is_some_and(|word| word.bytes().eq_ignore_ascii_case(b"EXISTS")) {
+                exists = line[1].number().unwrap_or(0);
+            }
+        }
+        let wanted: Vec<u32> = (1..=exists).filter(|number| number.is_multiple_of(step)).collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        let mut flagged = Vec::new();
+        for line in client.command("SEARCH FLAGGED")? {
+            if line.get(1).is_some_and(|word| word.bytes().eq_ignore_ascii_case(b"SEARCH")) {
+                flagged.extend(line[2..].iter().filter_map(Value::number::<u32>));
+            }
+        }
+        for number in &wanted {
+            let sign = if flagged.contains(number) { '-' } else { '+' };
+            client.command(&format!("STORE {number} {sign}FLAGS.SILENT (\\Flagged)"))?;
+        }
+        changed += wanted.len();
+    }
+    client.log_out()?;
+    Ok(changed)
 }
 
 fn create_folders(client: &mut RawClient, folders: &[String]) -> Result<()> {

@@ -7,6 +7,8 @@
 
 pub mod client;
 pub mod compare;
+pub mod courier;
+pub mod cyrus;
 pub mod date;
 pub mod dovecot;
 pub mod error;
@@ -16,10 +18,13 @@ pub mod proxy;
 pub mod scripted;
 pub mod snapshot;
 pub mod special_use;
+mod unpacked;
 mod wire;
 
 pub use client::{Account, RawClient};
 pub use compare::{Differences, compare};
+pub use courier::{Courier, courier_or_explain};
+pub use cyrus::{Cyrus, cyrus_or_explain};
 pub use date::InternalDate;
 pub use dovecot::{Certificate, Dovecot, Storage, dovecot_or_explain};
 pub use error::{Error, Result};
@@ -29,4 +34,5 @@ pub use proxy::Proxy;
 pub use scripted::{ScriptedImap, on};
 pub use snapshot::Snapshot;
 pub use special_use::SpecialUse;
+pub use unpacked::at_hand;
 pub use wire::{mutf7_decode, mutf7_encode};

@@ -31,6 +31,8 @@ pub struct Profile {
     pub future_dates: bool,
     /// All messages go to the INBOX and no other folder is made.
     pub inbox_only: bool,
+    /// So many folders more, in tens below `Pastas`. Messages go there too.
+    pub more_folders: usize,
     /// The server's hierarchy separator. Where a folder's own name contains it, it becomes `_`, because such a server
     /// could not hold the name. Paths have `/` between their levels all the same.
     pub separator: char,
@@ -46,6 +48,7 @@ impl Default for Profile {
             special_use: SpecialUse::default(),
             future_dates: false,
             inbox_only: false,
+            more_folders: 0,
             separator: '/',
         }
     }
@@ -107,6 +110,7 @@ impl Profile {
             let special = self.special_use.folders().iter().map(|(_, name)| *name);
             folders.extend(special.chain(TREE).map(|path| self.fit(path)));
         }
+        folders.extend((0..self.more_folders).map(|n| format!("Pastas/Grupo {:02}/Caso {n:03}", n / 10)));
         folders
     }
 

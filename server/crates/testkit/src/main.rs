@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use gatepost_testkit::fill::{FillReport, bare, reflag};
 use gatepost_testkit::{Account, Dovecot, Profile, Proxy, Snapshot, Storage, compare, fill};
 use serde_json::json;
 
@@ -25,6 +26,10 @@ enum Command {
     ServeDovecot(ServeDovecot),
     /// Put generated mail into an account.
     Fill(Fill),
+    /// Turn \Flagged round on some messages of each folder of an account.
+    Reflag(Reflag),
+    /// Write ready-made mail to an account as fast as its server takes it: the time that a copy cannot beat.
+    BareAppend(BareAppend),
     /// Read two accounts completely and compare them. Exits 1 on any difference.
     Compare(Compare),
     /// Forward a free port to another with a round-trip time added, until SIGTERM or SIGINT.
@@ -84,6 +89,9 @@ struct ServeDovecot {
     /// An extension that is not announced, such as LITERAL+; may be given several times.
     #[arg(long = "without", value_name = "EXTENSION")]
     without: Vec<String>,
+    /// Force mail onto the disk as Dovecot does by default. Without this nothing is forced, which is faster.
+    #[arg(long)]
+    fsync: bool,
     /// Keep mail, configuration and log here. Default: a temporary directory, deleted at the end.
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -121,6 +129,37 @@ struct Fill {
     /// Put everything into the INBOX.
     #[arg(long)]
     inbox_only: bool,
+    /// Make so many folders more.
+    #[arg(long, default_value_t = 0)]
+    more_folders: usize,
+}
+
+#[derive(Args)]
+struct Reflag {
+    /// Port of plain IMAP on 127.0.0.1.
+    #[arg(long)]
+    port: u16,
+    /// Log-in name.
+    #[arg(long)]
+    user: String,
+    /// File with the password on its first line.
+    #[arg(long)]
+    password_file: PathBuf,
+    /// Every so manyth message is changed.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    step: u32,
+}
+
+#[derive(Args)]
+struct BareAppend {
+    #[command(flatten)]
+    fill: Fill,
+    /// How many connections write at once.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    connections: u16,
+    /// How many messages a command carries at most.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..))]
+    batch: u16,
 }
 
 #[derive(Args)]
@@ -147,6 +186,9 @@ struct Compare {
     /// folders keep their path. May be given several times.
     #[arg(long = "map", value_name = "SOURCE=DEST")]
     map: Vec<String>,
+    /// Compare as if no destination message had this header field, which some tools add to what they copy.
+    #[arg(long, value_name = "FIELD")]
+    leave_out: Option<String>,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -166,6 +208,8 @@ fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::ServeDovecot(options) => serve_dovecot(options),
         Command::Fill(options) => fill_account(&options),
+        Command::Reflag(options) => reflag_account(&options),
+        Command::BareAppend(options) => bare_append(&options),
         Command::Compare(options) => compare_accounts(&options),
         Command::Proxy(options) => serve_proxy(&options),
     }
@@ -202,6 +246,9 @@ fn serve_dovecot(options: ServeDovecot) -> anyhow::Result<ExitCode> {
     }
     if let Some(bytes) = options.max_message_bytes {
         builder = builder.max_message_bytes(bytes);
+    }
+    if options.fsync {
+        builder = builder.fsync();
     }
     if let Some(dir) = options.dir {
         builder = builder.dir(dir);
@@ -263,16 +310,23 @@ fn until_told_to_end<T>(stdin_too: bool, start: impl FnOnce() -> anyhow::Result<
 
 fn fill_account(options: &Fill) -> anyhow::Result<ExitCode> {
     let account = Account::new(options.port, &options.user, password(&options.password_file)?);
-    let profile = Profile {
+    print_report(&fill(&account, &profile(options))?)
+}
+
+fn profile(options: &Fill) -> Profile {
+    Profile {
         seed: options.seed,
         messages: options.messages,
         average_bytes: options.average_bytes,
         large_bytes: options.large_mb.map(|megabytes| megabytes * 1_000_000),
         special_use: options.special_use.into(),
         inbox_only: options.inbox_only,
+        more_folders: options.more_folders,
         ..Profile::default()
-    };
-    let report = fill(&account, &profile)?;
+    }
+}
+
+fn print_report(report: &FillReport) -> anyhow::Result<ExitCode> {
     print_line(&json!({
         "messages": report.messages,
         "bytes": report.bytes,
@@ -280,6 +334,18 @@ fn fill_account(options: &Fill) -> anyhow::Result<ExitCode> {
         "seconds": seconds(report.elapsed),
     }))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn reflag_account(options: &Reflag) -> anyhow::Result<ExitCode> {
+    let account = Account::new(options.port, &options.user, password(&options.password_file)?);
+    print_line(&json!({ "changed": reflag(&account, options.step)? }))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bare_append(options: &BareAppend) -> anyhow::Result<ExitCode> {
+    let account = Account::new(options.fill.port, &options.fill.user, password(&options.fill.password_file)?);
+    let (connections, batch) = (usize::from(options.connections), usize::from(options.batch));
+    print_report(&bare::append(&account, &profile(&options.fill), connections, batch)?)
 }
 
 fn compare_accounts(options: &Compare) -> anyhow::Result<ExitCode> {
@@ -295,7 +361,7 @@ fn compare_accounts(options: &Compare) -> anyhow::Result<ExitCode> {
     let dest = Account::new(options.dest_port, &options.dest_user, password(&options.dest_password_file)?);
     let started = Instant::now();
     let source = Snapshot::read(&source).context("reading the source")?;
-    let dest = Snapshot::read(&dest).context("reading the destination")?;
+    let dest = Snapshot::read_without(&dest, options.leave_out.as_deref()).context("reading the destination")?;
     let found = compare(&source, &dest, &map);
     if options.json {
         print_line(&json!({

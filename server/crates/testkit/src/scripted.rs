@@ -12,56 +12,45 @@
 //! # Ok::<(), gatepost_testkit::Error>(())
 //! ```
 
+mod append;
 mod command;
+mod faults;
 mod fetch;
+mod impersonate;
+mod input;
+mod listing;
+mod login;
 mod mailbox;
+mod messages;
+mod mischief;
 mod rule;
 mod session;
+mod state;
+mod view;
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use crate::client::Account;
 use crate::date::InternalDate;
 use crate::error::{Result, Tried as _};
+pub use faults::{FaultKind, Faults};
+pub use impersonate::{EXCHANGE_IS_THROTTLED, GMAIL_SESSION_EXPIRED, Impersonation, Quirk};
 pub use mailbox::{Mailbox, StoredMessage};
+pub use mischief::Change;
 pub use rule::{On, Rule, on};
+use state::{Shared, State};
 
 /// What the server announces unless told otherwise.
 pub const DEFAULT_CAPABILITY: &str = "IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2 SASL-IR LITERAL+ NAMESPACE UIDPLUS UNSELECT \
     ENABLE ID CHILDREN LIST-EXTENDED SPECIAL-USE LIST-STATUS MULTIAPPEND QUOTA";
 
-/// Everything behind the lock.
-#[derive(Debug, Default)]
-struct State {
-    greeting: String,
-    capability: String,
-    separator: char,
-    users: Vec<(String, String)>,
-    tokens: Vec<(String, String)>,
-    mailboxes: Vec<Mailbox>,
-    rules: Vec<Rule>,
-    /// Used and limit in KiB, as QUOTA counts (RFC 9208).
-    quota: Option<(u64, u64)>,
-    commands: Vec<String>,
-    connections: Vec<TcpStream>,
-    accepted: usize,
-    ended: bool,
-}
-
-#[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// Every extension that the server knows.
+pub const FULL_CAPABILITY: &str = "IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2 SASL-IR LITERAL+ NAMESPACE UIDPLUS UNSELECT \
+    ENABLE ID CHILDREN LIST-EXTENDED SPECIAL-USE LIST-STATUS MULTIAPPEND QUOTA CONDSTORE QRESYNC ESEARCH";
 
 /// What the scripted server should be like.
 #[derive(Debug)]
@@ -113,10 +102,39 @@ impl Builder {
         self
     }
 
-    /// STORAGE quota in KiB. Default: no quota root has a limit.
+    /// STORAGE quota in KiB: what is used beside the mailboxes' messages, and the limit, over which APPEND is
+    /// refused. Default: no quota root has a limit.
     #[must_use]
     pub fn quota_kib(mut self, used: u64, limit: u64) -> Self {
         self.state.quota = Some((used, limit));
+        self
+    }
+
+    /// Messages with a line feed that no carriage return precedes are refused.
+    #[must_use]
+    pub fn refuses_bare_lf(mut self) -> Self {
+        self.state.refuses_bare_lf = true;
+        self
+    }
+
+    /// Messages with NUL are refused.
+    #[must_use]
+    pub fn refuses_nul(mut self) -> Self {
+        self.state.refuses_nul = true;
+        self
+    }
+
+    /// PERMANENTFLAGS of mailboxes that clients make. Default: every flag and keyword.
+    #[must_use]
+    pub fn permanent_flags(mut self, flags: &[&str]) -> Self {
+        self.state.permanent_flags = Some(flags.iter().map(|&flag| flag.to_owned()).collect());
+        self
+    }
+
+    /// What goes wrong while the server runs. Rules come before it.
+    #[must_use]
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.state.faults = Some(faults);
         self
     }
 
@@ -134,6 +152,10 @@ impl Builder {
         }
         if self.state.greeting.is_empty() {
             self.state.greeting = format!("* OK [CAPABILITY {}] ready\r\n", self.state.capability);
+        }
+        self.state.restrict();
+        for mailbox in &mut self.state.mailboxes {
+            mailbox.settle();
         }
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).tried(|| "opening the scripted server's port".to_owned())?;
@@ -156,7 +178,12 @@ impl ScriptedImap {
     /// A server with an empty INBOX.
     #[must_use]
     pub fn builder() -> Builder {
-        let state = State { capability: DEFAULT_CAPABILITY.to_owned(), separator: '/', ..State::default() };
+        let state = State {
+            capability: DEFAULT_CAPABILITY.to_owned(),
+            separator: '/',
+            validity: mailbox::FIRST_VALIDITY,
+            ..State::default()
+        };
         Builder { state }
     }
 
@@ -243,7 +270,11 @@ impl ScriptedImap {
             state.mailboxes.push(Mailbox::new(name));
             state.mailboxes.len() - 1
         });
-        change(&mut state.mailboxes[at])
+        let result = change(&mut state.mailboxes[at]);
+        state.mailboxes[at].settle();
+        let uids: Vec<u32> = state.mailboxes[at].messages.iter().map(|message| message.uid).collect();
+        state.arrived(name, &uids);
+        result
     }
 
     /// Adds a message; answers its UID.
@@ -254,12 +285,60 @@ impl ScriptedImap {
 
     /// Removes a mailbox behind the clients' backs.
     pub fn remove_mailbox(&self, name: &str) {
-        self.shared.lock().mailboxes.retain(|mailbox| mailbox.name != name);
+        self.shared.lock().remove(name);
+    }
+
+    /// Gives a mailbox another name behind the clients' backs.
+    pub fn rename_mailbox(&self, from: &str, to: &str) {
+        let mut state = self.shared.lock();
+        if let Some(mut mailbox) = state.remove(from) {
+            to.clone_into(&mut mailbox.name);
+            state.mailboxes.push(mailbox);
+        }
+    }
+
+    /// Sets or lifts the STORAGE quota, as [`Builder::quota_kib`].
+    pub fn set_quota_kib(&self, quota: Option<(u64, u64)>) {
+        self.shared.lock().quota = quota;
+    }
+
+    /// No more faults from now on.
+    pub fn end_faults(&self) {
+        if let Some(faults) = &mut self.shared.lock().faults {
+            faults.cease();
+        }
+    }
+
+    /// Whether the schedule of faults is through.
+    #[must_use]
+    pub fn faults_are_over(&self) -> bool {
+        self.shared.lock().faults.as_ref().is_none_or(Faults::is_over)
+    }
+
+    /// How many faults of each kind there were.
+    #[must_use]
+    pub fn fault_counts(&self) -> BTreeMap<FaultKind, u64> {
+        self.shared.lock().faults.as_ref().map(|faults| faults.counts().clone()).unwrap_or_default()
+    }
+
+    /// How the schedule of faults changed the mailboxes, in order.
+    #[must_use]
+    pub fn changes(&self) -> Vec<Change> {
+        self.shared.lock().changes.clone()
+    }
+
+    /// Waits until no connection is left: every client has closed, and what they had sent is carried out. False
+    /// where that takes longer than `patience`.
+    #[must_use]
+    pub fn wait_idle(&self, patience: Duration) -> bool {
+        let state = self.shared.lock();
+        let waited = self.shared.changed.wait_timeout_while(state, patience, |state| !state.sessions.is_empty());
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     /// Closes all connections now; new ones are accepted.
     pub fn cut_now(&self) {
-        close_all(&mut self.shared.lock());
+        self.shared.lock().close_all();
     }
 }
 
@@ -268,18 +347,11 @@ impl Drop for ScriptedImap {
         {
             let mut state = self.shared.lock();
             state.ended = true;
-            close_all(&mut state);
+            state.close_all();
         }
         self.shared.changed.notify_all();
         // The listener waits in `accept`; a connection makes it see the end.
         drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
-    }
-}
-
-fn close_all(state: &mut State) {
-    for connection in state.connections.drain(..) {
-        // The client may have closed already.
-        let _ = connection.shutdown(Shutdown::Both);
     }
 }
 
@@ -291,14 +363,15 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         }
         let Ok(stream) = stream else { continue };
         let Ok(handle) = stream.try_clone() else { continue };
-        state.accepted += 1;
-        state.connections.push(handle);
+        let id = state.begin(handle);
         drop(state);
         let shared = Arc::clone(shared);
         thread::spawn(move || {
             // An IO error is the client's end of the connection: nobody is left to tell.
-            let _ = session::serve(&stream, &shared);
+            let _ = session::serve(&stream, &shared, id);
             let _ = stream.shutdown(Shutdown::Both);
+            shared.lock().sessions.remove(&id);
+            shared.changed.notify_all();
         });
     }
 }

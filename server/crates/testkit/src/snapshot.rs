@@ -1,6 +1,7 @@
 //! Reads everything of an account for judging copies: folders, digests, flags, dates. Opens with EXAMINE and reads with
 //! BODY.PEEK, so reading changes nothing. It does not know what the other side holds; `compare` does.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::client::{Account, RawClient};
@@ -40,11 +41,16 @@ pub struct Snapshot {
 impl Snapshot {
     /// Reads an account.
     pub fn read(account: &Account) -> Result<Snapshot> {
+        Snapshot::read_without(account, None)
+    }
+
+    /// Reads an account as if no message had the header field of this name: for copies by tools that add one.
+    pub fn read_without(account: &Account, field: Option<&str>) -> Result<Snapshot> {
         let mut client = RawClient::log_in(account)?;
         let mut snapshot = Snapshot::default();
         for folder in client.list()? {
             if folder.selectable() {
-                read_folder(&mut client, &folder.encoded, &folder.path, &mut snapshot.messages)?;
+                read_folder(&mut client, &folder.encoded, &folder.path, field, &mut snapshot.messages)?;
             }
             snapshot.folders.insert(folder.path, folder.attributes);
         }
@@ -95,7 +101,13 @@ impl Snapshot {
     }
 }
 
-fn read_folder(client: &mut RawClient, encoded: &str, path: &str, messages: &mut Vec<Message>) -> Result<()> {
+fn read_folder(
+    client: &mut RawClient,
+    encoded: &str,
+    path: &str,
+    field: Option<&str>,
+    messages: &mut Vec<Message>,
+) -> Result<()> {
     let mut exists = 0_u32;
     for line in client.command(&format!("EXAMINE {}", quote(encoded)))? {
         if line.get(2).is_some_and(|word| word.bytes().eq_ignore_ascii_case(b"EXISTS")) {
@@ -110,7 +122,7 @@ fn read_folder(client: &mut RawClient, encoded: &str, path: &str, messages: &mut
     client.command_each(&format!("UID FETCH in {path}"), command, |line| {
         if line.get(2).is_some_and(|word| word.bytes().eq_ignore_ascii_case(b"FETCH")) {
             // An answer without a body is an unsolicited change of flags (RFC 9051 section 7.5.2).
-            if let Some(message) = read_message(path, line.get(3).map(Value::list).unwrap_or_default())? {
+            if let Some(message) = read_message(path, field, line.get(3).map(Value::list).unwrap_or_default())? {
                 messages.push(message);
             }
         }
@@ -123,7 +135,7 @@ fn read_folder(client: &mut RawClient, encoded: &str, path: &str, messages: &mut
     Ok(())
 }
 
-fn read_message(folder: &str, items: &[Value]) -> Result<Option<Message>> {
+fn read_message(folder: &str, without: Option<&str>, items: &[Value]) -> Result<Option<Message>> {
     let (mut uid, mut flags, mut date_text, mut body) = (None, None, None, None);
     for pair in items.chunks_exact(2) {
         match pair[0].text().to_ascii_uppercase().as_str() {
@@ -135,6 +147,7 @@ fn read_message(folder: &str, items: &[Value]) -> Result<Option<Message>> {
         }
     }
     let Some(body) = body else { return Ok(None) };
+    let body = &*without.map_or(Cow::Borrowed(body), |field| leave_out(body, field));
     let incomplete = || Error::Protocol(format!("{folder}: a message came without UID, FLAGS or INTERNALDATE"));
     let date_text = date_text.ok_or_else(incomplete)?;
     let date = InternalDate::parse(&date_text)
@@ -150,6 +163,28 @@ fn read_message(folder: &str, items: &[Value]) -> Result<Option<Message>> {
     }))
 }
 
+/// The message without the lines of its header that begin with this field's name.
+fn leave_out<'a>(message: &'a [u8], field: &str) -> Cow<'a, [u8]> {
+    let mut kept = Vec::new();
+    let (mut from, mut at) = (0, 0);
+    for line in message.split_inclusive(|&byte| byte == b'\n') {
+        if line == b"\r\n" || line == b"\n" {
+            break;
+        }
+        let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
+        if name.eq_ignore_ascii_case(field.as_bytes()) {
+            kept.extend_from_slice(&message[from..at]);
+            from = at + line.len();
+        }
+        at += line.len();
+    }
+    if from == 0 && kept.is_empty() {
+        return Cow::Borrowed(message);
+    }
+    kept.extend_from_slice(&message[from..]);
+    Cow::Owned(kept)
+}
+
 fn sorted_flags(flags: impl Iterator<Item = String>) -> Vec<String> {
     const SYSTEM: [&str; 5] = ["\\Answered", "\\Deleted", "\\Draft", "\\Flagged", "\\Seen"];
     let mut sorted: Vec<String> = flags
@@ -162,4 +197,23 @@ fn sorted_flags(flags: impl Iterator<Item = String>) -> Vec<String> {
     sorted.sort();
     sorted.dedup();
     sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_field_is_left_out_and_the_body_is_kept() {
+        let cases: [(&[u8], &[u8]); 5] = [
+            (b"X-T: 1\r\nA: b\r\n\r\nX-T: 2\r\n", b"A: b\r\n\r\nX-T: 2\r\n"),
+            (b"A: b\r\nx-t: 1\r\nC: d\r\nX-T: 2", b"A: b\r\nC: d\r\n"),
+            (b"A: b\r\nX-TT: 1\r\n\r\n", b"A: b\r\nX-TT: 1\r\n\r\n"),
+            (b"X-T: 1\r\n", b""),
+            (b"", b""),
+        ];
+        for (message, expected) in cases {
+            assert_eq!(&*leave_out(message, "X-T"), expected);
+        }
+    }
 }

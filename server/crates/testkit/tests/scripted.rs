@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use gatepost_testkit::scripted::Mailbox;
+use gatepost_testkit::scripted::{FULL_CAPABILITY, FaultKind, Faults, Mailbox};
 use gatepost_testkit::{
     Error, Generated, InternalDate, Profile, RawClient, ScriptedImap, Snapshot, compare, fill, on, put,
 };
@@ -248,4 +248,167 @@ fn a_server_that_is_no_imap_server_and_a_wrong_password_are_errors() {
     account.password = "planted-7788".to_owned();
     let Err(error) = RawClient::log_in(&account) else { panic!("logged in") };
     assert!(!format!("{error} {error:?} {account:?}").contains("planted-7788"));
+}
+
+#[test]
+fn extensions_are_answered_where_they_are_offered() {
+    let inbox = Mailbox::new("INBOX").message("A: 1\r\n\r\nx", DATE, &["\\Seen"]).message("A: 2\r\n\r\ny", DATE, &[]);
+    let server = ScriptedImap::builder().capability(FULL_CAPABILITY).mailbox(inbox).start().unwrap();
+    let mut talk = Talk::with(&server);
+    for (say, expected) in [
+        ("LOGIN x y", "a OK"),
+        ("ENABLE CONDSTORE QRESYNC XYZZY", "* ENABLED CONDSTORE QRESYNC\r\n"),
+        (
+            "LIST \"\" \"*\" RETURN (STATUS (MESSAGES HIGHESTMODSEQ))",
+            "* STATUS \"INBOX\" (MESSAGES 2 HIGHESTMODSEQ 2)\r\n",
+        ),
+        ("SELECT INBOX (CONDSTORE)", "* OK [HIGHESTMODSEQ 2]"),
+        ("UID SEARCH RETURN (ALL) ALL", "* ESEARCH (TAG \"a\") UID ALL 1:2\r\n"),
+        ("UID SEARCH RETURN (MIN MAX COUNT) ALL", "* ESEARCH (TAG \"a\") UID MIN 1 MAX 2 COUNT 2\r\n"),
+        ("UID SEARCH ALL", "* SEARCH 1 2\r\n"),
+        ("UID STORE 1 FLAGS.SILENT (\\Flagged)", "* 1 FETCH (UID 1 MODSEQ (3))\r\na OK"),
+        ("APPEND INBOX {1+}\r\nz (\\Seen) {2+}\r\nzz", "* 4 EXISTS\r\na OK [APPENDUID 1700000001 3:4]"),
+        (
+            "UID FETCH 1:* (FLAGS) (CHANGEDSINCE 3)",
+            "* 3 FETCH (UID 3 FLAGS () MODSEQ (4))\r\n* 4 FETCH (UID 4 FLAGS (\\Seen) MODSEQ (4))\r\na OK",
+        ),
+        ("UID STORE 2 +FLAGS (\\Deleted)", "* 2 FETCH (UID 2 FLAGS (\\Deleted) MODSEQ (5))\r\n"),
+        ("UID EXPUNGE 2", "* VANISHED 2\r\na OK"),
+        ("UID FETCH 1:* (FLAGS) (CHANGEDSINCE 5 VANISHED)", "* VANISHED (EARLIER) 2\r\na OK"),
+        ("SELECT INBOX (QRESYNC (1700000001 3))", "* VANISHED (EARLIER) 2\r\n* 2 FETCH (UID 3 "),
+        ("SELECT INBOX (QRESYNC (7 3))", "OK [HIGHESTMODSEQ 6] kept\r\na OK"),
+    ] {
+        let answer = talk.say(say);
+        assert!(answer.contains(expected), "{say}: {answer}");
+    }
+}
+
+#[test]
+fn extensions_that_are_not_offered_are_not_known() {
+    let server = ScriptedImap::builder().capability("IMAP4rev1").start().unwrap();
+    let mut talk = Talk::with(&server);
+    talk.say("LOGIN x y");
+    for say in [
+        "SELECT INBOX (CONDSTORE)",
+        "LIST \"\" \"*\" RETURN (STATUS (MESSAGES))",
+        "NAMESPACE",
+        "ENABLE CONDSTORE",
+        "GETQUOTAROOT INBOX",
+    ] {
+        assert!(talk.say(say).starts_with("a BAD"), "{say}");
+    }
+    talk.say("SELECT INBOX");
+    for say in ["UID SEARCH RETURN (ALL) ALL", "UID FETCH 1:* (FLAGS) (CHANGEDSINCE 1)", "UID FETCH 1 (MODSEQ)"] {
+        assert!(talk.say(say).starts_with("a BAD"), "{say}");
+    }
+    assert!(talk.say("APPEND INBOX {4}").starts_with('+'));
+    assert_eq!(talk.say("xx"), "* 1 EXISTS\r\na OK appended\r\n", "no UIDPLUS, no APPENDUID");
+    assert!(talk.say("APPEND INBOX {3+}").starts_with("* BYE"));
+}
+
+#[test]
+fn a_refused_message_refuses_its_whole_multiappend() {
+    let server = ScriptedImap::builder()
+        .capability("IMAP4rev1 LITERAL- MULTIAPPEND APPENDLIMIT=20 QUOTA")
+        .refuses_bare_lf()
+        .refuses_nul()
+        .quota_kib(9, 10)
+        .start()
+        .unwrap();
+    let mut talk = Talk::with(&server);
+    talk.say("LOGIN x y");
+    for (say, expected) in [
+        ("APPEND INBOX {1+}\r\na {2+}\r\nb\n", "a NO the message contains bare newlines"),
+        ("APPEND INBOX {2+}\r\na\0 {2+}\r\nbb", "a NO the message contains NUL characters"),
+        ("APPEND INBOX {21}", "a NO [TOOBIG]"),
+        ("APPEND INBOX {21+}\r\n0123456789012345678\r\n", "a NO [TOOBIG]"),
+        ("APPEND Nada {2}", "a NO [TRYCREATE]"),
+        ("APPEND INBOX {2+}\r\nab {2+}\r\ncd", "a OK"),
+        ("STATUS INBOX (APPENDLIMIT MESSAGES)", "(APPENDLIMIT 20 MESSAGES 2)"),
+    ] {
+        let answer = talk.say(say);
+        assert!(answer.contains(expected), "{say}: {answer}");
+    }
+    server.set_quota_kib(Some((10, 10)));
+    assert!(talk.say("APPEND INBOX {2}").starts_with("a NO [OVERQUOTA]"));
+    assert!(talk.say("APPEND INBOX {2+}\r\nab").starts_with("a NO [OVERQUOTA]"));
+    server.set_quota_kib(None);
+    assert!(talk.say("APPEND INBOX {2+}\r\nab").starts_with("a OK"));
+    assert!(talk.say(&format!("APPEND INBOX {{{}+}}", 4097)).starts_with("* BYE"), "more than LITERAL- allows");
+}
+
+#[test]
+fn what_others_do_to_an_open_mailbox_is_told_with_the_next_answer() {
+    let server = ScriptedImap::builder().start().unwrap();
+    for text in ["a", "b", "c"] {
+        server.deliver("INBOX", text, DATE, &[]);
+    }
+    let (mut one, mut other) = (Talk::with(&server), Talk::with(&server));
+    for talk in [&mut one, &mut other] {
+        talk.say("LOGIN x y");
+        talk.say("SELECT INBOX");
+    }
+    assert!(one.say("UID STORE 1 +FLAGS.SILENT (\\Deleted)").starts_with("a OK"));
+    assert!(one.say("UID STORE 3 FLAGS.SILENT (\\Seen)").starts_with("a OK"));
+    assert_eq!(one.say("NOOP"), "a OK done\r\n", "its own changes are known");
+    assert_eq!(one.say("EXPUNGE"), "* 1 EXPUNGE\r\na OK expunged\r\n");
+    server.deliver("INBOX", "d", DATE, &[]);
+    let numbered = other.say("FETCH 1:* UID");
+    assert_eq!(
+        numbered.replace("a OK fetched", ""),
+        "* 4 EXISTS\r\n* 3 FETCH (UID 3 FLAGS (\\Seen))\r\n* 2 FETCH (UID 2)\r\n* 3 FETCH (UID 3)\r\n* 4 FETCH (UID 4)\r\n\r\n",
+        "numbers hold while they are in use"
+    );
+    assert_eq!(other.say("NOOP"), "* 1 EXPUNGE\r\na OK done\r\n");
+    assert_eq!(other.say("UID FETCH 1:* UID").matches("FETCH").count(), 3);
+    server.rename_mailbox("INBOX", "Velha");
+    assert!(other.say("UID FETCH 1 UID").starts_with("a NO [NONEXISTENT]"));
+    assert!(other.say("CREATE INBOX").starts_with("a OK"));
+    assert_eq!(other.say("NOOP"), "* BYE the mailbox has another UIDVALIDITY\r\n");
+    assert_eq!(server.mailbox("Velha").unwrap().messages.len(), 3);
+    drop((one, other));
+    assert!(server.wait_idle(Duration::from_secs(20)));
+}
+
+/// Commands until the line breaks, again and again until the faults are over.
+fn suffer(server: &ScriptedImap) -> Vec<String> {
+    while !server.faults_are_over() {
+        let stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let (mut lines, mut writer) = (BufReader::new(stream.try_clone().unwrap()), stream);
+        let mut answer = Vec::new();
+        for command in ["", "a LOGIN x y\r\n", "a SELECT INBOX\r\n", "a APPEND INBOX {2+}\r\nab\r\n"] {
+            let sent = writer.write_all(command.as_bytes());
+            if sent.is_err() || !matches!(lines.read_until(b'\n', &mut answer), Ok(count) if count > 0) {
+                break;
+            }
+        }
+        drop((lines, writer));
+        assert!(server.wait_idle(Duration::from_secs(20)));
+    }
+    server.commands()
+}
+
+#[test]
+fn a_schedule_of_faults_follows_from_its_seed_and_ends() {
+    let run = |seed| {
+        let faults = Faults::seeded(seed).at_most(40).one_in(3).at_destination();
+        let server = ScriptedImap::builder().mailbox(Mailbox::new("Outra")).faults(faults).start().unwrap();
+        (suffer(&server), server.fault_counts(), server.changes())
+    };
+    let first = run(7);
+    assert_eq!(first, run(7));
+    assert_ne!(first.0, run(8).0);
+    let kinds: Vec<&FaultKind> = first.1.keys().collect();
+    assert!(kinds.len() > 8, "{kinds:?}");
+    assert!(!first.2.is_empty());
+}
+
+#[test]
+fn faults_cease_when_told() {
+    let server = ScriptedImap::builder().faults(Faults::seeded(1).at_most(u32::MAX).one_in(1)).start().unwrap();
+    server.end_faults();
+    let mut talk = Talk::with(&server);
+    assert!(talk.say("LOGIN x y").starts_with("a OK"));
+    assert!(server.faults_are_over() && server.fault_counts().is_empty());
 }

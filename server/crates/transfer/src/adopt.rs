@@ -1,13 +1,14 @@
 //! Recognising messages that are at the destination already: after a kill, after a change of UIDVALIDITY, on a
 //! server that does not tell UIDs, and where somebody copied mail before us.
 //!
-//! A message is recognised only by its bytes, line endings apart. Size and date narrow the choice without reading
-//! anything; then both sides are read and digested. A destination message can stand for one source message only, so true duplicates stay as many
-//! as they were.
+//! A message is recognised only by its bytes: line endings apart, and at last also apart from what servers are known to
+//! repair in silence ([`LooseDigester`]); verification judges what such a repair did. Size and date narrow the choice
+//! without reading anything; then both sides are read and digested. A destination message can stand for one source
+//! message only, so true duplicates stay as many as they were.
 
 use crate::{
-    Arrival, Digester, Digests, Fault, Flags, Incoming, InternalDate, LedgerRow, MessageMeta, Source, UidSet,
-    reading::fetch_set,
+    Arrival, Digest, Digester, Digests, Fault, Flags, Incoming, InternalDate, LedgerRow, MessageMeta, Source, UidSet,
+    digest::LooseDigester, reading::fetch_set,
 };
 use std::collections::{HashMap, HashSet};
 use tokio::sync::mpsc;
@@ -51,40 +52,60 @@ pub(crate) async fn recognise(
     }
     unclaimed.sort_unstable_by_key(|m| m.uid);
     let unread = candidates.iter().filter(|c| c.digests.is_none()).map(|c| c.uid).collect();
-    let source_digests = digest_all(source, &unread, cancel).await?;
-    let dest_digests = digest_all(dest, &unclaimed.iter().map(|m| m.uid).collect(), cancel).await?;
+    let read_source = digest_all(source, &unread, cancel).await?;
+    let read_dest = digest_all(dest, &unclaimed.iter().map(|m| m.uid).collect(), cancel).await?;
 
-    // By content; within it the same date first, then the order of UIDs.
-    let mut by_content: HashMap<crate::Digest, Vec<&MessageMeta>> = HashMap::new();
-    for message in unclaimed {
-        if let Some(digests) = dest_digests.get(&message.uid) {
-            by_content.entry(digests.canonical).or_default().push(message);
-        }
-    }
+    let mut free: Vec<Option<(&MessageMeta, Read)>> =
+        unclaimed.into_iter().map(|m| read_dest.get(&m.uid).map(|read| (m, *read))).collect();
+    let known = |c: &Candidate| c.digests.map(|digests| Read { digests, loose: None });
+    let mut left: Vec<(&Candidate, Read)> = candidates
+        .iter()
+        .filter_map(|c| read_source.get(&c.uid).copied().or_else(|| known(c)).map(|read| (c, read)))
+        .collect();
     let mut arrivals = Vec::new();
-    let mut later = Vec::new();
-    let digested = |c: &Candidate| c.digests.or_else(|| source_digests.get(&c.uid).copied());
-    for exact_date in [true, false] {
-        let round: Vec<&Candidate> = if exact_date { candidates.iter().collect() } else { std::mem::take(&mut later) };
-        for candidate in round {
-            let Some(digests) = digested(candidate) else { continue };
-            let Some(same) = by_content.get_mut(&digests.canonical) else { continue };
-            let found =
-                same.iter().position(|m| !exact_date || m.internal_date.seconds == candidate.internal_date.seconds);
-            match found {
-                Some(at) => arrivals.push(Arrival {
-                    uid: candidate.uid,
-                    dest_uid: Some(same.remove(at).uid),
-                    digests,
-                    dropped_flags: Flags::default(),
-                    adopted: true,
-                }),
-                None if exact_date => later.push(candidate),
-                None => {}
+    // The same bytes and date first, then the order of UIDs.
+    for (loose, exact_date) in [(false, true), (false, false), (true, true)] {
+        if loose {
+            // What the ledger knows does not tell the loose digest.
+            let unread = left.iter().filter(|(_, read)| read.loose.is_none()).map(|(c, _)| c.uid).collect();
+            let now_read = digest_all(source, &unread, cancel).await?;
+            for (candidate, read) in &mut left {
+                *read = now_read.get(&candidate.uid).copied().unwrap_or(*read);
             }
         }
+        let key = |read: &Read| if loose { read.loose } else { Some(read.digests.canonical) };
+        let mut by_content: HashMap<Digest, Vec<usize>> = HashMap::new();
+        for (n, slot) in free.iter().enumerate() {
+            if let Some(key) = slot.as_ref().and_then(|(_, read)| key(read)) {
+                by_content.entry(key).or_default().push(n);
+            }
+        }
+        left.retain(|(candidate, read)| {
+            let Some(same) = key(read).and_then(|key| by_content.get_mut(&key)) else { return true };
+            let found = same.iter().position(|n| {
+                let date = free[*n].as_ref().map(|(m, _)| m.internal_date.seconds);
+                !exact_date || date == Some(candidate.internal_date.seconds)
+            });
+            let Some(at) = found else { return true };
+            let Some((message, _)) = free[same.remove(at)].take() else { return true };
+            arrivals.push(Arrival {
+                uid: candidate.uid,
+                dest_uid: Some(message.uid),
+                digests: read.digests,
+                dropped_flags: Flags::default(),
+                adopted: true,
+            });
+            false
+        });
     }
     Ok(arrivals)
+}
+
+/// What reading a message gave.
+#[derive(Clone, Copy, Debug)]
+struct Read {
+    digests: Digests,
+    loose: Option<Digest>,
 }
 
 /// Reads messages and digests them; those that have gone meanwhile are left out.
@@ -92,25 +113,26 @@ async fn digest_all(
     store: &mut (dyn Source + '_),
     uids: &UidSet,
     cancel: &CancellationToken,
-) -> Result<HashMap<u32, Digests>, Fault> {
+) -> Result<HashMap<u32, Read>, Fault> {
     let mut all = HashMap::new();
     if uids.is_empty() {
         return Ok(all);
     }
     let (out, mut pieces) = mpsc::channel(16);
     let digest = async {
-        let mut current: Option<(u32, Digester)> = None;
+        let mut current: Option<(u32, Digester, LooseDigester)> = None;
         while let Some(piece) = pieces.recv().await {
             match piece {
-                Incoming::Begin { uid, .. } => current = Some((uid, Digester::new())),
+                Incoming::Begin { uid, .. } => current = Some((uid, Digester::new(), LooseDigester::new())),
                 Incoming::Data(bytes) => {
-                    if let Some((_, digester)) = &mut current {
+                    if let Some((_, digester, loose)) = &mut current {
                         digester.update(&bytes);
+                        loose.update(&bytes);
                     }
                 }
                 Incoming::End => {
-                    if let Some((uid, digester)) = current.take() {
-                        all.insert(uid, digester.finish());
+                    if let Some((uid, digester, loose)) = current.take() {
+                        all.insert(uid, Read { digests: digester.finish(), loose: Some(loose.finish()) });
                     }
                     if cancel.is_cancelled() {
                         break;

@@ -222,8 +222,7 @@ impl Budget {
         let mut state = self.state();
         if state.day == day {
             state.saving = state.saving.minus(taken);
-            state.saved =
-                Bytes { down: state.saved.down.max(total.down), up: state.saved.up.max(total.up) };
+            state.saved = Bytes { down: state.saved.down.max(total.down), up: state.saved.up.max(total.up) };
         }
     }
 
@@ -242,7 +241,8 @@ impl Budget {
         let mut told = None;
         loop {
             // Listening begins before looking: what is freed in between is not missed.
-            let (mut at_source, mut at_dest) = (std::pin::pin!(source.freed.notified()), std::pin::pin!(dest.freed.notified()));
+            let (mut at_source, mut at_dest) =
+                (std::pin::pin!(source.freed.notified()), std::pin::pin!(dest.freed.notified()));
             at_source.as_mut().enable();
             at_dest.as_mut().enable();
             let why = match Self::ask_both(source, dest, OffsetDateTime::now_utc()) {
@@ -289,10 +289,8 @@ impl Budget {
         if let Some(all) = self.limits.connections {
             let most = (all / state.sharers).max(least);
             if state.in_use + wanted > most {
-                let sentence = format!(
-                    "Waiting for a connection: the {most} that the budget of {} allows are in use.",
-                    self.host
-                );
+                let sentence =
+                    format!("Waiting for a connection: the {most} that the budget of {} allows are in use.", self.host);
                 return Err(sentence);
             }
         }

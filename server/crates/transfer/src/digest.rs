@@ -30,10 +30,54 @@ impl FromStr for Digest {
 pub struct Digests {
     /// Of the bytes as they came.
     pub exact: Digest,
-    /// Of the bytes with every bare CR or LF made CRLF and NULs left out: equal for *equivalent* messages.
+    /// Of the bytes with every bare CR or LF made CRLF, NULs left out and the last line ended: equal for *equivalent*
+    /// messages.
     pub canonical: Digest,
     /// How many bytes came.
     pub size: u64,
+}
+
+/// A digest that some servers' silent repairs do not change: without CR, LF and NUL, and with every byte of the header
+/// beyond US-ASCII written as `X`, as Cyrus does (`munge8bit`). It tells that a message is ours, not that it is whole.
+#[derive(Default)]
+pub struct LooseDigester {
+    hasher: blake3::Hasher,
+    body: bool,
+    line_empty: bool,
+    buffer: Vec<u8>,
+}
+
+impl LooseDigester {
+    /// Starts a message.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { line_empty: true, ..Self::default() }
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.buffer.clear();
+        for byte in bytes {
+            match byte {
+                b'\n' => {
+                    self.body |= self.line_empty;
+                    self.line_empty = true;
+                }
+                b'\r' | 0 => {}
+                other => {
+                    self.line_empty = false;
+                    self.buffer.push(if self.body || other.is_ascii() { *other } else { b'X' });
+                }
+            }
+        }
+        self.hasher.update(&self.buffer);
+    }
+
+    /// Ends the message.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        Digest(*self.hasher.finalize().as_bytes())
+    }
 }
 
 /// Takes the digests as the bytes pass. Where a message has clean line endings, as nearly all have, the second
@@ -43,6 +87,8 @@ pub struct Digester {
     exact: blake3::Hasher,
     mended: Option<blake3::Hasher>,
     after_cr: bool,
+    /// The last byte that counts in the canonical form.
+    last: Option<u8>,
     size: u64,
     /// Bytes that mending adds, and that it leaves out.
     added: u64,
@@ -94,6 +140,7 @@ impl Digester {
             mended.update(&bytes[fed.mended..]);
         }
         self.size += bytes.len() as u64;
+        self.last = bytes.iter().rev().find(|b| **b != 0).copied().or(self.last);
     }
 
     /// How many bytes the message has once mended (see [`Mender`]); `None` where it needs no mending.
@@ -108,6 +155,9 @@ impl Digester {
     pub fn finish(mut self) -> Digests {
         if self.after_cr {
             self.mend(&[], &mut Fed::default(), 0, b"\n");
+        }
+        if !matches!(self.last, None | Some(b'\r' | b'\n')) {
+            self.mend(&[], &mut Fed::default(), 0, b"\r\n");
         }
         let exact = Digest(*self.exact.finalize().as_bytes());
         let canonical = self.mended.map_or(exact, |mended| Digest(*mended.finalize().as_bytes()));
@@ -200,6 +250,9 @@ mod tests {
                 b => out.push(b),
             }
         }
+        if !out.is_empty() && !out.ends_with(b"\r\n") {
+            out.extend(b"\r\n");
+        }
         out
     }
 
@@ -246,8 +299,15 @@ mod tests {
             mended.extend(mender.mend(second));
             mended.extend(mender.end());
             prop_assert_eq!(mended.len() as u64, told);
-            prop_assert_eq!(Digester::of(&mended).exact, digester.finish().canonical);
+            prop_assert_eq!(Digester::of(&mended).canonical, digester.finish().canonical);
         }
+    }
+
+    #[test]
+    fn a_last_line_without_an_end_does_not_count_in_the_canonical_digest() {
+        assert_eq!(Digester::of(b"a: b\r\n\r\nc").canonical, Digester::of(b"a: b\r\n\r\nc\r\n").canonical);
+        assert_ne!(Digester::of(b"c").canonical, Digester::of(b"c\r\n\r\n").canonical);
+        assert_eq!(Digester::of(b"").canonical, Digester::of(b"").exact);
     }
 
     #[test]

@@ -107,6 +107,17 @@ pub struct MappingProblem {
     pub sentence: String,
 }
 
+/// A path in characters that every server takes in a folder's name: Cyrus refuses some of the marks, Courier whatever
+/// lies beyond the Basic Multilingual Plane.
+#[must_use]
+pub fn plain(path: &FolderPath) -> FolderPath {
+    const REFUSED: &[char] = &['"', '\\', '%', '*', ';', '|', '<', '>', '^', '&', '~', '`', '?', '#', '$', '{', '}'];
+    FolderPath::new(path.levels().iter().map(|level| {
+        let refused = |c: char| REFUSED.contains(&c) || c.is_control() || u32::from(c) > 0xFFFF;
+        level.chars().map(|c| if refused(c) { '_' } else { c }).collect::<String>()
+    }))
+}
+
 /// A path's place as servers that ignore case and composition see it: equal for folders that end up in one.
 #[must_use]
 pub fn folded(path: &FolderPath) -> FolderPath {
@@ -124,7 +135,7 @@ pub fn plan(source: &[RemoteFolder], dest: &[RemoteFolder], options: &Options) -
     // One entry for each path; where a store lists a path twice, the one that can hold messages.
     let mut sorted: Vec<&RemoteFolder> = source.iter().collect();
     sorted.sort_by_key(|f| {
-        let special_use = f.special_use.map(|u| u.as_str());
+        let special_use = f.special_use.map(SpecialUse::as_str);
         (&f.path, !f.selectable, special_use.is_none(), &f.native, special_use)
     });
     sorted.dedup_by(|a, b| a.path == b.path);

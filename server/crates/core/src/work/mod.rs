@@ -7,14 +7,14 @@ mod verify;
 
 pub(crate) use progress::RunWatch;
 
-use crate::{Access, Credential, Error, Gatepost, jobs::found};
+use crate::{Access, Credential, Error, Gatepost, GmailLabels, budgets::Kept, jobs::found};
 use gatepost_contract::{Job, Level, Mailbox, RunId, RunStatus, RunType, Secret, SourceType};
 use gatepost_store::{
     jobs,
     mailboxes::{self, Side},
     runs::ClaimedRun,
 };
-use gatepost_transfer::{Driver, Fault, FaultKind, Watch};
+use gatepost_transfer::{Budget, Driver, Fault, FaultKind, Watch, budget::Granted};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -65,8 +65,35 @@ pub(crate) struct Scene {
     pub mailbox: Mailbox,
     pub source: Arc<dyn Driver>,
     pub dest: Arc<dyn Driver>,
+    pub source_budget: Kept,
+    pub dest_budget: Kept,
     pub watch: Arc<RunWatch>,
     pub cancel: CancellationToken,
+}
+
+impl Scene {
+    /// Waits until both hosts' budgets grant a connection.
+    async fn connections(&self) -> Result<(Granted, Granted), Fault> {
+        let note = |level, sentence| self.watch.note(level, "budget", sentence);
+        tokio::select! {
+            granted = Budget::connections(&self.source_budget.budget, &self.dest_budget.budget, &note) => Ok(granted),
+            () = self.cancel.cancelled() => Err(Fault::cancelled()),
+        }
+    }
+
+    async fn work(&self) -> Result<Ended, Fault> {
+        match self.run_type {
+            RunType::Preflight => {
+                let _granted = self.connections().await?;
+                preflight::run(self).await
+            }
+            RunType::Initial | RunType::Delta | RunType::Final => sync::run(self).await,
+            RunType::Verify => verify::run(self).await,
+            other => {
+                Err(Fault::new(FaultKind::WrongService, format!("Runs of type {other} are not part of this version.")))
+            }
+        }
+    }
 }
 
 /// Does the work of a claimed run to its end. Faults become the run's result.
@@ -83,14 +110,8 @@ pub(crate) async fn execute(
             return Ended::failed(&fault);
         }
     };
-    let ended = match claimed.run_type {
-        RunType::Preflight => preflight::run(&scene).await,
-        RunType::Initial | RunType::Delta | RunType::Final => sync::run(&scene).await,
-        RunType::Verify => verify::run(&scene).await,
-        other => {
-            Err(Fault::new(FaultKind::WrongService, format!("Runs of type {other} are not part of this version.")))
-        }
-    };
+    let budgets = gatepost.budgets();
+    let ended = budgets.in_step(gatepost.store(), [&scene.source_budget, &scene.dest_budget], scene.work()).await;
     ended.unwrap_or_else(|fault| {
         if let Some(cause) = &fault.cause {
             tracing::warn!(run = %claimed.id, %cause, "{}", fault.sentence);
@@ -117,12 +138,15 @@ async fn set_scene(
     let source = source_access(gatepost, &mut conn, &mailbox).await?;
     let dest = dest_access(gatepost, &mut conn, &job, &mailbox).await?;
     drop(conn);
-    if (&source.host, source.port, source.user.to_lowercase()) == (&dest.host, dest.port, dest.user.to_lowercase()) {
+    let account = |access: &Access| (access.host.clone(), access.port, access.owner().to_lowercase());
+    if account(&source) == account(&dest) {
         return Err(Fault::new(
             FaultKind::Forbidden,
             format!(
                 "The source and the destination are the same account, {} at {}:{}. Correct the old server's name.",
-                dest.user, dest.host, dest.port
+                dest.owner(),
+                dest.host,
+                dest.port
             ),
         ));
     }
@@ -130,11 +154,15 @@ async fn set_scene(
         if access.insecure_tls {
             watch.note(
                 Level::Warn,
-                "connection",
+                "certificate",
                 format!("The certificate of the {what} server {} is not verified, as the job says.", access.host),
             );
         }
     }
+    let (budgets, store) = (gatepost.budgets(), gatepost.store());
+    let source_budget = budgets.of(store, &source.host, source.owner()).await.map_err(internal)?;
+    let dest_budget = budgets.of(store, &dest.host, dest.owner()).await.map_err(internal)?;
+    watch.bind(source_budget.budget.clone(), dest_budget.budget.clone());
     Ok(Scene {
         gatepost: gatepost.clone(),
         run: claimed.id,
@@ -145,6 +173,8 @@ async fn set_scene(
         mailbox,
         source: gatepost.drivers().imap(source),
         dest: gatepost.drivers().imap(dest),
+        source_budget,
+        dest_budget,
         watch,
         cancel,
     })
@@ -161,13 +191,17 @@ async fn source_access(
     }
     let host = mailbox.source_host.clone().ok_or_else(|| missing(mailbox, "name of the old server"))?;
     let security = mailbox.source_security.unwrap_or(gatepost_contract::Security::Tls);
+    let owner = mailbox.source_user.clone().unwrap_or_else(|| mailbox.email.clone());
+    let (user, authz) = Access::identities(owner, mailbox.source_admin.clone());
     Ok(Access {
         host,
         port: mailbox.source_port.unwrap_or(security.default_port()),
         security,
         insecure_tls: mailbox.source_insecure_tls,
-        user: mailbox.source_user.clone().unwrap_or_else(|| mailbox.email.clone()),
+        user,
+        authz,
         credential,
+        gmail_labels: Some(GmailLabels::Each),
         ca_file: gatepost.config().ca_file.clone(),
         allow_plaintext: gatepost.config().allow_plaintext,
         allowed_hosts: gatepost.config().allowed_hosts.clone(),
@@ -180,13 +214,17 @@ async fn dest_access(
     job: &Job,
     mailbox: &Mailbox,
 ) -> Result<Access, Fault> {
+    let owner = mailbox.dest_user.clone().unwrap_or_else(|| mailbox.email.clone());
+    let (user, authz) = Access::identities(owner, mailbox.dest_admin.clone());
     Ok(Access {
         host: job.dest_imap_host.clone(),
         port: job.dest_imap_port,
         security: job.dest_imap_security,
         insecure_tls: job.dest_insecure_tls,
-        user: mailbox.dest_user.clone().unwrap_or_else(|| mailbox.email.clone()),
+        user,
+        authz,
         credential: credential(gatepost, conn, mailbox, Side::Dest).await?,
+        gmail_labels: None,
         ca_file: gatepost.config().ca_file.clone(),
         allow_plaintext: gatepost.config().allow_plaintext,
         allowed_hosts: gatepost.config().allowed_hosts.clone(),

@@ -1,23 +1,23 @@
 //! A run's onlooker: collects steps, progress and log lines, and writes them to the store and to the log file a few
 //! times a second, so that copying never waits for bookkeeping.
 
-use crate::{Gatepost, clock};
+use crate::{
+    Gatepost, clock,
+    pace::{self, Figures, Pace},
+};
 use gatepost_contract::{Level, Progress, RunId, RunStatus};
 use gatepost_store::{events, runs, steps};
-use gatepost_transfer::Watch;
+use gatepost_transfer::{Budget, Watch};
 use std::{
-    collections::VecDeque,
     io::Write,
     path::PathBuf,
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
 
 /// How often what has changed is written.
 const WRITE_EVERY: Duration = Duration::from_millis(400);
-/// The stretch of time that the speed is taken over.
-const SPEED_WINDOW: Duration = Duration::from_secs(30);
 /// Log lines beyond this many in one run are counted, not kept, in the database; the log file has them all.
 const MAX_EVENTS: usize = 20_000;
 
@@ -35,17 +35,15 @@ struct State {
     lines: Vec<Line>,
     written_lines: usize,
     dirty: bool,
-    /// Messages and bytes to do in steps that have begun, and done so far.
-    speed: VecDeque<(Instant, u64)>,
+    pace: Pace,
+    /// What it waits for; over when anything is done again.
+    waiting: Option<String>,
 }
 
 struct StepState {
     name: String,
     status: RunStatus,
-    done: u64,
-    total: u64,
-    bytes_done: u64,
-    bytes_total: u64,
+    figures: Figures,
     note: Option<String>,
     started_at: Option<String>,
     finished_at: Option<String>,
@@ -74,7 +72,13 @@ impl RunWatch {
             change(step);
             step.dirty = true;
             state.dirty = true;
+            state.waiting = None;
         }
+    }
+
+    /// The run is bound by these budgets, of the source and of the destination.
+    pub fn bind(&self, source: Arc<Budget>, dest: Arc<Budget>) {
+        self.state().pace.bind(source, dest);
     }
 
     /// Writes now and then until the work is through; it is not dropped in the middle of a write.
@@ -182,10 +186,10 @@ impl StepState {
             kind: "folder".into(),
             name: self.name.clone(),
             status: self.status,
-            done: whole(self.done),
-            total: whole(self.total),
-            bytes_done: whole(self.bytes_done),
-            bytes_total: whole(self.bytes_total),
+            done: whole(self.figures.done),
+            total: whole(self.figures.total),
+            bytes_done: whole(self.figures.bytes_done),
+            bytes_total: whole(self.figures.bytes_total),
             note: self.note.clone(),
             started_at: self.started_at.clone(),
             finished_at: self.finished_at.clone(),
@@ -195,31 +199,17 @@ impl StepState {
 
 impl State {
     fn progress(&mut self) -> Progress {
-        let sum = |f: fn(&StepState) -> u64| self.steps.iter().map(f).sum::<u64>();
-        let (done, total) = (sum(|s| s.done), sum(|s| s.total));
-        let (bytes_done, bytes_total) = (sum(|s| s.bytes_done), sum(|s| s.bytes_total));
-        let now = Instant::now();
-        self.speed.push_back((now, bytes_done));
-        while self.speed.front().is_some_and(|(at, _)| now.duration_since(*at) > SPEED_WINDOW) {
-            self.speed.pop_front();
-        }
-        let bytes_per_second = match self.speed.front() {
-            Some((at, then)) if now.duration_since(*at) > Duration::from_millis(200) => {
-                bytes_done.saturating_sub(*then) as f64 / now.duration_since(*at).as_secs_f64()
-            }
-            _ => 0.0,
-        };
-        // Only once every folder has been counted is there anything to foretell.
-        let counted = self.steps.iter().all(|s| s.status != RunStatus::Queued);
-        let eta_seconds = (counted && bytes_per_second > 1.0)
-            .then(|| (bytes_total.saturating_sub(bytes_done) as f64 / bytes_per_second).ceil() as i64);
+        let sum = pace::sum(self.steps.iter().map(|s| s.figures));
+        self.pace.note(Instant::now(), &sum);
+        let left = self.pace.left(&sum);
         Progress {
-            done: whole(done),
-            total: whole(total),
-            bytes_done: whole(bytes_done),
-            bytes_total: whole(bytes_total),
-            bytes_per_second,
-            eta_seconds,
+            done: whole(sum.done),
+            total: whole(sum.total),
+            bytes_done: whole(sum.bytes_done),
+            bytes_total: whole(sum.bytes_total),
+            bytes_per_second: self.pace.bytes_per_second(),
+            eta_seconds: left.map(|left| whole(left.as_secs_f64().ceil() as u64)),
+            waiting: self.waiting.clone(),
         }
     }
 }
@@ -236,42 +226,38 @@ impl Watch for RunWatch {
             .map(|name| StepState {
                 name: name.clone(),
                 status: RunStatus::Queued,
-                done: 0,
-                total: 0,
-                bytes_done: 0,
-                bytes_total: 0,
+                figures: Figures::default(),
                 note: None,
                 started_at: None,
                 finished_at: None,
                 dirty: true,
             })
             .collect();
+        state.pace.restart();
+        state.waiting = None;
         state.dirty = true;
     }
 
     fn expect(&self, step: usize, messages: u64) {
-        self.step(step, |s| s.total = messages);
+        self.step(step, |s| s.figures.expect(messages));
     }
 
     fn begin(&self, step: usize, messages: u64, bytes: u64) {
         self.step(step, |s| {
             s.status = RunStatus::Running;
-            (s.done, s.bytes_done) = (0, 0);
-            (s.total, s.bytes_total) = (messages, bytes);
+            s.figures.begin(messages, bytes);
             s.started_at.get_or_insert_with(clock::now);
         });
     }
 
     fn done(&self, step: usize, messages: u64, bytes: u64) {
-        self.step(step, |s| {
-            s.done += messages;
-            s.bytes_done += bytes;
-        });
+        self.step(step, |s| s.figures.add(messages, bytes));
     }
 
     fn end(&self, step: usize, result: Result<Option<String>, String>) {
         self.step(step, |s| {
             s.finished_at = Some(clock::now());
+            s.figures.counted = true;
             (s.status, s.note) = match result {
                 Ok(note) => (RunStatus::Success, note),
                 Err(note) => (RunStatus::Failed, Some(note)),
@@ -280,6 +266,12 @@ impl Watch for RunWatch {
     }
 
     fn note(&self, level: Level, kind: &str, message: String) {
-        self.state().lines.push(Line { at: clock::now(), level, kind: kind.to_owned(), message });
+        let mut state = self.state();
+        // A budget that is spent, and a server that wants to be left alone, say until when.
+        if level == Level::Warn && matches!(kind, "budget" | "connection") {
+            state.waiting = Some(message.clone());
+            state.dirty = true;
+        }
+        state.lines.push(Line { at: clock::now(), level, kind: kind.to_owned(), message });
     }
 }

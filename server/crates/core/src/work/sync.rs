@@ -5,7 +5,7 @@ use super::{Ended, Scene, verify};
 use crate::ledger::StoredLedger;
 use gatepost_contract::{Depth, RunStatus, RunType};
 use gatepost_transfer::{
-    Budget, Fault, FaultKind,
+    Fault, FaultKind,
     copy::{Copy, CopyOptions, CopyOutcome, CopyState},
 };
 use serde_json::{Map, Value, json};
@@ -26,8 +26,8 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
             carry_flags: scene.job.dns_cutover_at.is_none(),
             ..CopyOptions::default()
         },
-        source_budget: Budget::unlimited(),
-        dest_budget: Budget::unlimited(),
+        source_budget: scene.source_budget.budget.clone(),
+        dest_budget: scene.dest_budget.budget.clone(),
         cancel: scene.cancel.clone(),
         progress: CopyState::default(),
     };

@@ -15,6 +15,7 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
 
 /// Reads both sides and keeps what was read as evidence; with [`Depth::Quick`] only counts.
 pub(super) async fn prove(scene: &Scene, depth: Depth) -> Result<Ended, Fault> {
+    let _granted = scene.connections().await?;
     let ledger = StoredLedger { store: scene.gatepost.store().clone(), mailbox: scene.mailbox.id };
     let verify = Verify {
         source: &*scene.source,

@@ -2,9 +2,11 @@
 //! connecting, TLS or STARTTLS, and the greeting. The only place that opens sockets.
 
 pub mod address;
+mod deflate;
 mod stream;
 mod tls;
 
+pub use deflate::Deflated;
 pub use stream::Stream;
 
 use crate::{

@@ -128,19 +128,8 @@ fn is_fetch(values: &[Value]) -> bool {
     items.len().is_multiple_of(2) && items.iter().step_by(2).all(named)
 }
 
-const KNOWN: [&str; 11] = [
-    "CAPABILITY",
-    "ESEARCH",
-    "EXISTS",
-    "FETCH",
-    "FLAGS",
-    "LIST",
-    "NAMESPACE",
-    "QUOTA",
-    "SEARCH",
-    "STATUS",
-    "VANISHED",
-];
+const KNOWN: [&str; 11] =
+    ["CAPABILITY", "ESEARCH", "EXISTS", "FETCH", "FLAGS", "LIST", "NAMESPACE", "QUOTA", "SEARCH", "STATUS", "VANISHED"];
 
 /// The first word and what follows the space behind it.
 fn word(text: &[u8]) -> (&[u8], &[u8]) {

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use gatepost_contract::{Secret, Security};
-use gatepost_imap::{Account, Credential, ImapDriver, NetPolicy, Timeouts};
+use gatepost_imap::{Account, Credential, GmailLabels, ImapDriver, NetPolicy, Timeouts};
 use gatepost_testkit::Dovecot;
 use gatepost_transfer::{
     Appended, Destination, Driver, Fault, Flags, FolderPath, Incoming, MessageMeta, Outgoing, RemoteFolder, Source,
@@ -31,6 +31,7 @@ pub fn account(port: u16, user: &str, password: &str) -> Account {
         user: user.into(),
         authz: None,
         secret: Credential::Password(Secret(password.into())),
+        gmail_labels: Some(GmailLabels::Each),
         policy: NetPolicy {
             timeouts: Timeouts {
                 connect: Duration::from_secs(5),

@@ -51,7 +51,9 @@ pub fn new_mailbox(job_id: JobId, email: &str) -> NewMailboxRow {
         source_security: Some(Security::Tls),
         source_insecure_tls: false,
         source_user: None,
+        source_admin: None,
         dest_user: None,
+        dest_admin: None,
         path: None,
         folder_map: BTreeMap::from([("Lixo".into(), "Trash".into())]),
     }

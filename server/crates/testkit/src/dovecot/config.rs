@@ -19,17 +19,17 @@ const CAPABILITY: &str = "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE SORT 
 
 /// Who the server's processes run as.
 #[derive(Debug, Clone)]
-pub(super) struct Identity {
-    /// `None` when this process is not root: then everything runs as this user.
-    root: bool,
-    user: String,
-    uid: u32,
-    gid: u32,
-    group: String,
+pub(crate) struct Identity {
+    /// `false`: everything runs as the user of this process.
+    pub(crate) root: bool,
+    pub(crate) user: String,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) group: String,
 }
 
 impl Identity {
-    pub(super) fn of_this_process() -> Result<Identity> {
+    pub(crate) fn of_this_process() -> Result<Identity> {
         let uid = rustix::process::geteuid();
         let root = uid.is_root();
         let passwd = fs::read_to_string("/etc/passwd").tried(|| "reading /etc/passwd".to_owned())?;
@@ -111,7 +111,8 @@ pub(super) fn text(builder: &Builder, dir: &Path, run_dir: &Path, ports: Ports, 
     line("protocols = imap\nlisten = 127.0.0.1\nssl = yes\nssl_min_protocol = TLSv1.2".to_owned());
     line(format!("ssl_cert = <{dir}/server.pem\nssl_key = <{dir}/server.key"));
     line("disable_plaintext_auth = no\nauth_mechanisms = plain login\nauth_failure_delay = 0".to_owned());
-    line("mail_max_userip_connections = 100\nmail_fsync = never\nfirst_valid_uid = 1\nfirst_valid_gid = 1".to_owned());
+    line("mail_max_userip_connections = 100\nfirst_valid_uid = 1\nfirst_valid_gid = 1".to_owned());
+    line(format!("mail_fsync = {}", if builder.fsync { "optimized" } else { "never" }));
     line("default_process_limit = 200\ndefault_client_limit = 1000\nlogin_greeting = ready".to_owned());
     line(format!("mail_location = {}", mail_location(builder)));
     line(format!("imap_capability = {}", capability(builder, quota)));

@@ -12,11 +12,13 @@ use crate::error::{Result, Tried as _};
 /// Waits for the end of its standard input, which is the end of this process; then ends the server and deletes its
 /// temporary directories.
 #[derive(Debug)]
-pub(super) struct Watchdog {
+pub(crate) struct Watchdog {
     shell: Child,
 }
 
+/// Ctrl-C reaches the watchdog too, but not a server in a process group of its own: the watchdog has to outlive it.
 const WATCHDOG: &str = r#"
+trap '' INT HUP
 read -r _
 pid=$1; shift
 kill -TERM "$pid" 2>/dev/null
@@ -26,7 +28,7 @@ for dir in "$@"; do rm -rf -- "$dir"; done
 "#;
 
 impl Watchdog {
-    pub(super) fn over<'a>(pid: u32, dirs: impl Iterator<Item = &'a Path>) -> Result<Watchdog> {
+    pub(crate) fn over<'a>(pid: u32, dirs: impl Iterator<Item = &'a Path>) -> Result<Watchdog> {
         let shell = Command::new("sh")
             .args(["-c", WATCHDOG, "gatepost-testkit-watchdog", &pid.to_string()])
             .args(dirs)
@@ -39,7 +41,7 @@ impl Watchdog {
     }
 
     /// Must come before the server is ended: afterwards its process id may belong to another process.
-    pub(super) fn dismiss(mut self) {
+    pub(crate) fn dismiss(mut self) {
         // It waits in `read`, so it ends at once; an error means that it has ended already.
         let _ = self.shell.kill();
         let _ = self.shell.wait();
@@ -47,7 +49,7 @@ impl Watchdog {
 }
 
 /// The processes below `root`, which is not among them.
-pub(super) fn descendants(root: u32) -> Vec<u32> {
+pub(crate) fn descendants(root: u32) -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let parents: Vec<(u32, u32)> = entries
         .flatten()
@@ -72,12 +74,12 @@ fn parent(pid: u32) -> Option<u32> {
 }
 
 /// Whether a process lives (a zombie does not).
-pub(super) fn lives(pid: u32) -> bool {
+pub(crate) fn lives(pid: u32) -> bool {
     parent(pid).is_some()
 }
 
 /// SIGTERM, then SIGKILL when `patience` is over; returns when the process and all that it started are gone.
-pub(super) fn end(child: &mut Child, patience: Duration) {
+pub(crate) fn end(child: &mut Child, patience: Duration) {
     let below = descendants(child.id());
     signal(child.id(), Signal::TERM);
     let deadline = Instant::now() + patience;

@@ -22,6 +22,22 @@ pub(super) fn contains(set: &[RangeInclusive<u32>], number: u32) -> bool {
     set.iter().any(|range| range.contains(&number))
 }
 
+/// UIDs as a set, ascending: `1:3,7`.
+pub(super) fn write_set(uids: &[u32]) -> String {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for &uid in uids {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == uid => *last = uid,
+            _ => ranges.push((uid, uid)),
+        }
+    }
+    let shown: Vec<String> = ranges
+        .into_iter()
+        .map(|(from, to)| if from == to { from.to_string() } else { format!("{from}:{to}") })
+        .collect();
+    shown.join(",")
+}
+
 /// The names of the items asked for: a list, one atom, or a macro.
 pub(super) fn items(argument: &Value) -> Vec<String> {
     let names: Vec<String> = match argument {
@@ -48,6 +64,7 @@ pub(super) fn write_item(message: &StoredMessage, item: &str, out: &mut Vec<u8>)
         "FLAGS" => out.extend_from_slice(format!("FLAGS ({})", message.flags.join(" ")).as_bytes()),
         "INTERNALDATE" => out.extend_from_slice(format!("INTERNALDATE \"{}\"", message.date).as_bytes()),
         "RFC822.SIZE" => out.extend_from_slice(format!("RFC822.SIZE {}", message.bytes.len()).as_bytes()),
+        "MODSEQ" => out.extend_from_slice(format!("MODSEQ ({})", message.modseq).as_bytes()),
         "RFC822" => literal("RFC822", &message.bytes, out),
         "RFC822.HEADER" => literal("RFC822.HEADER", split(&message.bytes).0, out),
         "RFC822.TEXT" => literal("RFC822.TEXT", split(&message.bytes).1, out),
@@ -133,9 +150,11 @@ mod tests {
             bytes: b"A: 1\r\nMessage-ID:\r\n <x@y>\r\nB: 2\r\n\r\nbody".to_vec(),
             date: InternalDate { unix_seconds: 0, zone_minutes: -210 },
             flags: vec!["\\Seen".into(), "x".into()],
+            modseq: 4,
         };
         for (item, expected) in [
             ("uid", "UID 7"),
+            ("MODSEQ", "MODSEQ (4)"),
             ("FLAGS", "FLAGS (\\Seen x)"),
             ("INTERNALDATE", "INTERNALDATE \"31-Dec-1969 20:30:00 -0330\""),
             ("BODY.PEEK[TEXT]", "BODY[TEXT] {4}\r\nbody"),
@@ -164,5 +183,6 @@ mod tests {
         assert_eq!(chosen, [2, 5, 6, 7, 8, 9]);
         assert_eq!(parse_set("0", 9), None);
         assert_eq!(parse_set("a:b", 9), None);
+        assert_eq!(write_set(&[1, 2, 3, 7, 9, 10]), "1:3,7,9:10");
     }
 }

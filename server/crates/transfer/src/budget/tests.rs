@@ -108,7 +108,8 @@ async fn messages_pass_at_the_rate_and_at_a_part_of_it_where_others_share_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_counts_once_on_a_host_that_is_both_sides() {
-    let budget = budget(HostLimits { messages_per_second: Some(4.0), bytes_per_day: Some(90), ..HostLimits::default() });
+    let budget =
+        budget(HostLimits { messages_per_second: Some(4.0), bytes_per_day: Some(90), ..HostLimits::default() });
     let began = Instant::now();
     for _ in 0..9 {
         Budget::pass(&budget, &budget, 5).await.unwrap();
@@ -215,7 +216,9 @@ fn an_estimate_knows_the_rate() {
 
 #[test]
 fn sizes_are_written_as_providers_write_them() {
-    for (bytes, text) in [(0, "0 bytes"), (999, "999 bytes"), (1_500, "1.5 kB"), (2_500_000_000, "2.5 GB"), (20_000_000, "20 MB")] {
+    for (bytes, text) in
+        [(0, "0 bytes"), (999, "999 bytes"), (1_500, "1.5 kB"), (2_500_000_000, "2.5 GB"), (20_000_000, "20 MB")]
+    {
         assert_eq!(size(bytes), text);
     }
 }

@@ -11,7 +11,7 @@ use super::survey::Ready;
 use crate::{Fault, FaultKind, Flags, FolderPath, InternalDate, Ledger, LedgerRow};
 use gatepost_contract::{FolderId, MessageId};
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -23,6 +23,9 @@ const CHUNK_MESSAGES: usize = 200;
 const CHUNK_BYTES: u64 = 6 << 20;
 /// How many rows are read from the ledger at once.
 const PAGE: u32 = 2_000;
+
+/// The number of chunks that are sent once more, and have lost their place.
+pub(super) const UNORDERED: u64 = u64::MAX;
 
 /// A message to be sent.
 #[derive(Clone, Debug)]
@@ -84,9 +87,8 @@ struct Sending {
     /// Chunks to be sent in another manner.
     again: VecDeque<Chunk>,
     next_number: u64,
-    /// Every chunk below this number was answered.
-    answered_to: u64,
-    answered: BTreeSet<u64>,
+    /// Chunks that were given out and not answered yet, and the lane that has each.
+    open: BTreeMap<u64, usize>,
     lanes: usize,
     draining: bool,
     given_up: bool,
@@ -304,8 +306,7 @@ impl<'a> Board<'a> {
             reading: false,
             again: VecDeque::new(),
             next_number: 0,
-            answered_to: 0,
-            answered: BTreeSet::new(),
+            open: BTreeMap::new(),
             lanes: 1,
             draining: false,
             given_up: false,
@@ -348,7 +349,7 @@ impl<'a> Board<'a> {
     }
 
     /// The next chunk of a folder; `None` when none is left for this lane.
-    pub async fn claim(&self, folder: usize) -> Result<Option<Chunk>, Fault> {
+    pub async fn claim(&self, folder: usize, lane: usize) -> Result<Option<Chunk>, Fault> {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -365,6 +366,9 @@ impl<'a> Board<'a> {
                     return Ok(None);
                 }
                 if let Some(chunk) = sending.take(lanes) {
+                    if chunk.number != UNORDERED {
+                        sending.open.insert(chunk.number, lane);
+                    }
                     return Ok(Some(chunk));
                 }
                 if sending.all_read {
@@ -411,13 +415,14 @@ impl<'a> Board<'a> {
             return;
         }
         if let Phase::Sending(sending) = &mut self.lock().entries[folder].phase {
-            sending.again.push_back(Chunk { number: u64::MAX, manner, rows });
+            sending.again.push_back(Chunk { number: UNORDERED, manner, rows });
         }
         self.changed.notify_waiters();
     }
 
-    /// Waits until every chunk before this one was answered, so that the destination's UIDs keep the order.
-    pub async fn turn(&self, folder: usize, number: u64) {
+    /// Waits until every chunk before this one that another lane has was answered, so that the destination's UIDs keep
+    /// the order. On one connection the server keeps it.
+    pub async fn turn(&self, folder: usize, number: u64, lane: usize) {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -425,7 +430,9 @@ impl<'a> Board<'a> {
             {
                 let state = self.lock();
                 let waits = match &state.entries[folder].phase {
-                    Phase::Sending(sending) => !sending.draining && sending.answered_to < number,
+                    Phase::Sending(sending) => {
+                        !sending.draining && sending.open.range(..number).any(|(_, other)| *other != lane)
+                    }
                     _ => false,
                 };
                 if !waits || state.fatal.is_some() || self.cancel.is_cancelled() {
@@ -442,9 +449,8 @@ impl<'a> Board<'a> {
     /// These chunks were answered, or nothing of them was sent.
     pub fn answered(&self, folder: usize, numbers: impl IntoIterator<Item = u64>) {
         if let Phase::Sending(sending) = &mut self.lock().entries[folder].phase {
-            sending.answered.extend(numbers.into_iter().filter(|n| *n != u64::MAX));
-            while sending.answered.remove(&sending.answered_to) {
-                sending.answered_to += 1;
+            for number in numbers {
+                sending.open.remove(&number);
             }
         }
         self.changed.notify_waiters();
@@ -492,8 +498,7 @@ impl Sending {
         if self.rows.is_empty() {
             return self.again.pop_front();
         }
-        let most =
-            if self.all_read { (self.rows.len() / (2 * lanes)).clamp(32, CHUNK_MESSAGES) } else { CHUNK_MESSAGES };
+        let most = if self.all_read { (self.rows.len() / lanes).clamp(50, CHUNK_MESSAGES) } else { CHUNK_MESSAGES };
         if self.rows.len() < most && !self.all_read {
             return None;
         }

@@ -6,7 +6,7 @@
 //! grants is found out.
 
 use super::{
-    Copy, Folder, Lines,
+    Copy, FAR, Folder, Lines,
     board::{Board, Left, Next, concerns_folder_alone},
     stream,
     survey::Ready,
@@ -27,15 +27,23 @@ pub(super) struct Connected {
     pub _granted: (Granted, Granted),
     /// The folder that is open at the source.
     open: Option<usize>,
+    /// How long it took to connect and log in.
+    took: Duration,
 }
 
 impl Connected {
-    pub fn new(lines: Lines, granted: (Granted, Granted)) -> Self {
-        Self { lines, _granted: granted, open: None }
+    pub fn new(lines: Lines, granted: (Granted, Granted), took: Duration) -> Self {
+        Self { lines, _granted: granted, open: None, took }
+    }
+
+    /// Whether the servers are far away.
+    pub fn is_far(&self) -> bool {
+        self.took > FAR
     }
 }
 
 pub(super) struct Lane<'a> {
+    pub number: usize,
     pub copy: &'a Copy<'a>,
     pub board: &'a Board<'a>,
     pub folders: &'a [Folder<'a>],
@@ -150,7 +158,7 @@ impl Lane<'_> {
         let found = if self.copy.options.dry_run {
             self.copy.dry(&mut connected.lines, folder).await.map(|()| None)
         } else {
-            self.copy.survey(&mut connected.lines, folder).await
+            Box::pin(self.copy.survey(&mut connected.lines, folder)).await
         };
         match found {
             Ok(Some(ready)) => {
@@ -209,7 +217,8 @@ impl Lane<'_> {
                 ));
             }
         }
-        let (sent, result) = stream::send(self.copy, self.board, folder, ready, &mut connected.lines).await;
+        let sending = stream::send(self.copy, (self.board, self.number), folder, ready, &mut connected.lines);
+        let (sent, result) = Box::pin(sending).await;
         // What was acknowledged before a fault counts: it is in the ledger.
         self.copy.count(|outcome| {
             outcome.transferred += sent.messages;

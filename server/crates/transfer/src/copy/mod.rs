@@ -22,15 +22,19 @@ use lane::{Connected, Lane};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
 
-/// How many connections to each server are used at most unless told otherwise.
+/// How many connections to each server are used at most unless told otherwise: four are what a destination's disk can
+/// use; far from the servers more of them hide the waiting.
 const CONNECTIONS: u32 = 4;
+const FAR_CONNECTIONS: u32 = 8;
+/// Servers are far when it takes so long to connect and log in, which needs some four round trips.
+const FAR: Duration = Duration::from_millis(80);
 /// For how many new messages, or how many folders to look into, another lane is worth its log-in.
 const MESSAGES_A_LANE: u64 = 250;
-const FOLDERS_A_LANE: u64 = 4;
+const FOLDERS_A_LANE: u64 = 2;
 
 /// After how many lines that broke off without any progress a folder's messages are sent one by one, and after how many
 /// that broke off at one message that message is taken for the cause.
@@ -51,7 +55,8 @@ pub struct CopyOptions {
     /// Look and list, but create, append and change nothing at the destination.
     pub dry_run: bool,
     /// How many connections to each server are used at most; fewer where there is less work or the server grants less.
-    pub connections: u32,
+    /// `None`: as many as suit the distance.
+    pub connections: Option<u32>,
     /// How often a broken connection is tried again without any progress in between.
     pub patience: u32,
     /// The first pause before trying again; it doubles each time, up to a minute.
@@ -68,7 +73,7 @@ impl Default for CopyOptions {
             thorough: false,
             carry_flags: true,
             dry_run: false,
-            connections: CONNECTIONS,
+            connections: None,
             patience: 8,
             pause: Duration::from_secs(1),
             settle: Duration::from_secs(1),
@@ -165,7 +170,6 @@ struct Strikes {
 #[derive(Clone, Debug, Default)]
 struct Known {
     target: Option<RemoteFolder>,
-    dest_status: Option<FolderState>,
     dest_epoch: Option<u32>,
     cursor: Option<Cursor>,
     standing: Standing,
@@ -247,6 +251,7 @@ impl Copy<'_> {
     /// their own are named in the outcome. What was copied before a fault is recorded.
     pub async fn run(&self) -> Result<CopyOutcome, Fault> {
         let (connected, plan) = self.plan_patiently().await?;
+        let far = connected.is_far();
         let placed = self
             .ledger
             .place(
@@ -274,12 +279,11 @@ impl Copy<'_> {
                 placed.iter().filter(|p| mapping::folded(&p.dest) == place && p.id != own.id).map(|p| p.id).collect();
             let known = Known {
                 target: planned.target.as_ref().map(|t| t.folder.clone()),
-                dest_status: planned.target.as_ref().and_then(|t| t.status.clone()),
                 dest_epoch: own.dest_epoch,
                 cursor: own.cursor,
                 standing: standing.get(&own.id).copied().unwrap_or_default(),
             };
-            let done = !self.options.dry_run && !self.options.thorough && unchanged(&known, planned.source.as_ref());
+            let done = !self.options.dry_run && !self.options.thorough && unchanged(&known, planned);
             let messages = planned.source.as_ref().map_or(0, |s| u64::from(s.messages));
             let weight = known.standing.pending + messages.saturating_sub(known.standing.messages);
             let folder = Folder {
@@ -302,14 +306,15 @@ impl Copy<'_> {
             folders.push(folder);
         }
         let lanes = (new_messages / MESSAGES_A_LANE).max(to_look / FOLDERS_A_LANE).max(1);
-        let lanes = u32::try_from(lanes).unwrap_or(u32::MAX).min(self.options.connections.max(1));
+        let most = self.options.connections.unwrap_or(if far { FAR_CONNECTIONS } else { CONNECTIONS }).max(1);
+        let lanes = u32::try_from(lanes).unwrap_or(u32::MAX).min(most);
         let board = Board::new(entries, self.ledger, &self.cancel);
         let mut first = Some(connected);
-        let all = (0..lanes).map(|_| {
+        let all = (0..lanes).map(|number| {
             board.enter();
             let connected = first.take();
             let proven = connected.is_some();
-            Lane { copy: self, board: &board, folders: &folders, connected, proven }.run()
+            Lane { number: number as usize, copy: self, board: &board, folders: &folders, connected, proven }.run()
         });
         futures::future::join_all(all).await;
         if let Some(fault) = board.take_fatal() {
@@ -365,7 +370,7 @@ impl Copy<'_> {
             planned.push(Planned { mapped, source: status, target });
         }
         if !self.options.dry_run {
-            make_missing(&mut **dest, &mut planned).await?;
+            self.make_missing(&mut **dest, &mut planned).await?;
         }
         Ok(planned)
     }
@@ -402,19 +407,23 @@ impl Copy<'_> {
 
     /// Waits until both budgets let a message of so many bytes pass. A fault where that is not soon.
     async fn admit(&self, bytes: u64) -> Result<(), Fault> {
+        if self.source_budget.is_unlimited() && self.dest_budget.is_unlimited() {
+            return Ok(());
+        }
         tokio::select! {
-            passed = Budget::pass(&self.source_budget, &self.dest_budget, bytes) => passed,
+            passed = Box::pin(Budget::pass(&self.source_budget, &self.dest_budget, bytes)) => passed,
             () = self.cancel.cancelled() => Err(Fault::cancelled()),
         }
     }
 
     async fn connect_with(&self, granted: (Granted, Granted)) -> Result<Connected, Fault> {
+        let began = Instant::now();
         let connect = async { tokio::try_join!(self.source.source(), self.dest.destination()) };
         let (source, dest) = tokio::select! {
             connected = connect => connected?,
             () = self.cancel.cancelled() => return Err(Fault::cancelled()),
         };
-        Ok(Connected::new(Lines { source, dest }, granted))
+        Ok(Connected::new(Lines { source, dest }, granted, began.elapsed()))
     }
 
     async fn pause_or_give_up(&self, fault: Fault, tries: &mut u32) -> Result<(), Fault> {
@@ -478,13 +487,10 @@ impl Copy<'_> {
 }
 
 /// Whether the listing says that nothing has happened in a folder since it was last copied.
-fn unchanged(known: &Known, source: Option<&FolderState>) -> bool {
-    let (Some(cursor), Some(source)) = (known.cursor, source) else { return false };
-    let dest_same = match &known.dest_status {
-        Some(dest) => known.dest_epoch == Some(dest.uid_validity),
-        None => false,
-    };
-    dest_same
+fn unchanged(known: &Known, planned: &Planned) -> bool {
+    let (Some(cursor), Some(source)) = (known.cursor, &planned.source) else { return false };
+    let dest = planned.target.as_ref().and_then(|t| t.status.as_ref());
+    dest.is_some_and(|dest| known.dest_epoch == Some(dest.uid_validity))
         && known.standing.pending == 0
         && cursor.epoch == source.uid_validity
         && Some(cursor.next_uid) == source.uid_next
@@ -493,24 +499,54 @@ fn unchanged(known: &Known, source: Option<&FolderState>) -> bool {
         && known.standing.messages == u64::from(source.messages)
 }
 
-/// Makes the folders that the destination lacks. One that cannot be made is tried again when it is its turn, so that
-/// its fault concerns no other.
-async fn make_missing(dest: &mut dyn Destination, planned: &mut [Planned]) -> Result<(), Fault> {
-    let mut missing: Vec<FolderPath> =
-        planned.iter().filter(|p| p.target.is_none()).map(|p| p.mapped.dest.clone()).collect();
-    missing.sort_unstable();
-    missing.dedup();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let made = dest.create(&missing).await?;
-    for (path, made) in missing.iter().zip(made) {
-        let Ok(folder) = made else { continue };
-        for planned in planned.iter_mut().filter(|p| p.mapped.dest == *path) {
-            planned.target = Some(Surveyed { folder: folder.clone(), status: None });
+impl Copy<'_> {
+    /// Makes the folders that the destination lacks. A name that it refuses is tried once more without the characters
+    /// that some servers do not take; a folder that cannot be made at all is tried again when it is its turn, so that its
+    /// fault concerns no other.
+    async fn make_missing(&self, dest: &mut dyn Destination, planned: &mut [Planned]) -> Result<(), Fault> {
+        let mut missing: Vec<FolderPath> =
+            planned.iter().filter(|p| p.target.is_none()).map(|p| p.mapped.dest.clone()).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        for again in [false, true] {
+            if missing.is_empty() {
+                return Ok(());
+            }
+            let mut refused = Vec::new();
+            for (path, made) in missing.iter().zip(dest.create(&missing).await?) {
+                match made {
+                    Ok(folder) => {
+                        for planned in planned.iter_mut().filter(|p| p.mapped.dest == *path) {
+                            planned.target = Some(Surveyed { folder: folder.clone(), status: None });
+                        }
+                    }
+                    Err(fault) if fault.kind == FaultKind::Refused && !again => refused.push((path.clone(), fault)),
+                    Err(_) => {}
+                }
+            }
+            missing.clear();
+            for (path, fault) in refused {
+                let plain = mapping::plain(&path);
+                let taken = planned.iter().any(|p| mapping::folded(&p.mapped.dest) == mapping::folded(&plain));
+                if plain == path || taken {
+                    continue;
+                }
+                self.watch.note(
+                    Level::Warn,
+                    "plan",
+                    format!(
+                        "The destination does not take the name {path}; the folder goes to {plain}. {}",
+                        fault.sentence
+                    ),
+                );
+                for planned in planned.iter_mut().filter(|p| p.mapped.dest == path) {
+                    planned.mapped.dest = plain.clone();
+                }
+                missing.push(plain);
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 fn mapping_fault(problems: &[mapping::MappingProblem]) -> Fault {

@@ -8,7 +8,7 @@
 
 use super::{
     Copy, Folder, Lines,
-    board::{Board, Chunk, Manner, Row},
+    board::{Board, Chunk, Manner, Row, UNORDERED},
     survey::Ready,
 };
 use crate::{
@@ -26,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Pieces of at most 64 KiB between source and destination: with the two sockets' buffers, what is in flight.
 const PIECES_IN_FLIGHT: usize = 16;
+/// Chunks that are claimed before the source asks for them: without any it would idle for a round trip after each.
+const CHUNKS_AHEAD: usize = 2;
 /// Acknowledgements that may wait for the ledger.
 const ANSWERS_IN_FLIGHT: usize = 1024;
 /// How many acknowledgements are written at once, and how long the first may wait for the others.
@@ -67,6 +69,7 @@ struct Command {
 struct Line<'a> {
     copy: &'a Copy<'a>,
     board: &'a Board<'a>,
+    lane: usize,
     folder: &'a Folder<'a>,
     ready: &'a Ready,
     flight: Mutex<Flight>,
@@ -113,13 +116,13 @@ impl Line<'_> {
 /// Sends chunks of a folder until none is left for this lane.
 pub(super) async fn send(
     copy: &Copy<'_>,
-    board: &Board<'_>,
+    (board, lane): (&Board<'_>, usize),
     folder: &Folder<'_>,
     ready: &Ready,
     lines: &mut Lines,
 ) -> (Sent, Result<(), Fault>) {
-    let line = Line { copy, board, folder, ready, flight: Mutex::default(), stop: CancellationToken::new() };
-    let (ask, wanted) = mpsc::channel(1);
+    let line = Line { copy, board, lane, folder, ready, flight: Mutex::default(), stop: CancellationToken::new() };
+    let (ask, wanted) = mpsc::channel(CHUNKS_AHEAD);
     let (from_source, incoming) = mpsc::channel(PIECES_IN_FLIGHT);
     let (outgoing, to_dest) = mpsc::channel(PIECES_IN_FLIGHT);
     let (answers, answered) = mpsc::channel(ANSWERS_IN_FLIGHT);
@@ -168,7 +171,7 @@ async fn claim(line: &Line<'_>, ask: mpsc::Sender<UidSet>) -> Result<(), Fault> 
         };
         // The source has ended; its own fault says why.
         let Ok(permit) = permit else { return Ok(()) };
-        let Some(chunk) = line.board.claim(line.folder.step).await? else { return Ok(()) };
+        let Some(chunk) = line.board.claim(line.folder.step, line.lane).await? else { return Ok(()) };
         let chunk = sift(line, chunk).await?;
         if chunk.rows.is_empty() {
             line.board.answered(line.folder.step, [chunk.number]);
@@ -377,8 +380,8 @@ impl Pump<'_> {
         if self.held == 0 {
             return Ok(());
         }
-        if let Some(first) = self.ending.iter().copied().filter(|n| *n != u64::MAX).min() {
-            self.line.board.turn(self.line.folder.step, first).await;
+        if let Some(first) = self.ending.iter().copied().filter(|n| *n != UNORDERED).min() {
+            self.line.board.turn(self.line.folder.step, first, self.line.lane).await;
         }
         outgoing.send(Outgoing::Commit).await.map_err(drop)?;
         self.close();
@@ -506,7 +509,7 @@ impl Books<'_> {
                         format!("The destination acknowledged message {uid} before it was sent whole."),
                     ));
                 }
-                (Err(rejection), _) if rejection.over_quota => self.stop(Fault::new(
+                (Err(rejection), _) if rejection.over_quota && !rejection.together => self.stop(Fault::new(
                     FaultKind::Quota,
                     format!(
                         "The account at the destination is full: {} Raise its quota, then run the sync again; it goes \

@@ -54,7 +54,7 @@ impl Ready {
     }
 }
 
-/// The destination's folder, opened when it is first needed.
+/// The destination's folder.
 struct Target {
     folder: Option<RemoteFolder>,
     state: Option<FolderState>,
@@ -66,33 +66,25 @@ impl Copy<'_> {
         let mut known = folder.known();
         let mut target = Target { folder: known.target.clone(), state: None };
         let interrupted = known.dest_epoch.is_some() && known.standing.pending > 0;
-        // What is certainly needed on both sides is opened at the same time.
-        let state = if known.standing.messages == 0 || interrupted {
-            let opened = {
-                let Lines { source, dest, .. } = &mut *lines;
-                tokio::try_join!(source.open(folder.source()), self.open_target(&mut **dest, folder, &mut target))?
-            };
-            opened.0
-        } else {
-            lines.source.open(folder.source()).await?
+        // Both sides at once: what is looked into has changed as a rule, and then both are needed.
+        let (state, ()) = {
+            let Lines { source, dest } = &mut *lines;
+            tokio::try_join!(source.open(folder.source()), self.open_target(&mut **dest, folder, &mut target))?
         };
         self.check_source_epoch(folder, &mut known, &state).await?;
-        if target.state.is_none() && known.dest_status.is_none() {
-            self.open_target(&mut *lines.dest, folder, &mut target).await?;
-        }
-        let listed = known.dest_status.take().map(|s| s.uid_validity).filter(|epoch| *epoch != 0);
-        if let Some(epoch) = target.state.as_ref().map(|s| s.uid_validity).or(listed) {
-            self.check_dest_epoch(folder, &mut known, epoch).await?;
-        }
+        let (Some(there), Some(mut dest)) = (target.folder, target.state) else {
+            return Err(missing_target(folder));
+        };
+        self.check_dest_epoch(folder, &mut known, dest.uid_validity).await?;
+        known.target = Some(there.clone());
         folder.learn(known.clone());
-        if interrupted && let Some(seen) = target.state.take() {
-            let there = target.folder.clone().ok_or_else(|| missing_target(folder))?;
-            target.state = Some(self.settled(lines, &there, seen).await?);
+        if interrupted {
+            dest = self.settled(lines, &there, dest).await?;
         }
 
         let mut highest = known.cursor.map_or(0, |c| c.next_uid.saturating_sub(1));
-        if !self.look_since(lines, folder, &known, &state, &mut target, &mut highest).await? {
-            self.look_whole(lines, folder, &known, &mut target, &mut highest).await?;
+        if !self.look_since(lines, folder, &known, &state, &dest, &mut highest).await? {
+            self.look_whole(lines, folder, &known, &dest, &mut highest).await?;
         }
         let cursor = Cursor {
             epoch: state.uid_validity,
@@ -108,15 +100,6 @@ impl Copy<'_> {
         if known.standing.pending <= folder.aside() {
             return Ok(None);
         }
-        if target.state.is_none() {
-            self.open_target(&mut *lines.dest, folder, &mut target).await?;
-        }
-        let (Some(there), Some(dest)) = (target.folder.clone(), target.state.clone()) else {
-            return Err(missing_target(folder));
-        };
-        self.check_dest_epoch(folder, &mut known, dest.uid_validity).await?;
-        known.target = Some(there.clone());
-        folder.learn(known.clone());
         self.watch.begin(folder.step, known.standing.pending, known.standing.pending_bytes);
         let adopted = self.adopt(lines, folder, &known, &dest).await?;
         if adopted > 0 {
@@ -283,7 +266,7 @@ impl Copy<'_> {
         folder: &Folder<'_>,
         known: &Known,
         state: &FolderState,
-        target: &mut Target,
+        dest: &FolderState,
         highest: &mut u32,
     ) -> Result<bool, Fault> {
         let Some(cursor) = known.cursor.filter(|_| !self.options.thorough) else { return Ok(false) };
@@ -297,7 +280,7 @@ impl Copy<'_> {
             let Some(changed) = lines.source.changed(cursor.next_uid - 1, since).await? else { return Ok(false) };
             vanished = changed.vanished;
             for portion in changed.flags.chunks(PORTION) {
-                self.flags_changed(lines, folder, target, portion).await?;
+                self.flags_changed(lines, folder, dest, portion).await?;
             }
         }
         let mut new = 0;
@@ -350,7 +333,7 @@ impl Copy<'_> {
         lines: &mut Lines,
         folder: &Folder<'_>,
         known: &Known,
-        target: &mut Target,
+        dest: &FolderState,
         highest: &mut u32,
     ) -> Result<(), Fault> {
         if known.standing.messages == 0 {
@@ -383,7 +366,7 @@ impl Copy<'_> {
         let gone: Vec<u32> = self.ledger.uids(folder.id).await?.minus(&there).iter().collect();
         self.vanished(folder, &gone).await?;
         for portion in changed.chunks(PORTION) {
-            self.flags_changed(lines, folder, target, portion).await?;
+            self.flags_changed(lines, folder, dest, portion).await?;
         }
         Ok(())
     }
@@ -403,7 +386,7 @@ impl Copy<'_> {
         &self,
         lines: &mut Lines,
         folder: &Folder<'_>,
-        target: &mut Target,
+        dest: &FolderState,
         changes: &[(u32, Flags)],
     ) -> Result<(), Fault> {
         let uids: Vec<u32> = changes.iter().map(|(uid, _)| *uid).collect();
@@ -419,19 +402,15 @@ impl Copy<'_> {
             .filter_map(|(uid, flags)| rows.get(uid).and_then(|r| r.dest_uid.map(|dest| (dest, r, flags))))
             .collect();
         if self.options.carry_flags && !wanted.is_empty() {
-            if target.state.is_none() {
-                self.open_target(&mut *lines.dest, folder, target).await?;
-            }
-            let state = target.state.clone().unwrap_or_default();
             let there: HashMap<u32, Flags> =
                 lines.dest.flags(&wanted.iter().map(|(dest, ..)| *dest).collect()).await?.into_iter().collect();
             let updates: Vec<(u32, Flags)> = wanted
                 .into_iter()
-                .filter_map(|(dest, row, now)| {
-                    let present = there.get(&dest)?;
-                    let added = now.minus(&row.flags).split_by(&state).0;
+                .filter_map(|(uid, row, now)| {
+                    let present = there.get(&uid)?;
+                    let added = now.minus(&row.flags).split_by(dest).0;
                     let merged = present.plus(&added).minus(&row.flags.minus(now));
-                    (merged != *present).then_some((dest, merged))
+                    (merged != *present).then_some((uid, merged))
                 })
                 .collect();
             lines.dest.set_flags(&updates).await?;

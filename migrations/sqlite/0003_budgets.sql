@@ -1,0 +1,26 @@
+-- What hosts were asked for, and who logs in for a mailbox's owner.
+
+-- Bytes of a day (UTC, YYYY-MM-DD), so that a restart and other workers know what is spent already. `host` is the
+-- host's name, with the account behind a blank where the host gives each account a budget of its own.
+CREATE TABLE host_usage (
+    host       TEXT NOT NULL,
+    day        TEXT NOT NULL,
+    downloaded INTEGER NOT NULL DEFAULT 0 CHECK (downloaded >= 0),
+    uploaded   INTEGER NOT NULL DEFAULT 0 CHECK (uploaded >= 0),
+    PRIMARY KEY (host, day)
+);
+
+-- Which processes work with a host: each takes its share of the connections and of the rate.
+CREATE TABLE host_workers (
+    host    TEXT NOT NULL,
+    worker  TEXT NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (host, worker)
+);
+
+-- Who logs in where that is not the mailbox's owner (the authentication identity of RFC 4616).
+ALTER TABLE migration_mailboxes ADD COLUMN source_admin TEXT NULL;
+ALTER TABLE migration_mailboxes ADD COLUMN dest_admin TEXT NULL;
+
+-- What a running run waits for, and until when.
+ALTER TABLE migration_runs ADD COLUMN waiting TEXT NULL;
