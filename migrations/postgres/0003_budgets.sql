@@ -24,3 +24,7 @@ ALTER TABLE migration_mailboxes ADD COLUMN dest_admin TEXT NULL;
 
 -- What a running run waits for, and until when.
 ALTER TABLE migration_runs ADD COLUMN waiting TEXT NULL;
+
+-- Messages whose UID at the destination has to be found out; empty where the server tells (UIDPLUS).
+CREATE INDEX idx_migration_messages_nameless ON migration_messages (folder_id)
+    WHERE state = 'arrived' AND dest_uid IS NULL;

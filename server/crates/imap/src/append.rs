@@ -2,7 +2,8 @@
 //!
 //! One loop over three things that can happen: the server answers, more input comes, a result can be handed over.
 //! With LITERAL+ (RFC 7888) messages leave without waiting, up to a window of messages and bytes; else each waits for
-//! the server's consent. A server may answer late, early, or stop reading until its answers are read: none of it
+//! the server's consent. A server that knows neither LITERAL+ nor LITERAL- is sent nothing behind a message before it
+//! has answered: hMailServer takes what it finds there for a part of the message (`IMAPCommandAppend::ParseBinary`). A server may answer late, early, or stop reading until its answers are read: none of it
 //! blocks the loop.
 //!
 //! With MULTIAPPEND (RFC 3502) the messages between two commits are one command, which the server takes or refuses
@@ -48,6 +49,7 @@ pub(crate) async fn append(
         uid_validity,
         append_limit,
         several: session.offers("MULTIAPPEND"),
+        alone: !session.offers("LITERAL+") && !session.offers("LITERAL-") && !session.offers("MULTIAPPEND"),
         session,
         waiting: VecDeque::new(),
         messages: 0,
@@ -111,6 +113,8 @@ struct Appending<'a> {
     append_limit: Option<u64>,
     /// Whether one command takes several messages.
     several: bool,
+    /// Whether nothing may follow a message before it was answered.
+    alone: bool,
     waiting: VecDeque<Sent>,
     /// How many messages wait for their answer, and how many bytes they have.
     messages: usize,
@@ -178,7 +182,10 @@ impl Appending<'_> {
     fn takes(&mut self) -> bool {
         let unsent = self.session.connection.unsent();
         self.full = if self.full { unsent >= QUEUE_LOW } else { unsent >= QUEUE_HIGH };
-        let room = self.messages < WINDOW_MESSAGES && self.bytes < WINDOW_BYTES;
+        let room = match self.alone {
+            true => self.waiting.is_empty(),
+            false => self.messages < WINDOW_MESSAGES && self.bytes < WINDOW_BYTES,
+        };
         let at_will = self.ready.len() < WINDOW_MESSAGES && (room || self.refusing.is_some());
         !self.ended
             && !self.full
@@ -403,13 +410,18 @@ impl Appending<'_> {
                 Ok(())
             }
             _ => {
-                let fault = if together {
-                    let words = done.words();
-                    let sentence = format!("{server} did not understand several messages together: {words:?}.");
-                    Fault::new(FaultKind::Lost, sentence)
-                } else {
-                    faults::refused(server, "APPEND", done)
-                };
+                let fault = faults::refused(server, "APPEND", done);
+                // Exchange throttles with BAD too.
+                if fault.kind == FaultKind::Throttled {
+                    return Err(fault);
+                }
+                // The refusal is the message's, or the messages' together; what is lost is the connection alone.
+                let what = if together { "several messages together" } else { "a message" };
+                let words = done.words();
+                let fault = Fault::new(
+                    FaultKind::Lost,
+                    format!("{server} did not understand {what}: {words:?}; the connection was given up."),
+                );
                 self.refuse(sent, Rejection { over_quota: false, no_folder: false, ..rejection(done, together) });
                 Err(fault)
             }

@@ -29,6 +29,11 @@ impl Session {
             && results.iter().any(refused)
             && self.list_folders().await?.len() == 1
         {
+            // One refusal may have had another reason: the mail would lie in the wrong place for good.
+            results = self.create_below(paths, &prefix, separator).await?;
+            if !results.iter().all(refused) {
+                return Ok(results);
+            }
             let prefix = "INBOX.".to_owned();
             let again: Vec<usize> = (0..paths.len()).filter(|n| refused(&results[*n])).collect();
             let others: Vec<FolderPath> = again.iter().map(|n| paths[*n].clone()).collect();
@@ -122,6 +127,17 @@ impl Session {
         })
         .await?;
         refused.retain(|(n, _)| !there.contains(&names[n]));
+        // Where case does not count (Exchange), a folder that is there is listed under another spelling.
+        let known = |done: &Done| done.has_code(&["ALREADYEXISTS"]) || done.words().contains("already exists");
+        let alike: Vec<usize> = refused.iter().filter(|(_, done)| known(done)).map(|(n, _)| *n).collect();
+        let commands: Vec<Command> =
+            alike.iter().map(|n| Command::new("STATUS").folder(&names[n]).raw(" (MESSAGES)")).collect();
+        let ends = self.run_each(&commands, COMMANDS, |_| {}).await?;
+        for (n, done) in alike.into_iter().zip(ends) {
+            if done.is_ok() {
+                refused.retain(|(other, _)| *other != n);
+            }
+        }
         Ok(refused)
     }
 }

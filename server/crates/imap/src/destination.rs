@@ -127,7 +127,7 @@ async fn set_flags(session: &mut Session, changes: &[(u32, Flags)]) -> Result<()
     }
     let ends = session.run_each(&commands, STORE_COMMANDS, |_| {}).await?;
     for (command, done) in commands.iter().zip(ends) {
-        if !done.is_ok() && !done.has_code(&["EXPUNGEISSUED", "NONEXISTENT"]) {
+        if !done.is_ok() {
             return Err(session.refused(command, &done));
         }
     }

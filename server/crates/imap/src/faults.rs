@@ -138,6 +138,13 @@ fn has_words(text: &str, words: &[&str]) -> bool {
 /// A command that the run needs was refused.
 pub(crate) fn refused(server: &str, command: &str, done: &Done) -> Fault {
     let words = done.words();
+    if done.has_code(&["EXPUNGEISSUED"]) {
+        // RFC 5530 section 3: others deleted messages meanwhile. What was answered may not be all: it is asked anew.
+        return Fault::new(
+            FaultKind::Lost,
+            format!("At {server}, messages were deleted while {command} was answered: {words:?}."),
+        );
+    }
     let answered = if done.status == Status::Bad { "BAD" } else { "NO" };
     // What only reads cannot fill an account: there the code means that too much was transferred.
     let fills = ["APPEND", "CREATE", "UID STORE", "SUBSCRIBE"].iter().any(|name| command.starts_with(name));

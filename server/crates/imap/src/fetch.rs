@@ -75,6 +75,8 @@ struct Asked {
     arrived: Seen,
     /// How many have not begun to come.
     missing: u64,
+    /// Whether only their UIDs are asked for: what has them is there, although it was not delivered.
+    probe: bool,
 }
 
 /// A fetch of several sets.
@@ -168,7 +170,18 @@ impl Fetch<'_> {
             };
             let command = Command::new(format!("UID FETCH {uids} (UID BODY.PEEK[])"));
             let tag = self.session.start(&command);
-            self.waiting.push_back(Asked { tag, command, missing: uids.len(), uids, arrived: Seen::default() });
+            self.waiting.push_back(Asked { tag, command, missing: uids.len(), uids, arrived: Seen::default(), probe: false });
+        }
+    }
+
+    /// Asks whether messages are there that were not delivered. Exchange answers OK without what it cannot convert.
+    fn probe(&mut self, missing: Vec<u32>) {
+        let mut portions = Portions::of(&missing.into_iter().collect());
+        while let Some(uids) = portions.next(PORTION) {
+            let command = Command::new(format!("UID FETCH {uids} (UID)"));
+            let tag = self.session.start(&command);
+            let missing = uids.len();
+            self.waiting.push_back(Asked { tag, command, missing, uids, arrived: Seen::default(), probe: true });
         }
     }
 
@@ -248,6 +261,11 @@ impl Fetch<'_> {
                 let unreadable = self.arrive(uid);
                 return Ok(if unreadable { self.send(Incoming::Unreadable { uid, words }).await } else { Ok(()) });
             }
+            None if self.waiting.iter().any(|asked| asked.probe && asked.uids.contains(uid)) => {
+                let words = "it answered OK and did not send the message, which it still lists.".to_owned();
+                let new = self.arrive(uid);
+                return Ok(if new { self.send(Incoming::Unreadable { uid, words }).await } else { Ok(()) });
+            }
             _ => return Ok(Ok(())),
         };
         if !self.arrive(uid) {
@@ -270,7 +288,7 @@ impl Fetch<'_> {
         let missing: Vec<u32> = asked.uids.uids().filter(|uid| !asked.arrived.contains(*uid)).collect();
         let gone = done.has_code(&["EXPUNGEISSUED", "NONEXISTENT"]);
         match done.status {
-            Status::No if !gone && !missing.is_empty() => {
+            Status::No if !missing.is_empty() && !(gone && asked.uids.single().is_some()) => {
                 let Some(uid) = asked.uids.single() else {
                     self.again.extend(missing);
                     return Ok(Ok(()));
@@ -281,6 +299,10 @@ impl Fetch<'_> {
                     return Ok(self.send(Incoming::Unreadable { uid, words }).await);
                 }
                 return Err(fault);
+            }
+            Status::Ok if !asked.probe && !gone && !missing.is_empty() => {
+                self.probe(missing);
+                return Ok(Ok(()));
             }
             Status::Ok | Status::No => {}
             _ => return Err(self.session.refused(&asked.command, done)),

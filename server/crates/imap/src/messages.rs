@@ -81,7 +81,7 @@ impl Session {
                 Heard::Done(tag, done) => {
                     let Some(at) = waiting.iter().position(|(waits, _)| *waits == tag) else { continue };
                     let (_, command) = waiting.remove(at).expect("the position was just found");
-                    if !done.is_ok() && !done.has_code(&["EXPUNGEISSUED"]) {
+                    if !done.is_ok() {
                         if !waiting.is_empty() {
                             // What is under way would be taken for an answer to the next command.
                             self.connection.give_up();
@@ -168,7 +168,7 @@ impl Session {
             })
             .await?;
         for (command, done) in commands.iter().zip(ends) {
-            if !done.is_ok() && !done.has_code(&["EXPUNGEISSUED", "NONEXISTENT"]) {
+            if !done.is_ok() {
                 return Err(self.refused(command, &done));
             }
         }

@@ -14,7 +14,7 @@ use crate::{
     folders::{Listed, Namespace, arrange},
     gmail::{self, Labels},
     net::{self, Stream},
-    uids::Portions,
+    uids::{Portion, Portions},
     wire::{Decoder, Event, Response as WireResponse, Status as WireStatus, date, printable, utf7},
 };
 use async_imap::{
@@ -206,6 +206,23 @@ impl ImapReader {
         Ok(uids.into_iter().collect())
     }
 
+    /// Lists some messages.
+    async fn list(
+        &mut self,
+        portion: &Portion,
+        items: &str,
+        window: &mut BTreeMap<u32, ReadMessage>,
+    ) -> Result<(), Fault> {
+        self.run(format!("UID FETCH {portion} {items}"), |response| {
+            if let Some(message) = message(response)
+                && portion.contains(message.uid)
+            {
+                window.insert(message.uid, message);
+            }
+        })
+        .await
+    }
+
     /// Reads the bodies of a window: small ones together, one at a time in memory, large ones in pieces.
     async fn digest(&mut self, window: &BTreeMap<u32, ReadMessage>) -> Result<HashMap<u32, Digests>, Fault> {
         let mut digests = HashMap::new();
@@ -337,14 +354,13 @@ impl Reader for ImapReader {
         while let Some(portion) = portions.next(WINDOW) {
             let mut window = BTreeMap::new();
             let items = "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])";
-            self.run(format!("UID FETCH {portion} {items}"), |response| {
-                if let Some(message) = message(response)
-                    && portion.contains(message.uid)
-                {
-                    window.insert(message.uid, message);
-                }
-            })
-            .await?;
+            self.list(&portion, items, &mut window).await?;
+            // Exchange leaves out of its answer what it cannot convert: such a message is there all the same.
+            let silent: UidSet = portion.uids().filter(|uid| !window.contains_key(uid)).collect();
+            let mut silent = Portions::of(&silent);
+            while let Some(portion) = silent.next(WINDOW) {
+                self.list(&portion, "(UID FLAGS INTERNALDATE RFC822.SIZE)", &mut window).await?;
+            }
             let mut digests = match scope {
                 ReadScope::Listing => HashMap::new(),
                 ReadScope::Bodies => self.digest(&window).await?,

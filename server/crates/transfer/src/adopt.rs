@@ -7,8 +7,8 @@
 //! message only, so true duplicates stay as many as they were.
 
 use crate::{
-    Arrival, Digest, Digester, Digests, Fault, Flags, Incoming, InternalDate, LedgerRow, MessageMeta, Source, UidSet,
-    digest::LooseDigester, reading::fetch_set,
+    Arrival, Digest, Digester, Digests, Fault, FaultKind, Flags, Incoming, InternalDate, LedgerRow, MessageMeta,
+    Refusal, Source, UidSet, digest::LooseDigester, reading::fetch_set,
 };
 use std::collections::{HashMap, HashSet};
 use tokio::sync::mpsc;
@@ -29,6 +29,15 @@ impl From<&LedgerRow> for Candidate {
     }
 }
 
+/// What looking at the destination told.
+#[derive(Debug, Default)]
+pub(crate) struct Recognised {
+    /// Messages that are there.
+    pub arrivals: Vec<Arrival>,
+    /// Messages that the source does not deliver, so that nobody knows whether they are there.
+    pub unreadable: Vec<Refusal>,
+}
+
 /// Finds for each candidate the destination message of the same content, where there is one.
 pub(crate) async fn recognise(
     source: &mut (dyn Source + '_),
@@ -36,7 +45,7 @@ pub(crate) async fn recognise(
     candidates: Vec<Candidate>,
     unclaimed: &[MessageMeta],
     cancel: &CancellationToken,
-) -> Result<Vec<Arrival>, Fault> {
+) -> Result<Recognised, Fault> {
     let sizes: HashSet<u64> = candidates.iter().map(|c| c.size).collect();
     let dates: HashSet<i64> = candidates.iter().map(|c| c.internal_date.seconds).collect();
     let mut unclaimed: Vec<&MessageMeta> =
@@ -48,12 +57,19 @@ pub(crate) async fn recognise(
         .filter(|c| sizes.contains(&c.size) || dates.contains(&c.internal_date.seconds))
         .collect();
     if candidates.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Recognised::default());
     }
     unclaimed.sort_unstable_by_key(|m| m.uid);
     let unread = candidates.iter().filter(|c| c.digests.is_none()).map(|c| c.uid).collect();
-    let read_source = digest_all(source, &unread, cancel).await?;
-    let read_dest = digest_all(dest, &unclaimed.iter().map(|m| m.uid).collect(), cancel).await?;
+    let (read_source, unreadable) = digest_all(source, &unread, cancel).await?;
+    let (read_dest, in_doubt) = digest_all(dest, &unclaimed.iter().map(|m| m.uid).collect(), cancel).await?;
+    if let Some(Refusal { uid, cause }) = in_doubt.first() {
+        // What cannot be compared may be ours.
+        return Err(Fault::new(
+            FaultKind::Damaged,
+            format!("Message {uid} at the destination cannot be compared with the source's: {cause}"),
+        ));
+    }
 
     let mut free: Vec<Option<(&MessageMeta, Read)>> =
         unclaimed.into_iter().map(|m| read_dest.get(&m.uid).map(|read| (m, *read))).collect();
@@ -68,7 +84,7 @@ pub(crate) async fn recognise(
         if loose {
             // What the ledger knows does not tell the loose digest.
             let unread = left.iter().filter(|(_, read)| read.loose.is_none()).map(|(c, _)| c.uid).collect();
-            let now_read = digest_all(source, &unread, cancel).await?;
+            let (now_read, _) = digest_all(source, &unread, cancel).await?;
             for (candidate, read) in &mut left {
                 *read = now_read.get(&candidate.uid).copied().unwrap_or(*read);
             }
@@ -98,7 +114,14 @@ pub(crate) async fn recognise(
             false
         });
     }
-    Ok(arrivals)
+    let unreadable = unreadable
+        .into_iter()
+        .map(|Refusal { uid, cause }| {
+            let cause = format!("The source does not deliver it: {cause} Repair it there and retry, or waive it.");
+            Refusal { uid, cause }
+        })
+        .collect();
+    Ok(Recognised { arrivals, unreadable })
 }
 
 /// What reading a message gave.
@@ -113,10 +136,10 @@ async fn digest_all(
     store: &mut (dyn Source + '_),
     uids: &UidSet,
     cancel: &CancellationToken,
-) -> Result<HashMap<u32, Read>, Fault> {
-    let mut all = HashMap::new();
+) -> Result<(HashMap<u32, Read>, Vec<Refusal>), Fault> {
+    let (mut all, mut unreadable) = (HashMap::new(), Vec::new());
     if uids.is_empty() {
-        return Ok(all);
+        return Ok((all, unreadable));
     }
     let (out, mut pieces) = mpsc::channel(16);
     let digest = async {
@@ -138,12 +161,13 @@ async fn digest_all(
                         break;
                     }
                 }
-                Incoming::Gone { .. } | Incoming::Unreadable { .. } => {}
+                Incoming::Gone { .. } => {}
+                Incoming::Unreadable { uid, words } => unreadable.push(Refusal { uid, cause: words }),
             }
         }
         drop(pieces);
     };
     let (fetched, ()) = tokio::join!(fetch_set(store, uids.clone(), out), digest);
     fetched?;
-    if cancel.is_cancelled() { Err(Fault::cancelled()) } else { Ok(all) }
+    if cancel.is_cancelled() { Err(Fault::cancelled()) } else { Ok((all, unreadable)) }
 }

@@ -196,6 +196,9 @@ pub fn plan(source: &[RemoteFolder], dest: &[RemoteFolder], options: &Options) -
             ));
         }
         plan.warnings.extend(remarks(folder));
+        if special_use == Some(SpecialUse::Archive) && names::is_of_gmail(&folder.path) {
+            plan.warnings.push(format!("\"{}\" holds mail without a label; it goes to \"{to}\".", folder.path));
+        }
         plan.folders.push(Mapped { source: (*folder).clone(), dest: to, special_use, rule, exists });
         keys.push(key);
     }
@@ -238,12 +241,16 @@ fn leave_out(folder: &RemoteFolder, user: &UserMap, globs: &glob::Globs) -> Opti
     if let Some(reason) = globs.refuses(&folder.path) {
         return Some(format!("Left out: {reason}."));
     }
-    let named = folder.special_use.is_none() && names::is_view(&folder.path);
-    let view = named || matches!(folder.special_use, Some(SpecialUse::All | SpecialUse::Flagged));
     let asked_for = user.wish(&folder.path).is_some_and(|wish| wish.own);
-    (view && !asked_for).then(|| {
+    (is_view(folder) && !asked_for).then(|| {
         "Left out: a view of messages that are in other folders. Name it in the folder map to copy it.".to_owned()
     })
+}
+
+/// Whether a folder shows messages that lie in other folders (RFC 6154), and is no place by itself.
+pub(crate) fn is_view(folder: &RemoteFolder) -> bool {
+    let named = folder.special_use.is_none() && names::is_view(&folder.path);
+    named || matches!(folder.special_use, Some(SpecialUse::All | SpecialUse::Flagged))
 }
 
 fn is_inbox(folder: &RemoteFolder) -> bool {

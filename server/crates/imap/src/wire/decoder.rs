@@ -134,7 +134,7 @@ impl Decoder {
             && let Some((open, size)) = announced_literal(line)
         {
             let open = self.text.len() - line.len() + open;
-            if let Some((seq, uid)) = body_ahead(&self.text[..open], &self.literals)? {
+            if let Some((seq, uid)) = body_ahead(&self.text[..open], &self.literals) {
                 self.literals.push(Literal::Streamed(size));
                 self.state = State::Stream { left: size };
                 return Ok(Some(Event::BodyBegin { seq, uid, size }));
@@ -156,30 +156,31 @@ impl Decoder {
 }
 
 /// Whether a literal that follows this text is a message's body: its sequence number and its UID, if that was told.
-fn body_ahead(text: &[u8], literals: &[Literal]) -> Result<Option<(u32, Option<u32>)>, WireError> {
-    let Some(rest) = text.strip_prefix(b"* ") else { return Ok(None) };
+fn body_ahead(text: &[u8], literals: &[Literal]) -> Option<(u32, Option<u32>)> {
+    let rest = text.strip_prefix(b"* ")?;
     let digits = rest.iter().position(|b| !b.is_ascii_digit()).unwrap_or(rest.len());
-    let Some(seq) = std::str::from_utf8(&rest[..digits]).ok().and_then(|n| n.parse().ok()) else { return Ok(None) };
-    let Some(rest) = rest[digits..].strip_prefix(b" ") else { return Ok(None) };
+    let seq = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
+    let rest = rest[digits..].strip_prefix(b" ")?;
     if rest.len() < 5 || !rest[..5].eq_ignore_ascii_case(b"FETCH") {
-        return Ok(None);
+        return None;
     }
     let mut items = Values::new(&rest[5..], literals);
     if !items.enter() {
-        return Ok(None);
+        return None;
     }
     let mut uid = None;
-    while let Some(key) = items.next(1)? {
-        let Some(key) = key.text() else { return Ok(None) };
-        match items.next(1)? {
+    // A literal within a list, such as a label of Gmail, leaves that list without an end here: it is no body.
+    while let Some(key) = items.next(1).ok()? {
+        let key = key.text()?;
+        match items.next(1).ok()? {
             Some(value) if key.eq_ignore_ascii_case("UID") => {
                 uid = value.number().and_then(|n| u32::try_from(n).ok());
             }
             Some(_) => {}
-            None => return Ok(is_body(&key).then_some((seq, uid))),
+            None => return is_body(&key).then_some((seq, uid)),
         }
     }
-    Ok(None)
+    None
 }
 
 /// Whether this FETCH item is a message's whole body, or a part of it from some byte on.

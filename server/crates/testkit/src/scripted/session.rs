@@ -24,7 +24,7 @@ pub(super) fn serve(stream: &TcpStream, shared: &Arc<Shared>, id: u64) -> io::Re
     let mut writer = stream.try_clone()?;
     let (welcome, greeting) = {
         let mut state = shared.lock();
-        let welcome = state.faults.as_mut().map_or(Welcome::Served(None), |faults| faults.at_connection());
+        let welcome = state.faults.as_mut().map_or(Welcome::Served(None), super::faults::Faults::at_connection);
         (welcome, state.greeting.clone())
     };
     let cut_after = match welcome {

@@ -326,7 +326,8 @@ impl<'a> Board<'a> {
     pub fn give_up(&self, folder: usize) {
         let mut state = self.lock();
         match &mut state.entries[folder].phase {
-            Phase::Sending(sending) => {
+            // The lane that finishes the folder has left it: nobody else would end it.
+            Phase::Sending(sending) if !sending.wants_finish => {
                 sending.draining = true;
                 sending.given_up = true;
             }
@@ -480,6 +481,8 @@ impl<'a> Board<'a> {
             return Left::Others;
         }
         if sending.has_work() || self.cancel.is_cancelled() {
+            drop(state);
+            self.changed.notify_waiters();
             return Left::Others;
         }
         sending.wants_finish = true;

@@ -235,7 +235,13 @@ impl Lane<'_> {
         if ready.has_nameless() {
             let Some(connected) = &mut self.connected else { return self.board.requeue(n, Instant::now()) };
             connected.open = Some(n);
-            if let Err(fault) = self.copy.learn_uids(&mut connected.lines, folder, ready).await {
+            let learn = async {
+                connected.lines.dest.open(&ready.target).await?;
+                // The source is read where the ledger does not suffice.
+                connected.lines.source.open(folder.source()).await?;
+                self.copy.learn_uids(&mut connected.lines, folder).await
+            };
+            if let Err(fault) = learn.await {
                 self.connected = None;
                 return self.broke_off(n, fault, |board, at| board.requeue(n, at));
             }
@@ -324,5 +330,5 @@ fn refuses_connections(fault: &Fault) -> bool {
 
 /// Whether trying again may help: a server that once let us in may be down for a while.
 fn may_pass(fault: &Fault) -> bool {
-    fault.is_transient() || fault.kind == FaultKind::Unreachable
+    fault.is_transient() || matches!(fault.kind, FaultKind::Unreachable | FaultKind::WrongService)
 }

@@ -381,7 +381,11 @@ impl Pump<'_> {
             return Ok(());
         }
         if let Some(first) = self.ending.iter().copied().filter(|n| *n != UNORDERED).min() {
-            self.line.board.turn(self.line.folder.step, first, self.line.lane).await;
+            tokio::select! {
+                () = self.line.board.turn(self.line.folder.step, first, self.line.lane) => {}
+                // The destination broke off: nothing is answered any more.
+                () = outgoing.closed() => return Err(()),
+            }
         }
         outgoing.send(Outgoing::Commit).await.map_err(drop)?;
         self.close();

@@ -82,6 +82,17 @@ impl Copy<'_> {
             dest = self.settled(lines, &there, dest).await?;
         }
 
+        if known.standing.arrived > 0 {
+            // A run that was killed left messages whose UIDs are not known: what is theirs must not be taken for others'.
+            self.learn_uids(lines, folder).await?;
+        }
+        if known.cursor.is_none() {
+            // Before the first row: what is listed belongs to this epoch.
+            let begun = Cursor { epoch: state.uid_validity, next_uid: 1, modseq: None };
+            self.ledger.advance(folder.id, begun).await?;
+            known.cursor = Some(begun);
+            folder.learn(known.clone());
+        }
         let mut highest = known.cursor.map_or(0, |c| c.next_uid.saturating_sub(1));
         if !self.look_since(lines, folder, &known, &state, &dest, &mut highest).await? {
             self.look_whole(lines, folder, &known, &dest, &mut highest).await?;
@@ -449,14 +460,20 @@ impl Copy<'_> {
             let Some(last) = portion.last() else { break };
             after = Some(last.id);
             let candidates: Vec<Candidate> = portion.iter().map(Candidate::from).collect();
-            let arrivals =
-                adopt::recognise(&mut *lines.source, &mut *lines.dest, candidates, &unclaimed, &self.cancel).await?;
+            let recognised =
+                adopt::recognise(&mut *lines.source, &mut *lines.dest, candidates, &unclaimed, &self.cancel).await;
+            let adopt::Recognised { arrivals, unreadable } = recognised.map_err(|fault| in_doubt(folder, fault))?;
+            if !unreadable.is_empty() {
+                self.ledger.refused(folder.id, &unreadable).await?;
+                self.count(|outcome| outcome.quarantined += unreadable.len() as u64);
+            }
             if arrivals.is_empty() {
                 continue;
             }
+            // The flags first: a kill in between repeats both.
+            self.give_flags(lines, dest, &portion, &arrivals, &unclaimed).await?;
             self.ledger.arrived(folder.id, &arrivals).await?;
             adopted += arrivals.len() as u64;
-            self.give_flags(lines, dest, &portion, &arrivals, &unclaimed).await?;
             let done: HashSet<u32> = arrivals.iter().map(|a| a.uid).collect();
             let used: HashSet<u32> = arrivals.iter().filter_map(|a| a.dest_uid).collect();
             let bytes = portion.iter().filter(|r| done.contains(&r.uid)).map(|r| r.size).sum();
@@ -520,23 +537,35 @@ impl Copy<'_> {
         Ok(claimed)
     }
 
-    /// On servers without UIDPLUS: finds out under which UIDs the messages just sent were stored.
-    pub(super) async fn learn_uids(&self, lines: &mut Lines, folder: &Folder<'_>, ready: &Ready) -> Result<(), Fault> {
+    /// On servers without UIDPLUS: finds out under which UIDs messages were stored. The folder is open there.
+    pub(super) async fn learn_uids(&self, lines: &mut Lines, folder: &Folder<'_>) -> Result<(), Fault> {
         let nameless: Vec<Candidate> = self.ledger.nameless(folder.id).await?.iter().map(Candidate::from).collect();
         if nameless.is_empty() {
             return Ok(());
         }
-        lines.dest.open(&ready.target).await?;
         let claimed = self.claimed(folder, &folder.known()).await?;
         let strange = lines.dest.uids().await?.minus(&claimed);
         let unclaimed = match strange.is_empty() {
             true => Vec::new(),
             false => list_all(&mut *lines.dest, Which::These(strange)).await?,
         };
-        let arrivals =
-            adopt::recognise(&mut *lines.source, &mut *lines.dest, nameless, &unclaimed, &self.cancel).await?;
+        let recognised =
+            adopt::recognise(&mut *lines.source, &mut *lines.dest, nameless, &unclaimed, &self.cancel).await;
+        let arrivals = recognised.map_err(|fault| in_doubt(folder, fault))?.arrivals;
         self.ledger.arrived(folder.id, &arrivals).await
     }
+}
+
+/// A destination that does not deliver what is to be compared may do so the next time; if not, the folder is given up:
+/// what may be there already must not be sent.
+fn in_doubt(folder: &Folder<'_>, mut fault: Fault) -> Fault {
+    if fault.kind == FaultKind::Damaged {
+        folder.strike(None, false);
+        if !folder.is_delicate() {
+            fault.kind = FaultKind::Lost;
+        }
+    }
+    fault
 }
 
 fn missing_target(folder: &Folder<'_>) -> Fault {

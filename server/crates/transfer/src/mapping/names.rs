@@ -117,13 +117,15 @@ pub(super) fn is_root(path: &FolderPath) -> bool {
     matches!(path.levels(), [root] if ROOTS.contains(&bare(root).as_str()))
 }
 
+/// Whether a path is one of Gmail's own folders.
+pub(super) fn is_of_gmail(path: &FolderPath) -> bool {
+    matches!(path.levels(), [root, _] if ["[gmail]", "[google mail]"].contains(&bare(root).as_str()))
+}
+
 /// Whether a path is one of Gmail's views by its name alone.
 pub(super) fn is_view(path: &FolderPath) -> bool {
     match path.levels() {
-        [root, name] => {
-            ["[gmail]", "[google mail]"].contains(&bare(root).as_str())
-                && VIEWS.iter().any(|view| bare(view) == bare(name))
-        }
+        [_, name] => is_of_gmail(path) && VIEWS.iter().any(|view| bare(view) == bare(name)),
         _ => false,
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn choose(
             let renamed = fold_path(own) != goal;
             (f.special_use.is_none(), !options.placed.contains_key(&f.path), renamed, f.path.clone())
         });
-        let Some(((winner, _), losers)) = rivals.split_first() else { continue };
+        let Some(((winner, own), losers)) = rivals.split_first() else { continue };
         // What the plan makes beside the winner's place, with the levels above, must not be taken for it next time.
         let below = |f: &RemoteFolder| f.path.levels().starts_with(winner.path.levels());
         let mut kept: BTreeSet<Vec<String>> = taken.clone();
@@ -53,6 +53,9 @@ pub(super) fn choose(
             .or_else(|| named(dest, purpose, &standard, &kept))
             .unwrap_or(&standard)
             .clone();
+        // Gmail's "All Mail" leaves the name "Archive" to a label that is called so.
+        let clash = candidates.iter().any(|(f, place)| f.path != winner.path && fold_path(place) == fold_path(&to));
+        let to = if clash && purpose == SpecialUse::Archive && names::is_of_gmail(&winner.path) { own.clone() } else { to };
         for (loser, _) in losers {
             warnings.push(format!(
                 "\"{}\" looks like the {purpose} folder too, but \"{}\" is it; \"{}\" keeps its own name. Say in the \

@@ -10,9 +10,10 @@ mod compare;
 use crate::{
     Digests, Driver, Fault, Finding, FolderPath, Ledger, LedgerRow, MessageMeta, PlacedFolder, ReadMessage, ReadScope,
     Reader, RemoteFolder, UidSet, Watch,
+    mapping::{self, is_view},
 };
 use compare::{Doubt, judge};
-use gatepost_contract::{Depth, Fidelity, FolderEvidence, Level, MessageState, SpecialUse, Tally};
+use gatepost_contract::{Depth, Fidelity, FolderEvidence, Level, MessageState, Tally};
 use std::collections::{HashMap, HashSet};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -44,9 +45,10 @@ pub struct FolderCount {
     pub dest: Option<u32>,
 }
 
-/// A view of messages that lie in other folders (RFC 6154).
-const fn is_view(folder: &RemoteFolder) -> bool {
-    matches!(folder.special_use, Some(SpecialUse::All | SpecialUse::Flagged))
+/// A folder's place among those of the destination; where case does not count there, under another spelling.
+fn at_place<'f>(folders: &'f [RemoteFolder], place: &PlacedFolder) -> Option<&'f RemoteFolder> {
+    let alike = || folders.iter().find(|f| mapping::folded(&f.path) == mapping::folded(&place.dest));
+    folders.iter().find(|f| is_at(f, place)).or_else(alike)
 }
 
 fn is_at(folder: &RemoteFolder, place: &PlacedFolder) -> bool {
@@ -83,7 +85,7 @@ impl Verify<'_> {
                 evidence.extend(self.unmapped(&mut *source, step, folder).await?);
                 continue;
             };
-            let target = at_dest.iter().find(|f| is_at(f, own));
+            let target = at_place(&at_dest, own);
             let siblings: Vec<&PlacedFolder> = placed.iter().filter(|p| p.dest == own.dest && p.id != own.id).collect();
             let taken = taken.entry(own.dest.clone()).or_default();
             let found = self.folder(&mut *source, &mut *dest, step, folder, own, target, &siblings, taken).await?;
@@ -126,7 +128,7 @@ impl Verify<'_> {
             }
             let (_, messages) = source.open(folder).await?;
             let place = placed.iter().find(|p| p.source == folder.path);
-            let target = place.and_then(|p| at_dest.iter().find(|f| is_at(f, p)));
+            let target = place.and_then(|p| at_place(&at_dest, p));
             let there = match target {
                 Some(target) => Some(dest.open(target).await?.1),
                 None => None,

@@ -1,0 +1,262 @@
+//! A ledger in memory that keeps the promises of the one in the store: fast enough for thousands of simulations.
+
+use async_trait::async_trait;
+use gatepost_contract::{FolderId, MessageId, MessageState, SpecialUse};
+use gatepost_transfer::{
+    Arrival, Cursor, Fault, Finding, Flags, FolderPath, Ledger, LedgerRow, NewMessage, PlacedFolder, Refusal, Standing,
+    UidSet,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+#[derive(Default)]
+pub struct MemoryLedger(Mutex<Tables>);
+
+#[derive(Default)]
+struct Tables {
+    folders: Vec<Folder>,
+    last_message: i64,
+}
+
+struct Folder {
+    placed: PlacedFolder,
+    gone: bool,
+    rows: BTreeMap<u32, LedgerRow>,
+    causes: BTreeMap<u32, String>,
+}
+
+impl Tables {
+    fn of(&mut self, folder: FolderId) -> &mut Folder {
+        self.folders.iter_mut().find(|known| known.placed.id == folder).expect("the engine names placed folders only")
+    }
+}
+
+impl Folder {
+    /// What had arrived is pending again.
+    fn unplace(&mut self) {
+        for row in self.rows.values_mut().filter(|row| row.state == MessageState::Arrived) {
+            row.state = MessageState::Pending;
+            row.dest_uid = None;
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        let of = |state| self.rows.values().filter(move |row| row.state == state);
+        Standing {
+            messages: self.rows.len() as u64,
+            arrived: of(MessageState::Arrived).count() as u64,
+            pending: of(MessageState::Pending).count() as u64,
+            pending_bytes: of(MessageState::Pending).map(|row| row.size).sum(),
+        }
+    }
+}
+
+impl MemoryLedger {
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a technician does about quarantined messages: have them tried again.
+    pub fn retry_quarantined(&self) {
+        for folder in &mut self.lock().folders {
+            for row in folder.rows.values_mut().filter(|row| row.state == MessageState::Quarantined) {
+                row.state = MessageState::Pending;
+            }
+            folder.causes.clear();
+        }
+    }
+
+    /// Messages that have not arrived: folder, UID, size, state and cause.
+    pub fn residue(&self) -> Vec<(String, u32, u64, MessageState, String)> {
+        let tables = self.lock();
+        let folders = tables.folders.iter().filter(|folder| !folder.gone);
+        folders
+            .flat_map(|folder| {
+                let path = folder.placed.source.to_string();
+                folder.rows.values().filter(|row| row.state != MessageState::Arrived).map(move |row| {
+                    let cause = folder.causes.get(&row.uid).cloned().unwrap_or_default();
+                    (path.clone(), row.uid, row.size, row.state, cause)
+                })
+            })
+            .collect()
+    }
+}
+
+#[async_trait]
+impl Ledger for MemoryLedger {
+    async fn place(&self, plan: &[(FolderPath, FolderPath, Option<SpecialUse>)]) -> Result<Vec<PlacedFolder>, Fault> {
+        {
+            let mut tables = self.lock();
+            for folder in &mut tables.folders {
+                folder.gone = true;
+            }
+            for (source, dest, special_use) in plan {
+                let next = FolderId(tables.folders.len() as i64 + 1);
+                if let Some(known) = tables.folders.iter_mut().find(|known| known.placed.source == *source) {
+                    known.gone = false;
+                    if known.placed.dest != *dest {
+                        known.unplace();
+                        known.placed.dest = dest.clone();
+                        known.placed.dest_epoch = None;
+                    }
+                    continue;
+                }
+                let placed = PlacedFolder {
+                    id: next,
+                    source: source.clone(),
+                    dest: dest.clone(),
+                    special_use: *special_use,
+                    dest_epoch: None,
+                    cursor: None,
+                };
+                tables.folders.push(Folder { placed, gone: false, rows: BTreeMap::new(), causes: BTreeMap::new() });
+            }
+        }
+        self.placed().await
+    }
+
+    async fn placed(&self) -> Result<Vec<PlacedFolder>, Fault> {
+        let mut placed: Vec<PlacedFolder> =
+            self.lock().folders.iter().filter(|folder| !folder.gone).map(|folder| folder.placed.clone()).collect();
+        placed.sort_by_key(|folder| folder.source.to_string());
+        Ok(placed)
+    }
+
+    async fn standing(&self, only: Option<FolderId>) -> Result<Vec<(FolderId, Standing)>, Fault> {
+        let tables = self.lock();
+        let wanted = |folder: &&Folder| !folder.gone && only.is_none_or(|only| only == folder.placed.id);
+        Ok(tables.folders.iter().filter(wanted).map(|folder| (folder.placed.id, folder.standing())).collect())
+    }
+
+    async fn rows(&self, folder: FolderId) -> Result<Vec<LedgerRow>, Fault> {
+        Ok(self.lock().of(folder).rows.values().cloned().collect())
+    }
+
+    async fn rows_of(&self, folder: FolderId, uids: &[u32]) -> Result<Vec<LedgerRow>, Fault> {
+        let mut tables = self.lock();
+        let rows = &tables.of(folder).rows;
+        Ok(uids.iter().filter_map(|uid| rows.get(uid).cloned()).collect())
+    }
+
+    async fn pending(&self, folder: FolderId, after: Option<MessageId>, most: u32) -> Result<Vec<LedgerRow>, Fault> {
+        let mut tables = self.lock();
+        let behind =
+            |row: &&LedgerRow| row.state == MessageState::Pending && after.is_none_or(|after| row.id.0 > after.0);
+        let mut rows: Vec<LedgerRow> = tables.of(folder).rows.values().filter(behind).cloned().collect();
+        rows.sort_by_key(|row| row.id.0);
+        rows.truncate(most as usize);
+        Ok(rows)
+    }
+
+    async fn nameless(&self, folder: FolderId) -> Result<Vec<LedgerRow>, Fault> {
+        let mut tables = self.lock();
+        let nameless = |row: &&LedgerRow| row.state == MessageState::Arrived && row.dest_uid.is_none();
+        Ok(tables.of(folder).rows.values().filter(nameless).cloned().collect())
+    }
+
+    async fn uids(&self, folder: FolderId) -> Result<UidSet, Fault> {
+        Ok(self.lock().of(folder).rows.keys().copied().collect())
+    }
+
+    async fn dest_uids(&self, folder: FolderId) -> Result<UidSet, Fault> {
+        Ok(self.lock().of(folder).rows.values().filter_map(|row| row.dest_uid).collect())
+    }
+
+    async fn add(&self, folder: FolderId, messages: &[NewMessage]) -> Result<(), Fault> {
+        let mut tables = self.lock();
+        let mut last = tables.last_message;
+        let rows = &mut tables.of(folder).rows;
+        for message in messages {
+            rows.entry(message.uid).or_insert_with(|| {
+                last += 1;
+                LedgerRow {
+                    id: MessageId(last),
+                    uid: message.uid,
+                    size: message.size,
+                    internal_date: message.internal_date,
+                    flags: message.flags.clone(),
+                    state: MessageState::Pending,
+                    dest_uid: None,
+                    digests: None,
+                }
+            });
+        }
+        tables.last_message = last;
+        Ok(())
+    }
+
+    async fn arrived(&self, folder: FolderId, arrivals: &[Arrival]) -> Result<(), Fault> {
+        let mut tables = self.lock();
+        let folder = tables.of(folder);
+        for arrival in arrivals {
+            if let Some(row) = folder.rows.get_mut(&arrival.uid) {
+                row.state = MessageState::Arrived;
+                row.dest_uid = arrival.dest_uid;
+                row.digests = Some(arrival.digests);
+                folder.causes.remove(&arrival.uid);
+            }
+        }
+        Ok(())
+    }
+
+    async fn refused(&self, folder: FolderId, refusals: &[Refusal]) -> Result<(), Fault> {
+        let mut tables = self.lock();
+        let folder = tables.of(folder);
+        for refusal in refusals {
+            if let Some(row) = folder.rows.get_mut(&refusal.uid)
+                && matches!(row.state, MessageState::Pending | MessageState::Quarantined)
+            {
+                row.state = MessageState::Quarantined;
+                folder.causes.insert(refusal.uid, refusal.cause.clone());
+            }
+        }
+        Ok(())
+    }
+
+    async fn vanished(&self, folder: FolderId, uids: &[u32]) -> Result<(), Fault> {
+        let mut tables = self.lock();
+        let rows = &mut tables.of(folder).rows;
+        for uid in uids {
+            rows.remove(uid);
+        }
+        Ok(())
+    }
+
+    async fn flags(&self, folder: FolderId, changes: &[(u32, Flags)]) -> Result<(), Fault> {
+        let mut tables = self.lock();
+        let rows = &mut tables.of(folder).rows;
+        for (uid, flags) in changes {
+            if let Some(row) = rows.get_mut(uid) {
+                row.flags = flags.clone();
+            }
+        }
+        Ok(())
+    }
+
+    async fn new_source_epoch(&self, folder: FolderId) -> Result<(), Fault> {
+        let mut tables = self.lock();
+        let folder = tables.of(folder);
+        folder.rows.clear();
+        folder.placed.cursor = None;
+        Ok(())
+    }
+
+    async fn new_dest_epoch(&self, folder: FolderId, epoch: u32) -> Result<(), Fault> {
+        let mut tables = self.lock();
+        let folder = tables.of(folder);
+        folder.unplace();
+        folder.placed.dest_epoch = Some(epoch);
+        Ok(())
+    }
+
+    async fn verified(&self, _: FolderId, _: &[Finding]) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn advance(&self, folder: FolderId, cursor: Cursor) -> Result<(), Fault> {
+        self.lock().of(folder).placed.cursor = Some(cursor);
+        Ok(())
+    }
+}
