@@ -1,17 +1,72 @@
-//! Connections as the IMAP crate makes them, to servers whose wishes for a pause of minutes last a millisecond.
+//! Connections as the IMAP crate makes them, to servers whose wishes for a pause of minutes last a millisecond, and
+//! which never need longer than the engine's pause to carry out what a broken connection left with them: a folder is
+//! opened only when they have. Without that, the outcome would depend on the machine's load.
 
 use async_trait::async_trait;
 use gatepost_imap::ImapDriver;
+use gatepost_testkit::scripted::Sessions;
 use gatepost_transfer::{
     Appended, ChangedSince, Destination, Driver, Fault, Flags, FolderPath, FolderState, Incoming, Limits, MessageMeta,
     Outgoing, Reader, RemoteFolder, Source, Surveyed, UidSet, Which,
 };
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 use tokio::sync::mpsc::{Receiver, Sender};
 
-pub struct Hurried(pub ImapDriver);
+pub struct Hurried {
+    driver: ImapDriver,
+    open: Open,
+}
 
-struct Line<T: ?Sized>(Box<T>);
+impl Hurried {
+    pub fn new(driver: ImapDriver, sessions: Sessions) -> Self {
+        Self { driver, open: Open { sessions, lines: Arc::default() } }
+    }
+}
+
+/// The server's connections, and how many of them have a line on our side.
+#[derive(Clone)]
+struct Open {
+    sessions: Sessions,
+    lines: Arc<AtomicUsize>,
+}
+
+impl Open {
+    /// From before the connection to its end.
+    fn begin(&self) -> Counted {
+        self.lines.fetch_add(1, Ordering::SeqCst);
+        Counted(self.clone())
+    }
+}
+
+struct Counted(Open);
+
+impl Counted {
+    async fn settled(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.0.sessions.are_at_most(self.0.lines.load(Ordering::SeqCst)) {
+            assert!(Instant::now() < deadline, "a session does not end");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.lines.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+struct Line<T: ?Sized> {
+    // Dropped after the line: its session may end a moment later.
+    line: Box<T>,
+    open: Counted,
+}
 
 fn hurry<T>(result: Result<T, Fault>) -> Result<T, Fault> {
     result.map_err(|mut fault| {
@@ -23,73 +78,76 @@ fn hurry<T>(result: Result<T, Fault>) -> Result<T, Fault> {
 #[async_trait]
 impl Driver for Hurried {
     fn label(&self) -> String {
-        self.0.label()
+        self.driver.label()
     }
 
     async fn source(&self) -> Result<Box<dyn Source>, Fault> {
-        Ok(Box::new(Line(hurry(self.0.source().await)?)))
+        let open = self.open.begin();
+        Ok(Box::new(Line { line: hurry(self.driver.source().await)?, open }))
     }
 
     async fn destination(&self) -> Result<Box<dyn Destination>, Fault> {
-        Ok(Box::new(Line(hurry(self.0.destination().await)?)))
+        let open = self.open.begin();
+        Ok(Box::new(Line { line: hurry(self.driver.destination().await)?, open }))
     }
 
     async fn reader(&self) -> Result<Box<dyn Reader>, Fault> {
-        hurry(self.0.reader().await)
+        hurry(self.driver.reader().await)
     }
 }
 
 #[async_trait]
 impl<T: Source + ?Sized> Source for Line<T> {
     async fn limits(&mut self) -> Result<Limits, Fault> {
-        hurry(self.0.limits().await)
+        hurry(self.line.limits().await)
     }
 
     async fn folders(&mut self) -> Result<Vec<RemoteFolder>, Fault> {
-        hurry(self.0.folders().await)
+        hurry(self.line.folders().await)
     }
 
     async fn survey(&mut self) -> Result<Vec<Surveyed>, Fault> {
-        hurry(self.0.survey().await)
+        hurry(self.line.survey().await)
     }
 
     async fn open(&mut self, folder: &RemoteFolder) -> Result<FolderState, Fault> {
-        hurry(self.0.open(folder).await)
+        self.open.settled().await;
+        hurry(self.line.open(folder).await)
     }
 
     async fn list(&mut self, which: Which, out: Sender<MessageMeta>) -> Result<(), Fault> {
-        hurry(self.0.list(which, out).await)
+        hurry(self.line.list(which, out).await)
     }
 
     async fn uids(&mut self) -> Result<UidSet, Fault> {
-        hurry(self.0.uids().await)
+        hurry(self.line.uids().await)
     }
 
     async fn flags(&mut self, uids: &UidSet) -> Result<Vec<(u32, Flags)>, Fault> {
-        hurry(self.0.flags(uids).await)
+        hurry(self.line.flags(uids).await)
     }
 
     async fn changed(&mut self, up_to_uid: u32, since: u64) -> Result<Option<ChangedSince>, Fault> {
-        hurry(self.0.changed(up_to_uid, since).await)
+        hurry(self.line.changed(up_to_uid, since).await)
     }
 
     async fn fetch(&mut self, wanted: Receiver<UidSet>, out: Sender<Incoming>) -> Result<(), Fault> {
-        hurry(self.0.fetch(wanted, out).await)
+        hurry(self.line.fetch(wanted, out).await)
     }
 
     async fn keep_alive(&mut self) -> Result<(), Fault> {
-        hurry(self.0.keep_alive().await)
+        hurry(self.line.keep_alive().await)
     }
 
     async fn close(&mut self) {
-        self.0.close().await;
+        self.line.close().await;
     }
 }
 
 #[async_trait]
 impl<T: Destination + ?Sized> Destination for Line<T> {
     async fn create(&mut self, paths: &[FolderPath]) -> Result<Vec<Result<RemoteFolder, Fault>>, Fault> {
-        Ok(hurry(self.0.create(paths).await)?.into_iter().map(hurry).collect())
+        Ok(hurry(self.line.create(paths).await)?.into_iter().map(hurry).collect())
     }
 
     async fn append(
@@ -99,10 +157,10 @@ impl<T: Destination + ?Sized> Destination for Line<T> {
         input: Receiver<Outgoing>,
         results: Sender<Appended>,
     ) -> Result<(), Fault> {
-        hurry(self.0.append(folder, uid_validity, input, results).await)
+        hurry(self.line.append(folder, uid_validity, input, results).await)
     }
 
     async fn set_flags(&mut self, changes: &[(u32, Flags)]) -> Result<(), Fault> {
-        hurry(self.0.set_flags(changes).await)
+        hurry(self.line.set_flags(changes).await)
     }
 }

@@ -74,7 +74,7 @@ enum End {
 }
 
 fn driver(server: &ScriptedImap, patience: Duration) -> Hurried {
-    Hurried(ImapDriver::new(Account {
+    let driver = ImapDriver::new(Account {
         host: "127.0.0.1".into(),
         port: server.port(),
         security: Security::Plain,
@@ -88,7 +88,8 @@ fn driver(server: &ScriptedImap, patience: Duration) -> Hurried {
             timeouts: Timeouts { connect: patience, read: patience, write: patience },
             ..NetPolicy::default()
         },
-    }))
+    });
+    Hurried::new(driver, server.sessions())
 }
 
 /// One run on a runtime of its own: where it ends, everything of it ends, as with a killed process.

@@ -46,7 +46,10 @@ impl Done {
         }
         self.has_code(&["OVERQUOTA"])
             || (self.code.is_none()
-                && has_words(&self.text, &["quota exceeded", "quota has been exceeded", "over quota", "mailbox is full", "mailbox full"]))
+                && has_words(
+                    &self.text,
+                    &["quota exceeded", "quota has been exceeded", "over quota", "mailbox is full", "mailbox full"],
+                ))
     }
 
     /// Whether it says that the folder is not there.

@@ -170,7 +170,14 @@ impl Fetch<'_> {
             };
             let command = Command::new(format!("UID FETCH {uids} (UID BODY.PEEK[])"));
             let tag = self.session.start(&command);
-            self.waiting.push_back(Asked { tag, command, missing: uids.len(), uids, arrived: Seen::default(), probe: false });
+            self.waiting.push_back(Asked {
+                tag,
+                command,
+                missing: uids.len(),
+                uids,
+                arrived: Seen::default(),
+                probe: false,
+            });
         }
     }
 
@@ -288,7 +295,8 @@ impl Fetch<'_> {
         let missing: Vec<u32> = asked.uids.uids().filter(|uid| !asked.arrived.contains(*uid)).collect();
         let gone = done.has_code(&["EXPUNGEISSUED", "NONEXISTENT"]);
         match done.status {
-            Status::No if !missing.is_empty() && !(gone && asked.uids.single().is_some()) => {
+            // Told to be gone, asked for alone: that is an answer. Of many, it only says that not all came.
+            Status::No if !(missing.is_empty() || gone && asked.uids.single().is_some()) => {
                 let Some(uid) = asked.uids.single() else {
                     self.again.extend(missing);
                     return Ok(Ok(()));

@@ -92,7 +92,9 @@ pub(crate) fn labels_of(items: &[Value], utf8: bool) -> Option<Vec<String>> {
     let labels = item(items, "X-GM-LABELS")?.list()?;
     let read = |bytes: &[u8]| if utf8 { String::from_utf8_lossy(bytes).into_owned() } else { utf7::decode(bytes) };
     // A label called NIL, unquoted.
-    Some(labels.iter().filter_map(|l| if *l == Value::Nil { Some("NIL".into()) } else { l.bytes().map(read) }).collect())
+    Some(
+        labels.iter().filter_map(|l| if *l == Value::Nil { Some("NIL".into()) } else { l.bytes().map(read) }).collect(),
+    )
 }
 
 /// An account of Gmail that is read.

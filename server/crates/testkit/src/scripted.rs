@@ -331,14 +331,39 @@ impl ScriptedImap {
     /// where that takes longer than `patience`.
     #[must_use]
     pub fn wait_idle(&self, patience: Duration) -> bool {
-        let state = self.shared.lock();
-        let waited = self.shared.changed.wait_timeout_while(state, patience, |state| !state.sessions.is_empty());
-        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+        self.sessions().wait_for_at_most(0, patience)
+    }
+
+    /// The connections that the server has, to be watched from elsewhere.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        Sessions(Arc::clone(&self.shared))
     }
 
     /// Closes all connections now; new ones are accepted.
     pub fn cut_now(&self) {
         self.shared.lock().close_all();
+    }
+}
+
+/// The connections of a scripted server.
+#[derive(Debug, Clone)]
+pub struct Sessions(Arc<Shared>);
+
+impl Sessions {
+    /// Whether no more than so many are left.
+    #[must_use]
+    pub fn are_at_most(&self, most: usize) -> bool {
+        self.0.lock().sessions.len() <= most
+    }
+
+    /// Waits until no more than so many are left: of those that clients have closed, everything that was sent is carried
+    /// out. False where that takes longer than `patience`.
+    #[must_use]
+    pub fn wait_for_at_most(&self, most: usize, patience: Duration) -> bool {
+        let state = self.0.lock();
+        let waited = self.0.changed.wait_timeout_while(state, patience, |state| state.sessions.len() > most);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 }
 

@@ -423,7 +423,9 @@ mod tests {
     }
 
     /// Few numbers, so that ranges touch, overlap and repeat; at the low or at the high end of 32 bits.
-    fn ranges() -> impl Strategy<Value = (Vec<(u32, u32)>, Vec<(u32, u32)>)> {
+    type Ranges = Vec<(u32, u32)>;
+
+    fn ranges() -> impl Strategy<Value = (Ranges, Ranges)> {
         let pairs = || proptest::collection::vec((0..40u32, 0..40u32), 0..8);
         (prop_oneof![Just(0), Just(u32::MAX - 39)], pairs(), pairs()).prop_map(|(base, a, b)| {
             let lift = |pairs: Vec<(u32, u32)>| pairs.into_iter().map(|(from, to)| (base + from, base + to)).collect();

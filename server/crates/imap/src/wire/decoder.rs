@@ -243,6 +243,14 @@ mod tests {
     }
 
     #[test]
+    fn a_literal_within_a_list_is_no_body() {
+        let events = decode(&[b"* 1 FETCH (X-GM-LABELS (\"\\\\Inbox\" {3}\r\na\"b x) UID 7)\r\n"]).unwrap();
+        let [Event::Response(Response::Data { values, .. })] = events.as_slice() else { panic!("{events:?}") };
+        let labels = values[0].list().unwrap()[1].list().unwrap();
+        assert_eq!(labels.iter().filter_map(Value::text).collect::<Vec<_>>(), ["\\Inbox", "a\"b", "x"]);
+    }
+
+    #[test]
     fn a_literal_of_another_length_than_announced_is_an_error() {
         let shorter = b"* 1 FETCH (UID 1 BODY[] {20}\r\nabc)\r\n* 2 FETCH (UID 2 BODY[] {3}\r\nabc)\r\na1 OK\r\n";
         let longer = b"* 1 FETCH (UID 1 BODY[] {2}\r\nabcdef\r\nghi)\r\na1 OK\r\n";

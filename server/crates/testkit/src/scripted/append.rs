@@ -64,7 +64,8 @@ pub(super) fn append(state: &mut State, command: &Command) -> Answer {
     let mut uids = Vec::with_capacity(new.len());
     for (bytes, date, flags) in new {
         let bytes = state.kept(bytes);
-        let known = find(state, &name).is_some_and(|mailbox| mailbox.messages.iter().any(|old| old.bytes == bytes));
+        let known = state.has(Quirk::DropsDuplicates)
+            && find(state, &name).is_some_and(|mailbox| mailbox.messages.iter().any(|old| old.bytes == bytes));
         let dropped = state.shows(Quirk::DropsDuplicates, known);
         let Some(mailbox) = find(state, &name) else { break };
         let flags = mailbox.permitted(flags);

@@ -242,13 +242,13 @@ impl State {
                 .flat_map(|mailbox| mailbox.messages.iter().map(|message| (mailbox.name.clone(), message.clone())))
                 .collect();
             for (_, message) in all {
-                self.into_all_mail(&message);
+                self.add_to_all_mail(&message);
             }
         }
     }
 
     /// Everything is in All Mail, once.
-    pub(super) fn into_all_mail(&mut self, message: &StoredMessage) {
+    pub(super) fn add_to_all_mail(&mut self, message: &StoredMessage) {
         let all_mail = self.mailboxes.iter_mut().find(|mailbox| has_use(mailbox, "\\All"));
         if let Some(mailbox) = all_mail
             && !mailbox.messages.iter().any(|known| known.bytes == message.bytes)
@@ -270,12 +270,15 @@ impl State {
         let new: Vec<StoredMessage> =
             uids.iter().filter_map(|uid| Some(mailbox.messages[mailbox.place(*uid)?].clone())).collect();
         for message in new {
-            self.into_all_mail(&message);
+            self.add_to_all_mail(&message);
         }
     }
 
     /// The server's own reason to refuse a message.
     pub(super) fn quirky_refusal(&mut self, folder: &str, bytes: &[u8], date: i64, flags: &[String]) -> Option<String> {
+        if self.quirks.is_empty() {
+            return None;
+        }
         let longest = bytes.split(|&byte| byte == b'\n').map(<[u8]>::len).max().unwrap_or(0);
         let contacts = matches!(folder, "Contacts" | "Emailed Contacts");
         let swallows = self.has(Quirk::SwallowsWhatFollows);
@@ -299,6 +302,9 @@ impl State {
 
     /// A message as the server keeps it.
     pub(super) fn kept(&mut self, bytes: Vec<u8>) -> Vec<u8> {
+        if !self.has(Quirk::RebuildsMessages) {
+            return bytes;
+        }
         let holds = |part: &[u8]| bytes.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part));
         let related = holds(b"multipart/related") && holds(b"multipart/alternative");
         if !self.shows(Quirk::RebuildsMessages, related) {

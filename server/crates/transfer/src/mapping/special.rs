@@ -55,7 +55,8 @@ pub(super) fn choose(
             .clone();
         // Gmail's "All Mail" leaves the name "Archive" to a label that is called so.
         let clash = candidates.iter().any(|(f, place)| f.path != winner.path && fold_path(place) == fold_path(&to));
-        let to = if clash && purpose == SpecialUse::Archive && names::is_of_gmail(&winner.path) { own.clone() } else { to };
+        let to =
+            if clash && purpose == SpecialUse::Archive && names::is_of_gmail(&winner.path) { own.clone() } else { to };
         for (loser, _) in losers {
             warnings.push(format!(
                 "\"{}\" looks like the {purpose} folder too, but \"{}\" is it; \"{}\" keeps its own name. Say in the \

@@ -140,6 +140,22 @@ fn views_and_unwanted_folders_are_left_out_with_a_reason() {
     assert_eq!(above.left.len(), 3);
 }
 
+/// The driver tells "All Mail" as an archive where it filters it by labels.
+#[test]
+fn gmails_archive_goes_to_the_archive_unless_a_label_is_called_so() {
+    let all_mail = "[Gmail]/Alle Nachrichten=archive";
+    for (source, dest, expect) in [
+        ("INBOX".to_owned(), "", "INBOX>INBOX|[Gmail]/Alle Nachrichten>Archive"),
+        ("INBOX".to_owned(), "Arquivo=archive", "INBOX>INBOX|[Gmail]/Alle Nachrichten>Arquivo"),
+        ("Archive".to_owned(), "", "Archive>Archive|[Gmail]/Alle Nachrichten>[Gmail]/Alle Nachrichten"),
+        ("Archive/2019".to_owned(), "", "Archive/2019>Archive/2019|[Gmail]/Alle Nachrichten>Archive"),
+    ] {
+        let planned = plan(&folders(&format!("{source}|{all_mail}")), &folders(dest), &options(&[])).expect("a plan");
+        assert_eq!(shown(&planned), expect);
+        assert!(planned.warnings.iter().any(|w| w.contains("without a label")), "{:?}", planned.warnings);
+    }
+}
+
 #[test]
 fn what_an_earlier_run_placed_stays_and_its_new_folders_follow() {
     let placed = [("Enviados", "Old Sent"), ("A", "A2")].map(|(s, d)| (FolderPath::from(s), FolderPath::from(d)));
