@@ -167,7 +167,7 @@ fn simulate(seed: u64, diary: &Diary) -> (Result<(), String>, BTreeMap<FaultKind
     let result = live_through(&world, seed, diary);
     for (name, server) in [("source", &world.source), ("destination", &world.dest)] {
         let commands = server.commands();
-        let last = &commands[commands.len().saturating_sub(12)..];
+        let last = &commands[commands.len().saturating_sub(400)..];
         diary.write(format!("the {name} heard last:\n    {}", last.join("\n    ")));
     }
     let mut counts = world.source.fault_counts();

@@ -169,5 +169,15 @@ async fn digest_all(
     };
     let (fetched, ()) = tokio::join!(fetch_set(store, uids.clone(), out), digest);
     fetched?;
+    let missing: Vec<u32> =
+        uids.iter().filter(|uid| !all.contains_key(uid) && !unreadable.iter().any(|u| u.uid == *uid)).collect();
+    if !missing.is_empty() && !cancel.is_cancelled() {
+        // Gone, or only said to be: what is still there has not been compared.
+        let there = store.uids().await?;
+        if let Some(uid) = missing.iter().find(|uid| there.contains(**uid)) {
+            let sentence = format!("Message {uid} is there, but the server does not deliver it to be compared.");
+            return Err(Fault::new(FaultKind::Damaged, sentence));
+        }
+    }
     if cancel.is_cancelled() { Err(Fault::cancelled()) } else { Ok((all, unreadable)) }
 }

@@ -19,7 +19,7 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How many messages one chunk holds at most, and how many bytes, unless one message alone weighs more.
-const CHUNK_MESSAGES: usize = 200;
+pub(super) const CHUNK_MESSAGES: usize = 200;
 const CHUNK_BYTES: u64 = 6 << 20;
 /// How many rows are read from the ledger at once.
 const PAGE: u32 = 2_000;
@@ -350,7 +350,9 @@ impl<'a> Board<'a> {
     }
 
     /// The next chunk of a folder; `None` when none is left for this lane.
-    pub async fn claim(&self, folder: usize, lane: usize) -> Result<Option<Chunk>, Fault> {
+    ///
+    /// `most` is how many messages it holds at most.
+    pub async fn claim(&self, folder: usize, lane: usize, most: usize) -> Result<Option<Chunk>, Fault> {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -366,7 +368,7 @@ impl<'a> Board<'a> {
                 if sending.draining {
                     return Ok(None);
                 }
-                if let Some(chunk) = sending.take(lanes) {
+                if let Some(chunk) = sending.take(lanes, most) {
                     if chunk.number != UNORDERED {
                         sending.open.insert(chunk.number, lane);
                     }
@@ -497,11 +499,12 @@ impl Sending {
     }
 
     /// A chunk from what was read. Small folders are cut into smaller chunks, so that every lane has its share.
-    fn take(&mut self, lanes: usize) -> Option<Chunk> {
+    fn take(&mut self, lanes: usize, most: usize) -> Option<Chunk> {
         if self.rows.is_empty() {
             return self.again.pop_front();
         }
-        let most = if self.all_read { (self.rows.len() / lanes).clamp(50, CHUNK_MESSAGES) } else { CHUNK_MESSAGES };
+        let share = if self.all_read { (self.rows.len() / lanes).max(50) } else { CHUNK_MESSAGES };
+        let most = share.min(most).min(CHUNK_MESSAGES);
         if self.rows.len() < most && !self.all_read {
             return None;
         }

@@ -47,6 +47,7 @@ pub(super) struct Lane<'a> {
     pub copy: &'a Copy<'a>,
     pub board: &'a Board<'a>,
     pub folders: &'a [Folder<'a>],
+    pub pace: stream::Pace,
     pub connected: Option<Connected>,
     /// Whether this lane was ever connected.
     pub proven: bool,
@@ -217,7 +218,8 @@ impl Lane<'_> {
                 ));
             }
         }
-        let sending = stream::send(self.copy, (self.board, self.number), folder, ready, &mut connected.lines);
+        let sending =
+            stream::send(self.copy, (self.board, self.number, &self.pace), folder, ready, &mut connected.lines);
         let (sent, result) = Box::pin(sending).await;
         // What was acknowledged before a fault counts: it is in the ledger.
         self.copy.count(|outcome| {

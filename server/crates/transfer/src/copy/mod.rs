@@ -314,7 +314,16 @@ impl Copy<'_> {
             board.enter();
             let connected = first.take();
             let proven = connected.is_some();
-            Lane { number: number as usize, copy: self, board: &board, folders: &folders, connected, proven }.run()
+            Lane {
+                number: number as usize,
+                copy: self,
+                board: &board,
+                folders: &folders,
+                pace: stream::Pace::default(),
+                connected,
+                proven,
+            }
+            .run()
         });
         futures::future::join_all(all).await;
         if let Some(fault) = board.take_fatal() {

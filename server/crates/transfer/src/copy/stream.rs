@@ -8,7 +8,7 @@
 
 use super::{
     Copy, Folder, Lines,
-    board::{Board, Chunk, Manner, Row, UNORDERED},
+    board::{Board, CHUNK_MESSAGES, Chunk, Manner, Row, UNORDERED},
     survey::Ready,
 };
 use crate::{
@@ -18,8 +18,11 @@ use bytes::Bytes;
 use gatepost_contract::Level;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +36,38 @@ const ANSWERS_IN_FLIGHT: usize = 1024;
 /// How many acknowledgements are written at once, and how long the first may wait for the others.
 const BATCH: usize = 512;
 const BATCH_WAIT: Duration = Duration::from_millis(250);
+
+/// How many messages a lane sends at once: few at first and on slow lines, since what a broken line leaves half sent is
+/// sent again from its beginning.
+#[derive(Debug)]
+pub(super) struct Pace(AtomicUsize);
+
+impl Pace {
+    /// Between the least and the most, a command that took less than this is followed by a larger one, and one that
+    /// took longer than that by a smaller one.
+    const SHORT: Duration = Duration::from_millis(1_000);
+    const LONG: Duration = Duration::from_millis(4_000);
+    const LEAST: usize = 10;
+
+    fn most(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn learn(&self, took: Duration) {
+        let most = self.most();
+        if took < Self::SHORT {
+            self.0.store((most * 2).min(CHUNK_MESSAGES), Ordering::Relaxed);
+        } else if took > Self::LONG {
+            self.0.store((most / 2).max(Self::LEAST), Ordering::Relaxed);
+        }
+    }
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self(AtomicUsize::new(25))
+    }
+}
 
 /// What was acknowledged.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,12 +99,14 @@ struct Command {
     unanswered: usize,
     ends: Vec<u64>,
     closed: bool,
+    began: Option<Instant>,
 }
 
 struct Line<'a> {
     copy: &'a Copy<'a>,
     board: &'a Board<'a>,
     lane: usize,
+    pace: &'a Pace,
     folder: &'a Folder<'a>,
     ready: &'a Ready,
     flight: Mutex<Flight>,
@@ -116,12 +153,13 @@ impl Line<'_> {
 /// Sends chunks of a folder until none is left for this lane.
 pub(super) async fn send(
     copy: &Copy<'_>,
-    (board, lane): (&Board<'_>, usize),
+    (board, lane, pace): (&Board<'_>, usize, &Pace),
     folder: &Folder<'_>,
     ready: &Ready,
     lines: &mut Lines,
 ) -> (Sent, Result<(), Fault>) {
-    let line = Line { copy, board, lane, folder, ready, flight: Mutex::default(), stop: CancellationToken::new() };
+    let line =
+        Line { copy, board, lane, pace, folder, ready, flight: Mutex::default(), stop: CancellationToken::new() };
     let (ask, wanted) = mpsc::channel(CHUNKS_AHEAD);
     let (from_source, incoming) = mpsc::channel(PIECES_IN_FLIGHT);
     let (outgoing, to_dest) = mpsc::channel(PIECES_IN_FLIGHT);
@@ -171,7 +209,7 @@ async fn claim(line: &Line<'_>, ask: mpsc::Sender<UidSet>) -> Result<(), Fault> 
         };
         // The source has ended; its own fault says why.
         let Ok(permit) = permit else { return Ok(()) };
-        let Some(chunk) = line.board.claim(line.folder.step, line.lane).await? else { return Ok(()) };
+        let Some(chunk) = line.board.claim(line.folder.step, line.lane, line.pace.most()).await? else { return Ok(()) };
         let chunk = sift(line, chunk).await?;
         if chunk.rows.is_empty() {
             line.board.answered(line.folder.step, [chunk.number]);
@@ -338,7 +376,9 @@ impl Pump<'_> {
             let mut flight = self.line.flight();
             flight.passed.insert(uid, (digester.finish(), mended_size));
             flight.command_of.insert(uid, self.command);
-            flight.commands.entry(self.command).or_default().unanswered += 1;
+            let command = flight.commands.entry(self.command).or_default();
+            command.unanswered += 1;
+            command.began.get_or_insert_with(Instant::now);
             flight.rows.get(&uid).map_or(Manner::Together, |(_, _, manner)| *manner)
         };
         self.held += 1;
@@ -484,6 +524,9 @@ impl Books<'_> {
             if command.unanswered == 0 && command.closed { flight.commands.remove(&number) } else { None }
         };
         if let Some(command) = command {
+            if let Some(began) = command.began {
+                self.line.pace.learn(began.elapsed());
+            }
             self.line.board.answered(self.line.folder.step, command.ends);
         }
     }

@@ -64,6 +64,8 @@ impl Copy<'_> {
     /// Surveys a folder; `None` when nothing is left to send.
     pub(super) async fn survey(&self, lines: &mut Lines, folder: &Folder<'_>) -> Result<Option<Ready>, Fault> {
         let mut known = folder.known();
+        // Since the folder was planned or surveyed, messages may have been sent.
+        known.standing = self.standing_of(folder).await?;
         let mut target = Target { folder: known.target.clone(), state: None };
         let interrupted = known.dest_epoch.is_some() && known.standing.pending > 0;
         // Both sides at once: what is looked into has changed as a rule, and then both are needed.
