@@ -114,7 +114,7 @@ impl Copy<'_> {
             return Ok(None);
         }
         self.watch.begin(folder.step, known.standing.pending, known.standing.pending_bytes);
-        let adopted = self.adopt(lines, folder, &known, &dest).await?;
+        let adopted = self.adopt(lines, folder, &known, &dest, interrupted).await?;
         if adopted > 0 {
             self.count(|outcome| outcome.adopted += adopted);
             folder.add_sent(stream::Sent { adopted, ..stream::Sent::default() });
@@ -439,15 +439,17 @@ impl Copy<'_> {
         folder: &Folder<'_>,
         known: &Known,
         dest: &FolderState,
+        interrupted: bool,
     ) -> Result<u64, Fault> {
         if dest.messages == 0 {
             return Ok(0);
         }
         let claimed = self.claimed(folder, known).await?;
-        // Nothing strange is there when the numbers agree and the newest message is ours; folders that are merged
-        // into one are looked at in any case.
+        // Nothing strange is there when nothing is in doubt, the numbers agree and the newest message is ours; folders
+        // that are merged into one are looked at in any case.
         let newest_is_ours = dest.uid_next.is_some_and(|next| claimed.last().is_some_and(|last| last + 1 == next));
-        if folder.siblings.is_empty() && u64::from(dest.messages) == claimed.len() && newest_is_ours {
+        let agrees = u64::from(dest.messages) == claimed.len() && newest_is_ours;
+        if !interrupted && folder.siblings.is_empty() && agrees {
             return Ok(0);
         }
         let strange = lines.dest.uids().await?.minus(&claimed);
