@@ -176,11 +176,14 @@ export class Lab {
   private async desk(authorities: string): Promise<void> {
     const port = await freePort();
     this.url = `http://127.0.0.1:${port}`;
+    // So slow that a copy can be watched: both servers are one host here.
+    const pace = await this.file('gatepost.toml', '[[host]]\nname = "localhost"\nmessages_per_second = 40\n');
     const env = {
       PATH: process.env.PATH,
       HOME: this.dir,
       MIGRATION_DATA_PATH: join(this.dir, 'data'),
       GATEPOST_CA_FILE: authorities,
+      GATEPOST_CONFIG: pace,
       GATEPOST_SITE_ROOT: site,
       GATEPOST_LISTEN: `127.0.0.1:${port}`,
       GATEPOST_LOG: 'warn',
