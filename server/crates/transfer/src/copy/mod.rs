@@ -509,15 +509,15 @@ fn unchanged(known: &Known, planned: &Planned) -> bool {
 }
 
 impl Copy<'_> {
-    /// Makes the folders that the destination lacks. A name that it refuses is tried once more without the characters
-    /// that some servers do not take; a folder that cannot be made at all is tried again when it is its turn, so that its
+    /// Makes the folders that the destination lacks. A name that it refuses twice is tried without the characters that
+    /// some servers do not take (one refusal may have had another reason, and the mail would lie there for good); a folder that cannot be made at all is tried again when it is its turn, so that its
     /// fault concerns no other.
     async fn make_missing(&self, dest: &mut dyn Destination, planned: &mut [Planned]) -> Result<(), Fault> {
         let mut missing: Vec<FolderPath> =
             planned.iter().filter(|p| p.target.is_none()).map(|p| p.mapped.dest.clone()).collect();
         missing.sort_unstable();
         missing.dedup();
-        for again in [false, true] {
+        for attempt in 0..3 {
             if missing.is_empty() {
                 return Ok(());
             }
@@ -529,12 +529,18 @@ impl Copy<'_> {
                             planned.target = Some(Surveyed { folder: folder.clone(), status: None });
                         }
                     }
-                    Err(fault) if fault.kind == FaultKind::Refused && !again => refused.push((path.clone(), fault)),
+                    Err(fault) if fault.kind == FaultKind::Refused && attempt < 2 => {
+                        refused.push((path.clone(), fault));
+                    }
                     Err(_) => {}
                 }
             }
             missing.clear();
             for (path, fault) in refused {
+                if attempt == 0 {
+                    missing.push(path);
+                    continue;
+                }
                 let plain = mapping::plain(&path);
                 let taken = planned.iter().any(|p| mapping::folded(&p.mapped.dest) == mapping::folded(&plain));
                 if plain == path || taken {
