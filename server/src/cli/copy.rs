@@ -12,7 +12,7 @@ use anyhow::Context;
 use clap::Args;
 use gatepost_contract::{MessageState, SecretInput, Security};
 use gatepost_core::GmailLabels;
-use gatepost_core::standalone::{CopyProgress, CopyRequest, CopySummary, Endpoint, copy};
+use gatepost_core::standalone::{CopyProgress, CopyRequest, CopySummary, Endpoint, FailedFolder, copy};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -184,7 +184,7 @@ pub async fn run(copy_args: Copy, config: Config) -> Outcome {
             print_line(line)?;
         }
     }
-    for (folder, why) in &summary.failed_folders {
+    for FailedFolder { folder, why } in &summary.failed_folders {
         eprintln!("{}: {}", folder.replace(char::is_control, "\u{fffd}"), why);
     }
     Ok(if dry_run && !summary.interrupted { Exit::Done } else { exit_of(&summary) })

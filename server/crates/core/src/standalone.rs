@@ -132,6 +132,15 @@ pub enum CopyProgress {
     },
 }
 
+/// A folder that could not be finished.
+#[derive(Clone, Debug, Serialize)]
+pub struct FailedFolder {
+    /// Its path at the source.
+    pub folder: String,
+    /// Why, and what to do.
+    pub why: String,
+}
+
 /// What came of it; the object that `--json` prints.
 #[derive(Clone, Debug, Serialize)]
 pub struct CopySummary {
@@ -154,8 +163,7 @@ pub struct CopySummary {
     /// The first of the messages that have not arrived as they should: [`NAMED`] at most.
     pub left_over: Vec<LeftOver>,
     /// Folders that could not be finished, and why.
-    #[serde(skip)]
-    pub failed_folders: Vec<(String, String)>,
+    pub failed_folders: Vec<FailedFolder>,
     /// Whether it was ended early.
     #[serde(skip)]
     pub interrupted: bool,
@@ -259,7 +267,7 @@ pub async fn copy(
         },
         verified,
         left_over: if request.dry_run { Vec::new() } else { left_over(&store, mailbox).await? },
-        failed_folders: outcome.failed_folders,
+        failed_folders: outcome.failed_folders.into_iter().map(|(folder, why)| FailedFolder { folder, why }).collect(),
         interrupted: outcome.cancelled,
     };
     store.close().await;
