@@ -439,6 +439,7 @@ mod tests {
         let expected = [
             "already_there",
             "bytes",
+            "failed_folders",
             "folders",
             "left_over",
             "quarantined",
