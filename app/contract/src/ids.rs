@@ -55,4 +55,14 @@ ids! {
     EvidenceId,
     /// One row of the audit log.
     AuditId,
+    /// A message, or several at once, given up on purpose.
+    WaiverId,
+    /// One reading of a domain's DNS.
+    DnsSnapshotId,
+    /// An address that is told of events.
+    WebhookId,
+    /// One telling of one event to one address.
+    DeliveryId,
+    /// A signed link to one job.
+    LinkId,
 }

@@ -326,6 +326,40 @@ names! {
 }
 
 names! {
+    /// Why a message is not simply *arrived*, for programs; a sentence beside it says it for people.
+    "cause" CauseKind {
+        /// No run has copied it yet.
+        NotCopied = "not_copied",
+        /// It came to the source after the last sync.
+        New = "new",
+        /// It had been copied and is no longer at the destination.
+        Gone = "gone",
+        /// It lies in another folder of the destination.
+        Misplaced = "misplaced",
+        /// Its folder is not at the destination.
+        NoFolder = "no_folder",
+        /// A server has numbered its messages anew (UIDVALIDITY).
+        Renumbered = "renumbered",
+        /// The destination holds more than one copy of it in its folder.
+        Doubled = "doubled",
+        /// Its bytes at the destination are others.
+        Content = "content",
+        /// Its copy is shorter than it, or ends early.
+        Truncated = "truncated",
+        /// Its date of arrival (INTERNALDATE) at the destination is another.
+        Date = "date",
+        /// The destination refuses messages of its size.
+        TooLarge = "too_large",
+        /// The destination refused it for another reason.
+        Refused = "refused",
+        /// The source could not deliver it.
+        Unreadable = "unreadable",
+        /// The connection broke at it again and again.
+        Disconnects = "disconnects",
+    }
+}
+
+names! {
     /// How thoroughly a verification reads.
     "depth" Depth {
         /// Counts and sizes of folders.

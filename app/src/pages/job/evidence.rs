@@ -1,7 +1,7 @@
 //! The evidence of a job: what verification read, by mailbox and folder.
 
 use crate::{
-    components::{Empty, MaybeAt, PageHead, Table, TallySum, count, head, head_figure, load, param, percent},
+    components::{Empty, JobTab, JobTabs, MaybeAt, PageHead, Table, TallySum, count, head, head_figure, load, param, percent},
     i18n::names,
     pages::job::crumbs,
 };
@@ -20,6 +20,7 @@ pub fn ShowEvidence() -> AnyView {
         let mailboxes = evidence.mailboxes.iter().cloned().map(|mailbox| view! { <MailboxFolders mailbox/> });
         Ok(view! {
             <PageHead title=t!(evidence.title).to_owned() up/>
+            <JobTabs id current=JobTab::Evidence/>
             <p class="lead">{t!(evidence.lead)}</p>
             <EvidenceSummary evidence=evidence.clone()/>
             {mailboxes.collect_view()}

@@ -2,7 +2,7 @@
 
 use crate::{
     components::{
-        At, Badge, Empty, Fact, GateBadge, Icon, MailboxBadge, PageHead, PhaseRail, Shape, Share, Table, Tone, count,
+        At, Badge, Empty, Fact, GateBadge, Icon, JobTab, JobTabs, MailboxBadge, PageHead, PhaseRail, Shape, Share, Table, Tone, count,
         head, head_figure, load, page_query, param, size,
     },
     i18n::names,
@@ -67,6 +67,7 @@ pub fn ShowJob() -> AnyView {
                 <span class="head-share"><Share value=job.sync_percent label=arrived_of/></span>
                 {manage.then(|| view! { <a class="button small" href=format!("/jobs/{id}/edit")>{t!(job.edit)}</a> })}
             </PageHead>
+            <JobTabs id current=JobTab::Overview/>
             <PhaseRail phase=job.phase failed_phase=job.failed_phase/>
             <Warnings job=job.clone() mailboxes=mailboxes.clone()/>
             {(!live.is_empty() || waiting > 0).then(|| view! {
