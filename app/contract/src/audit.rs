@@ -48,4 +48,37 @@ pub struct AuditFilter {
     /// At or after this time.
     #[serde(default)]
     pub since: Option<String>,
+    /// Before this time; a day alone counts to its end.
+    #[serde(default)]
+    pub until: Option<String>,
+}
+
+/// What a check of the chain found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AuditProof {
+    /// Rows that were checked, from the first.
+    pub rows: i64,
+    /// The hash of the last good row: written down elsewhere, it proves that nothing was computed anew later.
+    pub head: String,
+    /// The first row that is not as it was written.
+    pub broken: Option<BrokenAudit>,
+}
+
+impl AuditProof {
+    /// The end of the chain as `ID:HASH`, to be kept elsewhere and given to the next verification.
+    #[must_use]
+    pub fn kept(&self) -> String {
+        format!("{}:{}", self.rows, self.head)
+    }
+}
+
+/// A row that was changed, removed, added or moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BrokenAudit {
+    /// Which.
+    pub id: AuditId,
+    /// How it shows.
+    pub reason: String,
 }

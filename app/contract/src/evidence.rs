@@ -1,6 +1,6 @@
-//! Evidence: what verification read on both sides, and the residue it found.
+//! Evidence: what verification read on both sides.
 
-use crate::{Depth, EvidenceId, Fidelity, FolderId, JobId, MailboxId, MessageId, MessageState, RunId, SpecialUse};
+use crate::{Depth, EvidenceId, FolderId, JobId, MailboxId, RunId, SpecialUse};
 use serde::{Deserialize, Serialize};
 
 /// The latest evidence of a job: one entry for each mailbox.
@@ -107,59 +107,14 @@ pub struct FolderEvidence {
     pub rewritten: i64,
     /// Messages that lack flags which the source has.
     pub flags_lost: i64,
+    /// Messages that lie in another folder of the destination.
+    #[serde(default)]
+    pub misplaced: i64,
+    /// Messages of which the destination folder holds more than one copy.
+    #[serde(default)]
+    pub doubled: i64,
     /// Bodies that were read again and digested.
     pub bodies_read: i64,
     /// What is worth knowing.
     pub note: Option<String>,
-}
-
-/// One message that has not arrived as it should.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Residue {
-    /// The ledger's row.
-    pub message_id: MessageId,
-    /// The mailbox.
-    pub mailbox_id: MailboxId,
-    /// Its address.
-    pub email: String,
-    /// The folder at the source.
-    pub folder: String,
-    /// The UID at the source.
-    pub source_uid: i64,
-    /// `pending`, `quarantined` or `waived`; `arrived` for one that has changed on the way.
-    pub state: MessageState,
-    /// How the copy compares, where there is one.
-    pub fidelity: Option<Fidelity>,
-    /// INTERNALDATE.
-    pub internal_date: String,
-    /// Bytes.
-    pub size: i64,
-    /// The Message-Id header.
-    pub message_id_header: Option<String>,
-    /// Why, in one sentence with what to do.
-    pub cause: Option<String>,
-    /// When it was first listed.
-    pub first_seen_at: String,
-}
-
-/// Which residue is wanted.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema, utoipa::IntoParams))]
-#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
-pub struct ResidueFilter {
-    /// Of this mailbox.
-    #[serde(default)]
-    pub mailbox_id: Option<MailboxId>,
-    /// In this state.
-    #[serde(default)]
-    pub state: Option<MessageState>,
-}
-
-/// Why a message is given up.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct WaiveRequest {
-    /// 10 to 2,000 characters.
-    pub reason: String,
 }

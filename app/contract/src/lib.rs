@@ -5,27 +5,39 @@
 //! text in UTC; sizes are bytes; percentages run from 0 to 100.
 
 mod audit;
+mod dns;
 mod evidence;
 mod gate;
 mod identity;
 mod ids;
 mod job;
+mod link;
 mod mailbox;
 mod page;
 mod problem;
+mod report;
+mod residue;
 mod run;
 mod states;
 mod ticket;
+mod timeline;
+mod webhook;
 
 pub use audit::*;
+pub use dns::*;
 pub use evidence::*;
 pub use gate::*;
 pub use identity::*;
 pub use ids::*;
 pub use job::*;
+pub use link::*;
 pub use mailbox::*;
 pub use page::*;
 pub use problem::*;
+pub use report::*;
+pub use residue::*;
 pub use run::*;
 pub use states::*;
 pub use ticket::*;
+pub use timeline::*;
+pub use webhook::*;

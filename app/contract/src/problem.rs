@@ -28,6 +28,9 @@ pub struct Problem {
     /// The checks that stand against an approval.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<crate::Check>,
+    /// What has changed since it was looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<crate::FigureChange>,
 }
 
 /// What is wrong with one field.
@@ -52,6 +55,7 @@ impl Problem {
             code: code.to_owned(),
             errors: Vec::new(),
             checks: Vec::new(),
+            changes: Vec::new(),
         }
     }
 
@@ -126,6 +130,7 @@ fn title(status: u16) -> &'static str {
         415 => "Unsupported media type",
         422 => "Invalid input",
         429 => "Too many requests",
+        502 => "Another server failed",
         503 => "Not available",
         _ => "Internal error",
     }

@@ -140,12 +140,23 @@ pub struct SyncRequest {
 }
 
 /// How to verify.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VerifyRequest {
     /// `standard` where left out.
     #[serde(default)]
     pub depth: Option<crate::Depth>,
+    /// True: a deep verification reads every message, and not a sample.
+    #[serde(default)]
+    pub all: bool,
+    /// How many of a hundred messages a deep verification reads, 0 to 100; 5 where left out. The first, the last and the
+    /// largest of every folder, and 200 of a mailbox, are read in any case.
+    #[serde(default)]
+    pub sample_percent: Option<f64>,
+    /// What decides which messages are in the sample: the same seed chooses the same ones again. The run's figures tell
+    /// the one that was used.
+    #[serde(default)]
+    pub seed: Option<u64>,
     /// Only these mailboxes; all of the job where left out.
     #[serde(default)]
     pub mailbox_ids: Vec<MailboxId>,
