@@ -6,7 +6,11 @@
 //! has no reader or a lossy one: modified UTF-7, INTERNALDATE, NAMESPACE and X-GM-LABELS. Commands are sent through async-imap's `run_command`, because its own fetch takes a
 //! NO at the end for success.
 //!
-//! UTF8=ACCEPT is not enabled here. Memory stays flat: a window of messages at a time, and large bodies in pieces.
+//! UTF8=ACCEPT is not enabled here. Memory stays flat: two windows of a listing at a time, one body (`bodies`), and
+//! large ones in pieces.
+
+mod bodies;
+mod totals;
 
 use crate::{
     account::{Account, Credential},
@@ -21,14 +25,15 @@ use async_imap::{
     Authenticator, Client, Session,
     error::Error,
     imap_proto::{
-        AttributeValue, MailboxDatum, MessageSection, NameAttribute, Response, ResponseCode, SectionPath, Status,
+        AttributeValue, MailboxDatum, MessageSection, NameAttribute, RequestId, Response, ResponseCode, SectionPath,
+        Status,
     },
 };
 use async_trait::async_trait;
 use gatepost_transfer::{
-    Digester, Digests, Fault, FaultKind, Flags, InternalDate, ReadMessage, ReadScope, Reader, RemoteFolder, UidSet,
+    Digests, Fault, FaultKind, Flags, FolderTotals, InternalDate, ReadMessage, Reader, RemoteFolder, UidSet,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::mpsc,
@@ -38,8 +43,12 @@ use tokio::{
 // crate sets on `log` compiles that level out of the whole program.
 const _: () = assert!(log::STATIC_MAX_LEVEL as usize <= log::LevelFilter::Debug as usize);
 
-/// Messages in a window.
+/// Messages in a window of a listing, and windows under way.
 const WINDOW: u32 = 500;
+const WINDOWS_AHEAD: usize = 2;
+/// Messages whose headers are read at once, and how many bytes of each.
+const HEADS_AT_ONCE: u32 = 100;
+const HEAD: usize = 8 << 10;
 /// Larger messages are read in pieces of this size.
 const PIECE: u64 = 2 << 20;
 
@@ -49,11 +58,21 @@ pub(crate) struct ImapReader {
     timeouts: crate::account::Timeouts,
     namespace: Option<Namespace>,
     spellings: HashMap<String, String>,
+    /// Whether STATUS can come with LIST (RFC 5819), and can tell a folder's size (RFC 8438).
+    lists_status: bool,
+    tells_size: bool,
     folder: String,
     /// On Gmail, which folder a message belongs into.
     labels: Option<Labels>,
     /// The messages of the open folder that belong into it, where it shows others too.
     belonging: Option<UidSet>,
+}
+
+/// A command under way.
+struct Begun {
+    id: RequestId,
+    /// Its beginning, for people.
+    shown: String,
 }
 
 /// One SASL response, and empty ones after it (XOAUTH2 tells its errors as a challenge).
@@ -93,7 +112,10 @@ impl ImapReader {
         let session = result.map_err(|(error, _)| {
             let fault = fault(&server, timeouts, "the log-in", error);
             if fault.kind == FaultKind::Refused {
-                let sentence = format!("The witness's log-in of {} was refused. {}", account.user, fault.sentence);
+                let sentence = format!(
+                    "The witness's log-in of {} was refused. {} Check the user name and the password.",
+                    account.user, fault.sentence
+                );
                 return Fault { kind: FaultKind::Login, sentence, ..fault };
             }
             fault
@@ -104,6 +126,8 @@ impl ImapReader {
             timeouts,
             namespace: None,
             spellings: HashMap::new(),
+            lists_status: false,
+            tells_size: false,
             folder: String::new(),
             labels: None,
             belonging: None,
@@ -122,6 +146,8 @@ impl ImapReader {
                 .await?;
             reader.namespace = Some(namespace);
         }
+        reader.lists_status = capabilities.has_str("LIST-STATUS");
+        reader.tells_size = capabilities.has_str("STATUS=SIZE");
         if capabilities.has_str(gmail::CAPABILITY) {
             reader.labels = account.gmail_labels.map(Labels::new);
         }
@@ -163,12 +189,31 @@ impl ImapReader {
     }
 
     /// Runs a command to its end, which must be OK.
-    async fn run(&mut self, command: String, mut on: impl FnMut(&Response<'_>)) -> Result<(), Fault> {
+    async fn run(&mut self, command: String, on: impl FnMut(&Response<'_>)) -> Result<(), Fault> {
+        let begun = self.begin(command).await?;
+        self.finish(begun, on).await
+    }
+
+    /// Sends a command. Several may be under way; they are finished in the order in which they were begun.
+    async fn begin(&mut self, command: String) -> Result<Begun, Fault> {
         let (server, timeouts) = (self.server.clone(), self.timeouts);
         let shown: String = command.chars().take(80).collect();
+        let result = self.session()?.run_command(&command).await;
+        match result {
+            Ok(id) => Ok(Begun { id, shown }),
+            Err(error) => {
+                self.session = None;
+                Err(fault(&server, timeouts, &shown, error))
+            }
+        }
+    }
+
+    /// Reads on to the end of a command, which must be OK.
+    async fn finish(&mut self, begun: Begun, mut on: impl FnMut(&Response<'_>)) -> Result<(), Fault> {
+        let (server, timeouts) = (self.server.clone(), self.timeouts);
+        let Begun { id, shown } = begun;
         let session = self.session()?;
         let result = async {
-            let id = session.run_command(&command).await?;
             loop {
                 let Some(response) = session.read_response().await? else { return Err(Error::ConnectionLost) };
                 match response.parsed() {
@@ -206,71 +251,15 @@ impl ImapReader {
         Ok(uids.into_iter().collect())
     }
 
-    /// Lists some messages.
-    async fn list(
-        &mut self,
-        portion: &Portion,
-        items: &str,
-        window: &mut BTreeMap<u32, ReadMessage>,
-    ) -> Result<(), Fault> {
-        self.run(format!("UID FETCH {portion} {items}"), |response| {
-            if let Some(message) = message(response)
-                && portion.contains(message.uid)
-            {
-                window.insert(message.uid, message);
-            }
-        })
-        .await
+    /// A folder's name as its server writes it.
+    fn spelled(&self, folder: &RemoteFolder) -> String {
+        self.spellings.get(&folder.native).cloned().unwrap_or_else(|| utf7::encode(&folder.native))
     }
 
-    /// Reads the bodies of a window: small ones together, one at a time in memory, large ones in pieces.
-    async fn digest(&mut self, window: &BTreeMap<u32, ReadMessage>) -> Result<HashMap<u32, Digests>, Fault> {
-        let mut digests = HashMap::new();
-        let small: UidSet = window.values().filter(|m| m.size <= PIECE).map(|m| m.uid).collect();
-        let mut portions = Portions::of(&small);
-        while let Some(portion) = portions.next(WINDOW) {
-            self.run(format!("UID FETCH {portion} (UID BODY.PEEK[])"), |response| {
-                if let Some((uid, body)) = body(response) {
-                    digests.insert(uid, Digester::of(body));
-                }
-            })
-            .await?;
-        }
-        for message in window.values().filter(|m| m.size > PIECE) {
-            if let Some(digest) = self.digest_in_pieces(message.uid).await? {
-                digests.insert(message.uid, digest);
-            }
-        }
-        Ok(digests)
-    }
-
-    async fn digest_in_pieces(&mut self, uid: u32) -> Result<Option<Digests>, Fault> {
-        let mut digester = Digester::new();
-        let mut at = 0;
-        loop {
-            let mut came = None;
-            self.run(format!("UID FETCH {uid} (UID BODY.PEEK[]<{at}.{PIECE}>)"), |response| {
-                if let Some((found, piece)) = body(response)
-                    && found == uid
-                    && came.is_none()
-                {
-                    digester.update(piece);
-                    came = Some(piece.len() as u64);
-                }
-            })
-            .await?;
-            match came {
-                None => return Ok(None),
-                // A piece that is shorter than asked for is the last one.
-                Some(length) if length < PIECE => return Ok(Some(digester.finish())),
-                Some(length) if length > PIECE => {
-                    return Err(Fault::new(
-                        FaultKind::Protocol,
-                        format!("{} sent more of a message than was asked for (BODY.PEEK with a range).", self.server),
-                    ));
-                }
-                Some(length) => at += length,
-            }
+    /// Gives a connection up on which answers are still to come that nobody waits for.
+    fn abandon(&mut self, unfinished: bool) {
+        if unfinished {
+            self.session = None;
         }
     }
 }
@@ -304,10 +293,7 @@ impl Reader for ImapReader {
     }
 
     async fn open(&mut self, folder: &RemoteFolder) -> Result<(u32, u32), Fault> {
-        let name = match self.spellings.get(&folder.native) {
-            Some(spelling) => spelling.clone(),
-            None => utf7::encode(&folder.native),
-        };
+        let name = self.spelled(folder);
         self.folder = folder.path.to_string();
         self.belonging = None;
         if self.labels.as_ref().is_some_and(|labels| labels.needs_folders(folder)) {
@@ -333,12 +319,11 @@ impl Reader for ImapReader {
         Ok((epoch, count))
     }
 
-    async fn read(
-        &mut self,
-        uids: Option<&UidSet>,
-        scope: ReadScope,
-        out: mpsc::Sender<ReadMessage>,
-    ) -> Result<(), Fault> {
+    async fn totals(&mut self, folders: &[&RemoteFolder]) -> Result<Vec<Option<FolderTotals>>, Fault> {
+        self.all_totals(folders).await
+    }
+
+    async fn read(&mut self, uids: Option<&UidSet>, out: mpsc::Sender<ReadMessage>) -> Result<(), Fault> {
         let all;
         let uids = match uids {
             Some(uids) => uids,
@@ -350,34 +335,86 @@ impl Reader for ImapReader {
                 &all
             }
         };
+        let items = "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])";
         let mut portions = Portions::of(uids);
-        while let Some(portion) = portions.next(WINDOW) {
-            let mut window = BTreeMap::new();
-            let items = "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])";
-            self.list(&portion, items, &mut window).await?;
-            // Exchange leaves out of its answer what it cannot convert: such a message is there all the same.
-            let silent: UidSet = portion.uids().filter(|uid| !window.contains_key(uid)).collect();
-            let mut silent = Portions::of(&silent);
-            while let Some(portion) = silent.next(WINDOW) {
-                self.list(&portion, "(UID FLAGS INTERNALDATE RFC822.SIZE)", &mut window).await?;
+        let mut under_way: VecDeque<(Portion, Begun)> = VecDeque::new();
+        // A server may hold back the end of a command while it answers the next: what comes is told by its UID.
+        let mut came: BTreeMap<u32, ReadMessage> = BTreeMap::new();
+        loop {
+            while under_way.len() < WINDOWS_AHEAD
+                && let Some(portion) = portions.next(WINDOW)
+            {
+                let begun = self.begin(format!("UID FETCH {portion} {items}")).await?;
+                under_way.push_back((portion, begun));
             }
-            let mut digests = match scope {
-                ReadScope::Listing => HashMap::new(),
-                ReadScope::Bodies => self.digest(&window).await?,
-            };
-            for (uid, mut message) in window {
-                if scope == ReadScope::Bodies {
-                    // What vanished between its listing and its body is not there.
-                    let Some(digest) = digests.remove(&uid) else { continue };
-                    message.size = digest.size;
-                    message.digests = Some(digest);
+            let Some((portion, begun)) = under_way.pop_front() else { return Ok(()) };
+            let asked = |uid| portion.contains(uid) || under_way.iter().any(|(p, _)| p.contains(uid));
+            self.finish(begun, |response| came.extend(message(response).filter(|m| asked(m.uid)).map(|m| (m.uid, m))))
+                .await?;
+            // Exchange leaves out of its answer what it cannot convert: such a message is there all the same.
+            let silent: UidSet = portion.uids().filter(|uid| !came.contains_key(uid)).collect();
+            if !silent.is_empty() {
+                let mut unfinished = Vec::new();
+                while let Some((portion, begun)) = under_way.pop_front() {
+                    let asked = |uid| portion.contains(uid) || under_way.iter().any(|(p, _)| p.contains(uid));
+                    self.finish(begun, |response| {
+                        came.extend(message(response).filter(|m| asked(m.uid)).map(|m| (m.uid, m)));
+                    })
+                    .await?;
+                    unfinished.push(portion);
                 }
+                let others = unfinished.iter().flat_map(Portion::uids).filter(|uid| !came.contains_key(uid));
+                let mut silent = Portions::of(&silent.iter().chain(others).collect());
+                while let Some(portion) = silent.next(WINDOW) {
+                    let command = format!("UID FETCH {portion} (UID FLAGS INTERNALDATE RFC822.SIZE)");
+                    self.run(command, |response| {
+                        came.extend(message(response).filter(|m| portion.contains(m.uid)).map(|m| (m.uid, m)));
+                    })
+                    .await?;
+                }
+            }
+            // All that was asked for up to here is here; what follows belongs to commands under way.
+            let after = under_way.front().and_then(|(next, _)| next.uids().next());
+            let rest = after.map_or_else(BTreeMap::new, |next| came.split_off(&next));
+            for message in std::mem::replace(&mut came, rest).into_values() {
                 if out.send(message).await.is_err() {
+                    self.abandon(!under_way.is_empty());
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn digest(&mut self, wanted: &[(u32, u64)], out: mpsc::Sender<(u32, Digests)>) -> Result<(), Fault> {
+        self.digest_all(wanted, &out).await
+    }
+
+    async fn heads(&mut self, uids: &UidSet, out: mpsc::Sender<(u32, Vec<u8>)>) -> Result<(), Fault> {
+        let mut portions = Portions::of(uids);
+        while let Some(portion) = portions.next(HEADS_AT_ONCE) {
+            let mut heads = Vec::new();
+            let command =
+                format!("UID FETCH {portion} (UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID FROM SUBJECT DATE)]<0.{HEAD}>)");
+            self.run(command, |response| {
+                if let Response::Fetch(_, items) = response
+                    && let Some(uid) = uid(items)
+                    && let Some(header) = header(items)
+                {
+                    heads.push((uid, header[..header.len().min(HEAD)].to_vec()));
+                }
+            })
+            .await?;
+            for head in heads {
+                if out.send(head).await.is_err() {
                     return Ok(());
                 }
             }
         }
         Ok(())
+    }
+
+    async fn bytes(&mut self, uid: u32, most: u64) -> Result<Option<Vec<u8>>, Fault> {
+        self.whole(uid, most).await
     }
 
     async fn close(&mut self) {
@@ -408,18 +445,20 @@ fn unescaped(name: String) -> String {
     out
 }
 
-fn body<'a>(response: &'a Response<'_>) -> Option<(u32, &'a [u8])> {
-    let Response::Fetch(_, items) = response else { return None };
-    let uid = uid(items)?;
+fn uid(items: &[AttributeValue<'_>]) -> Option<u32> {
     items.iter().find_map(|item| match item {
-        AttributeValue::BodySection { section: None, data, .. } => Some((uid, data.as_deref().unwrap_or_default())),
+        AttributeValue::Uid(uid) => Some(*uid),
         _ => None,
     })
 }
 
-fn uid(items: &[AttributeValue<'_>]) -> Option<u32> {
+fn header<'a>(items: &'a [AttributeValue<'_>]) -> Option<&'a [u8]> {
     items.iter().find_map(|item| match item {
-        AttributeValue::Uid(uid) => Some(*uid),
+        AttributeValue::BodySection {
+            section: Some(SectionPath::Full(MessageSection::Header)),
+            data: Some(header),
+            ..
+        } => Some(&**header),
         _ => None,
     })
 }
@@ -433,7 +472,6 @@ fn message(response: &Response<'_>) -> Option<ReadMessage> {
         internal_date: InternalDate { seconds: 0, zone_minutes: 0 },
         flags: Flags::default(),
         message_id: None,
-        digests: None,
     };
     let mut listed = false;
     for item in items {
@@ -446,14 +484,10 @@ fn message(response: &Response<'_>) -> Option<ReadMessage> {
                 message.size = u64::from(*size);
                 listed = true;
             }
-            AttributeValue::BodySection {
-                section: Some(SectionPath::Full(MessageSection::Header)),
-                data: Some(header),
-                ..
-            } => message.message_id = message_id(header),
             _ => {}
         }
     }
+    message.message_id = header(items).and_then(message_id);
     listed.then_some(message)
 }
 
@@ -532,15 +566,45 @@ fn fault(server: &str, timeouts: crate::account::Timeouts, command: &str, error:
     } else {
         kind
     };
-    let mut fault =
-        Fault::new(kind, format!("{server} answered {answered} to {command}: {}.", printable(words.as_bytes(), 300)));
+    let mut fault = Fault::new(
+        kind,
+        format!("{server} answered {answered} to {command}: {:?}.", printable(spoken(&words).as_bytes(), 300)),
+    );
     fault.retry_after = (kind == FaultKind::Throttled).then(|| faults::time_to_wait(&words));
     fault
+}
+
+/// The server's own words. async-imap tells a refusal in the debug form of what it read.
+fn spoken(told: &str) -> String {
+    let quoted = ["information: Some(\"", "info: Some(\""].iter().find_map(|before| told.split_once(before));
+    let Some((_, quoted)) = quoted else { return told.to_owned() };
+    let mut words = String::with_capacity(quoted.len());
+    let mut rest = quoted.chars();
+    while let Some(letter) = rest.next() {
+        match letter {
+            '"' => break,
+            '\\' => words.extend(rest.next()),
+            letter => words.push(letter),
+        }
+    }
+    words
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_is_told_in_the_servers_own_words() {
+        for (told, expected) in [
+            (r#"code: None, info: Some("[AUTHENTICATIONFAILED] No \"ana\".")"#, r#"[AUTHENTICATIONFAILED] No "ana"."#),
+            (r#"outcome: Outcome { code: None, information: Some("Internal error") }"#, "Internal error"),
+            ("code: None, info: None", "code: None, info: None"),
+            ("plain words", "plain words"),
+        ] {
+            assert_eq!(spoken(told), expected);
+        }
+    }
 
     #[test]
     fn quoted_names_are_unescaped_and_others_left_alone() {

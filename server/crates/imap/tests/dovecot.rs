@@ -8,7 +8,7 @@ use common::{PASSWORD, USER, account, append, append_in, copy_all, create, drive
 use gatepost_contract::SpecialUse as Use;
 use gatepost_imap::ImapDriver;
 use gatepost_testkit::{Dovecot, Generated, InternalDate, Profile, Snapshot, SpecialUse, Storage, compare, fill, put};
-use gatepost_transfer::{Digester, Driver, FaultKind, Flags, FolderPath, Incoming, ReadScope, UidSet, Which};
+use gatepost_transfer::{Digester, Driver, FaultKind, Flags, FolderPath, Incoming, UidSet, Which};
 use std::collections::{BTreeMap, HashMap};
 use tokio::sync::mpsc;
 
@@ -124,33 +124,63 @@ async fn the_witness_reads_what_the_engine_fetches() {
     let listed = list(source.as_mut(), Which::From(1)).await.unwrap();
     let (fetched, result) = common::fetch(source.as_mut(), &listed.iter().map(|m| m.uid).collect()).await;
     result.unwrap();
-    for (scope, some) in [(ReadScope::Listing, false), (ReadScope::Bodies, false), (ReadScope::Bodies, true)] {
+    for some in [false, true] {
         let few = listed.iter().map(|m| m.uid).filter(|uid| uid % 3 == 0).collect();
-        let (out, mut messages) = mpsc::channel(4);
-        let collect = async {
-            let mut all = Vec::new();
-            while let Some(message) = messages.recv().await {
-                all.push(message);
-            }
-            all
-        };
-        let (result, read) = tokio::join!(reader.read(some.then_some(&few), scope, out), collect);
-        result.unwrap();
         let expected: Vec<_> = listed.iter().zip(&fetched).filter(|(m, _)| !some || m.uid % 3 == 0).collect();
+        let (out, messages) = mpsc::channel(4);
+        let (result, read) = tokio::join!(reader.read(some.then_some(&few), out), all(messages));
+        result.unwrap();
         assert_eq!(read.len(), expected.len());
-        for (read, (meta, (uid, bytes))) in read.iter().zip(expected) {
+        for (read, (meta, (uid, bytes))) in read.iter().zip(&expected) {
             assert_eq!((read.uid, meta.uid), (*uid, *uid));
-            assert_eq!((read.internal_date, &read.flags), (meta.internal_date, &meta.flags));
-            let bytes = bytes.as_ref().unwrap();
-            match scope {
-                ReadScope::Listing => assert!(read.digests.is_none() && read.size == meta.size),
-                ReadScope::Bodies => assert_eq!(read.digests, Some(Digester::of(bytes))),
-            }
+            assert_eq!((read.internal_date, &read.flags, read.size), (meta.internal_date, &meta.flags, meta.size));
             if let Some(id) = &read.message_id {
-                assert!(String::from_utf8_lossy(bytes).contains(id.as_str()));
+                assert!(String::from_utf8_lossy(bytes.as_ref().unwrap()).contains(id.as_str()));
             }
         }
         assert!(read.iter().any(|m| m.message_id.is_some()));
+
+        let wanted: Vec<(u32, u64)> = expected.iter().map(|(m, _)| (m.uid, m.size)).collect();
+        let (out, digests) = mpsc::channel(4);
+        let (result, digests) = tokio::join!(reader.digest(&wanted, out), all(digests));
+        result.unwrap();
+        let digested: Vec<_> = expected.iter().map(|(_, (uid, b))| (*uid, Digester::of(b.as_ref().unwrap()))).collect();
+        assert_eq!(digests, digested);
+    }
+    let (uid, largest) = fetched.iter().max_by_key(|(_, bytes)| bytes.as_ref().map_or(0, Vec::len)).unwrap();
+    let largest = largest.as_ref().unwrap();
+    assert_eq!(reader.bytes(*uid, 8 << 20).await.unwrap().as_ref(), Some(largest));
+    assert_eq!(reader.bytes(*uid, 3 << 20).await.unwrap(), None);
+    assert_eq!(reader.bytes(u32::MAX - 1, 8 << 20).await.unwrap(), None);
+    let some: UidSet = listed.iter().take(3).map(|m| m.uid).collect();
+    let (out, heads) = mpsc::channel(4);
+    let (result, heads) = tokio::join!(reader.heads(&some, out), all(heads));
+    result.unwrap();
+    assert_eq!(heads.len(), 3);
+    assert!(heads.iter().all(|(_, head)| head.to_ascii_lowercase().windows(5).any(|w| w == b"from:")), "{heads:?}");
+}
+
+async fn all<T>(mut messages: mpsc::Receiver<T>) -> Vec<T> {
+    let mut all = Vec::new();
+    while let Some(message) = messages.recv().await {
+        all.push(message);
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_totals_are_those_of_the_folders() {
+    let server = server(&[]);
+    fill(&server.account(USER), &generated(60)).unwrap();
+    let mut reader = driver(&server).reader().await.unwrap();
+    let folders = reader.folders().await.unwrap();
+    let folders: Vec<_> = folders.iter().filter(|f| f.selectable).collect();
+    let totals = reader.totals(&folders).await.unwrap();
+    assert_eq!(totals.len(), folders.len());
+    for (folder, totals) in folders.iter().zip(totals) {
+        let totals = totals.unwrap();
+        assert_eq!(totals.messages, u64::from(reader.open(folder).await.unwrap().1), "{}", folder.path);
+        assert!(totals.bytes.is_some_and(|bytes| (bytes > 0) == (totals.messages > 0)), "{totals:?}");
     }
 }
 

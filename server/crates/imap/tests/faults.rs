@@ -7,7 +7,7 @@ mod common;
 use common::{Message, PASSWORD, USER, account, append, append_in, create, fault, fetch, impatient, inbox, list};
 use gatepost_imap::ImapDriver;
 use gatepost_testkit::{Dovecot, InternalDate, Proxy, ScriptedImap, on, proxy::Direction, scripted::Rule};
-use gatepost_transfer::{Driver, Fault, FaultKind, Flags, Incoming, Outgoing, ReadScope, UidSet, Which};
+use gatepost_transfer::{Driver, Fault, FaultKind, Flags, Incoming, Outgoing, UidSet, Which};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -69,15 +69,17 @@ async fn witness_all(driver: &ImapDriver) -> Result<usize, Fault> {
     reader.folders().await?;
     reader.open(&inbox()).await?;
     let (out, mut messages) = mpsc::channel(64);
-    let count = async {
-        let mut count = 0;
-        while messages.recv().await.is_some() {
-            count += 1;
-        }
-        count
-    };
-    let (result, count) = tokio::join!(reader.read(None, ReadScope::Bodies, out), count);
-    result?;
+    reader.read(None, out).await?;
+    let mut wanted = Vec::new();
+    while let Some(message) = messages.recv().await {
+        wanted.push((message.uid, message.size));
+    }
+    let (out, mut digests) = mpsc::channel(64);
+    reader.digest(&wanted, out).await?;
+    let mut count = 0;
+    while digests.recv().await.is_some() {
+        count += 1;
+    }
     reader.close().await;
     Ok(count)
 }

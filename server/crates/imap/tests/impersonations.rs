@@ -115,6 +115,7 @@ impl Journey {
             ledger: &self.ledger,
             watch: &self.log,
             depth: Depth::Standard,
+            sample: None,
             cancel: CancellationToken::new(),
         };
         verify.run().await.expect("it is verified")

@@ -9,7 +9,7 @@ use common::{USER, account, fault};
 use gatepost_contract::Secret;
 use gatepost_imap::{Account, Credential, ImapDriver};
 use gatepost_testkit::Dovecot;
-use gatepost_transfer::{Driver, ReadScope};
+use gatepost_transfer::Driver;
 use std::{
     io::Write,
     sync::{LazyLock, Mutex, PoisonError},
@@ -71,7 +71,7 @@ async fn a_planted_secret_is_heard_nowhere() {
         driver.destination().await.unwrap().create(&["New".into()]).await.unwrap();
         let mut reader = driver.reader().await.unwrap();
         reader.open(&common::inbox()).await.unwrap();
-        reader.read(None, ReadScope::Listing, mpsc::channel(1).0).await.unwrap();
+        reader.read(None, mpsc::channel(1).0).await.unwrap();
         for refused in [ImapDriver::new(wrong), ImapDriver::new(token)] {
             for fault in [fault(refused.source().await), fault(refused.reader().await)] {
                 shown += &format!("{fault} {fault:?}");

@@ -10,6 +10,7 @@ use crate::{
     Arrival, Digest, Digester, Digests, Fault, FaultKind, Flags, Incoming, InternalDate, LedgerRow, MessageMeta,
     Refusal, Source, UidSet, digest::LooseDigester, reading::fetch_set,
 };
+use gatepost_contract::CauseKind;
 use std::collections::{HashMap, HashSet};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -63,7 +64,7 @@ pub(crate) async fn recognise(
     let unread = candidates.iter().filter(|c| c.digests.is_none()).map(|c| c.uid).collect();
     let (read_source, unreadable) = digest_all(source, &unread, cancel).await?;
     let (read_dest, in_doubt) = digest_all(dest, &unclaimed.iter().map(|m| m.uid).collect(), cancel).await?;
-    if let Some(Refusal { uid, cause }) = in_doubt.first() {
+    if let Some(Refusal { uid, cause, .. }) = in_doubt.first() {
         // What cannot be compared may be ours.
         return Err(Fault::new(
             FaultKind::Damaged,
@@ -116,9 +117,9 @@ pub(crate) async fn recognise(
     }
     let unreadable = unreadable
         .into_iter()
-        .map(|Refusal { uid, cause }| {
+        .map(|Refusal { uid, kind, cause }| {
             let cause = format!("The source does not deliver it: {cause} Repair it there and retry, or waive it.");
-            Refusal { uid, cause }
+            Refusal { uid, kind, cause }
         })
         .collect();
     Ok(Recognised { arrivals, unreadable })
@@ -162,7 +163,9 @@ async fn digest_all(
                     }
                 }
                 Incoming::Gone { .. } => {}
-                Incoming::Unreadable { uid, words } => unreadable.push(Refusal { uid, cause: words }),
+                Incoming::Unreadable { uid, words } => {
+                    unreadable.push(Refusal { uid, kind: CauseKind::Unreadable, cause: words });
+                }
             }
         }
         drop(pieces);

@@ -6,7 +6,7 @@
 
 use crate::{Digests, Fault, Flags, FolderPath, InternalDate, MessageMeta, UidSet};
 use async_trait::async_trait;
-use gatepost_contract::{Fidelity, FolderId, MessageId, MessageState, SpecialUse};
+use gatepost_contract::{CauseKind, Fidelity, FolderId, MessageId, MessageState, SpecialUse};
 
 /// How a source says "nothing has changed since": its epoch and the position within it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +80,8 @@ pub struct Arrival {
 pub struct Refusal {
     /// Its UID at the source.
     pub uid: u32,
+    /// The cause, for programs.
+    pub kind: CauseKind,
     /// The cause, with the server's own words.
     pub cause: String,
 }
@@ -95,10 +97,58 @@ pub struct Finding {
     pub dest_uid: Option<u32>,
     /// Why it does not stand where it should, with what to do.
     pub cause: Option<String>,
+    /// The same for programs.
+    pub kind: Option<CauseKind>,
     /// How the copy compares, where it was looked at.
     pub fidelity: Option<Fidelity>,
-    /// The Message-Id header, as the witness read it at the source.
+    /// Why it is given up no longer, where it was: it is another message now, or it has arrived after all.
+    pub waiver_over: Option<String>,
+}
+
+/// What the ledger holds of one source message, as a verification needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProofRow {
+    /// The row.
+    pub id: MessageId,
+    /// Its UID at the source.
+    pub uid: u32,
+    /// Its size as first listed.
+    pub size: u64,
+    /// When it was received, as first listed.
+    pub internal_date: InternalDate,
+    /// Its flags when they were last copied.
+    pub flags: Flags,
+    /// Where it stands.
+    pub state: MessageState,
+    /// Whether it is marked as waived while no waiver says by whom and why.
+    pub unwaived: bool,
+    /// Its UID at the destination.
+    pub dest_uid: Option<u32>,
+    /// Whether it has been copied once, wherever the copy is now.
+    pub copied: bool,
+    /// How its copy compared when it was last looked at.
+    pub fidelity: Option<Fidelity>,
+    /// Why it does not stand where it should.
+    pub cause: Option<String>,
+    /// The same for programs.
+    pub kind: Option<CauseKind>,
+    /// Whether its headers have been kept.
+    pub headed: bool,
+}
+
+/// The headers by which a person knows a message, decoded, without control characters, and cut where they are long.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MessageHead {
+    /// Its UID at the source.
+    pub uid: u32,
+    /// Message-Id, as it is.
     pub message_id: Option<String>,
+    /// From.
+    pub from: Option<String>,
+    /// Subject.
+    pub subject: Option<String>,
+    /// Date, as it is.
+    pub date: Option<String>,
 }
 
 /// How one folder's messages stand.
@@ -128,8 +178,9 @@ pub trait Ledger: Send + Sync {
     /// How every placed folder stands, or only this one.
     async fn standing(&self, only: Option<FolderId>) -> Result<Vec<(FolderId, Standing)>, Fault>;
 
-    /// Every message of the folder in the present epoch that is still at the source, by ascending UID.
-    async fn rows(&self, folder: FolderId) -> Result<Vec<LedgerRow>, Fault>;
+    /// Messages of the folder by ascending UID, from behind this one on, at most so many, as a verification needs them.
+    /// A [`FaultKind::Damaged`](crate::FaultKind) where a row cannot be what it should be.
+    async fn proofs(&self, folder: FolderId, after: Option<u32>, most: u32) -> Result<Vec<ProofRow>, Fault>;
 
     /// These messages of the folder, as far as the ledger has them, in no certain order.
     async fn rows_of(&self, folder: FolderId, uids: &[u32]) -> Result<Vec<LedgerRow>, Fault>;
@@ -155,6 +206,22 @@ pub trait Ledger: Send + Sync {
     /// These were refused: quarantined, with their cause.
     async fn refused(&self, folder: FolderId, refusals: &[Refusal]) -> Result<(), Fault>;
 
+    /// These could not be copied this time, and why. They are still to be copied.
+    async fn hindered(&self, folder: FolderId, causes: &[Refusal]) -> Result<(), Fault>;
+
+    /// These came to the source after the last copy: added as pending, with that as their cause.
+    async fn came(&self, folder: FolderId, messages: &[NewMessage], cause: &str) -> Result<(), Fault>;
+
+    /// Nothing is known any more of any copy of the folder's messages, and why.
+    async fn unproved(&self, folder: FolderId, kind: CauseKind, cause: &str) -> Result<(), Fault>;
+
+    /// The headers of messages that people will look at.
+    async fn headed(&self, folder: FolderId, heads: &[MessageHead]) -> Result<(), Fault>;
+
+    /// What is wrong with the ledger itself, in sentences: rows that belong nowhere, and the like. Never repaired in
+    /// silence.
+    async fn flaws(&self) -> Result<Vec<String>, Fault>;
+
     /// These are not at the source any more.
     async fn vanished(&self, folder: FolderId, uids: &[u32]) -> Result<(), Fault>;
 
@@ -167,7 +234,7 @@ pub trait Ledger: Send + Sync {
     /// The destination's UIDs mean nothing any more: every arrived row of the folder is pending again.
     async fn new_dest_epoch(&self, folder: FolderId, epoch: u32) -> Result<(), Fault>;
 
-    /// A verification has judged these.
+    /// A verification has found these to stand otherwise than the ledger has it.
     async fn verified(&self, folder: FolderId, findings: &[Finding]) -> Result<(), Fault>;
 
     /// Everything up to this cursor is recorded; its history is kept.

@@ -21,10 +21,12 @@ mod watch;
 pub use budget::{Budget, HostLimits, Way};
 pub use digest::{Digest, Digester, Digests, Mender};
 pub use fault::{Fault, FaultKind};
-pub use ledger::{Arrival, Cursor, Finding, Ledger, LedgerRow, NewMessage, PlacedFolder, Refusal, Standing};
+pub use ledger::{
+    Arrival, Cursor, Finding, Ledger, LedgerRow, MessageHead, NewMessage, PlacedFolder, ProofRow, Refusal, Standing,
+};
 pub use model::{Flags, FolderPath, FolderState, InternalDate, Limits, MessageMeta, Quota, RemoteFolder, UidSet};
 pub use ports::{
-    Appended, ChangedSince, Destination, Driver, Incoming, Outgoing, ReadMessage, ReadScope, Reader, Rejection, Source,
-    Surveyed, Which,
+    Appended, ChangedSince, Destination, Driver, FolderTotals, Incoming, Outgoing, ReadMessage, Reader, Rejection,
+    Source, Surveyed, Which,
 };
 pub use watch::Watch;

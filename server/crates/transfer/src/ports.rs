@@ -170,21 +170,12 @@ pub trait Destination: Source {
     async fn set_flags(&mut self, changes: &[(u32, Flags)]) -> Result<(), Fault>;
 }
 
-/// How much a [`Reader`] reads of each message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReadScope {
-    /// UID, size, date, flags and Message-Id.
-    Listing,
-    /// The bytes too, digested.
-    Bodies,
-}
-
 /// A message as a witness saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadMessage {
     /// Its UID.
     pub uid: u32,
-    /// RFC822.SIZE; with [`ReadScope::Bodies`] the number of bytes that came.
+    /// RFC822.SIZE.
     pub size: u64,
     /// When it was received.
     pub internal_date: InternalDate,
@@ -192,8 +183,15 @@ pub struct ReadMessage {
     pub flags: Flags,
     /// The Message-Id header's value, trimmed; `None` where it is missing or empty.
     pub message_id: Option<String>,
-    /// Digests of the bytes, with [`ReadScope::Bodies`].
-    pub digests: Option<Digests>,
+}
+
+/// How much a folder holds, as its server says without listing it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FolderTotals {
+    /// Messages.
+    pub messages: u64,
+    /// Their bytes, where the server tells (STATUS=SIZE, RFC 8438).
+    pub bytes: Option<u64>,
 }
 
 /// A witness: a second way of reading that shares no code with the engine's.
@@ -202,16 +200,26 @@ pub trait Reader: Send {
     /// Every folder of the account's own, as [`Source::folders`].
     async fn folders(&mut self) -> Result<Vec<RemoteFolder>, Fault>;
 
+    /// How much each of these folders holds, in their order, in as few round trips as possible; `None` for one that
+    /// the server does not tell. No folder may be open.
+    async fn totals(&mut self, folders: &[&RemoteFolder]) -> Result<Vec<Option<FolderTotals>>, Fault>;
+
     /// Opens a folder read-only and tells its UIDVALIDITY and number of messages.
     async fn open(&mut self, folder: &RemoteFolder) -> Result<(u32, u32), Fault>;
 
-    /// Reads messages of the open folder: all, or only these, by ascending UID, into `out`.
-    async fn read(
-        &mut self,
-        uids: Option<&UidSet>,
-        scope: ReadScope,
-        out: mpsc::Sender<ReadMessage>,
-    ) -> Result<(), Fault>;
+    /// Lists messages of the open folder: all, or only these, by ascending UID, into `out`.
+    async fn read(&mut self, uids: Option<&UidSet>, out: mpsc::Sender<ReadMessage>) -> Result<(), Fault>;
+
+    /// Reads messages of the open folder and digests them as they pass, into `out`; those that are not there any more
+    /// are left out. Each is named with about how many bytes it has: large ones are read in pieces.
+    async fn digest(&mut self, wanted: &[(u32, u64)], out: mpsc::Sender<(u32, Digests)>) -> Result<(), Fault>;
+
+    /// Reads the header fields by which people know a message (Message-Id, From, Subject, Date), as they are, cut where
+    /// they are very long, into `out`.
+    async fn heads(&mut self, uids: &UidSet, out: mpsc::Sender<(u32, Vec<u8>)>) -> Result<(), Fault>;
+
+    /// The bytes of one message of the open folder; `None` when it is not there, or has more than `most`.
+    async fn bytes(&mut self, uid: u32, most: u64) -> Result<Option<Vec<u8>>, Fault>;
 
     /// Says goodbye.
     async fn close(&mut self);

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{Digests, Fault, Refusal, UidSet};
 use books::Books;
-use gatepost_contract::Level;
+use gatepost_contract::{CauseKind, Level};
 use pump::Pump;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -120,7 +120,13 @@ impl Line<'_> {
 
     /// Where a line broke off, the message that it was busy with is remembered. One at which lines break off again and
     /// again is left for the next run, so that it does not stop all others.
-    fn suspect(&self, fetched: &Result<(), Fault>, appended: &Result<(), Fault>, passing: Option<u32>, got_on: bool) {
+    fn suspect(
+        &self,
+        fetched: &Result<(), Fault>,
+        appended: &Result<(), Fault>,
+        passing: Option<u32>,
+        got_on: bool,
+    ) -> Option<Refusal> {
         let broke_off = |result: &Result<(), Fault>| result.as_ref().err().is_some_and(Fault::breaks_the_line);
         let (suspect, side, fault) = if broke_off(fetched) {
             let flight = self.flight();
@@ -131,21 +137,27 @@ impl Line<'_> {
             let first = self.flight().passed.keys().min().copied().or(passing);
             (first.filter(|_| self.folder.is_delicate()), "destination", appended)
         } else {
-            return;
+            return None;
         };
-        if self.folder.strike(suspect, got_on)
-            && let (Some(uid), Err(fault)) = (suspect, fault)
-        {
-            self.copy.watch.note(
-                Level::Error,
-                "message",
-                format!(
-                    "{}, UID {uid}: the {side} breaks off at this message again and again. It is left for the next run. {}",
-                    self.folder.path(),
-                    fault.sentence
-                ),
-            );
+        if !self.folder.strike(suspect, got_on) {
+            return None;
         }
+        let (Some(uid), Err(fault)) = (suspect, fault) else { return None };
+        self.copy.watch.note(
+            Level::Error,
+            "message",
+            format!(
+                "{}, UID {uid}: the {side} breaks off at this message again and again. It is left for the next run. {}",
+                self.folder.path(),
+                fault.sentence
+            ),
+        );
+        let cause = format!(
+            "The {side} breaks off at it again and again: {} Run a delta sync; where that does not help, have the \
+             {side}'s log looked at, or waive it.",
+            fault.sentence
+        );
+        Some(Refusal { uid, kind: CauseKind::Disconnects, cause })
     }
 }
 
@@ -176,11 +188,15 @@ pub(super) async fn send(
     let mut sent = books.sent;
     sent.refused += pump.refusals.len() as u64;
     let settled = pump.settle().await;
-    line.suspect(&fetched, &appended, pump.passing, sent.messages > 0);
+    let hindered = match line.suspect(&fetched, &appended, pump.passing, sent.messages > 0) {
+        Some(hindered) => copy.ledger.hindered(folder.id, &[hindered]).await,
+        None => Ok(()),
+    };
     // The first cause first: a source that broke off makes the destination break off, and so on.
     let fault = booked
         .and(books.fault.map_or(Ok(()), Err))
         .and(settled)
+        .and(hindered)
         .and(claimed)
         .and(fetched)
         .and(pumped)
@@ -225,6 +241,7 @@ async fn sift(line: &Line<'_>, mut chunk: Chunk) -> Result<Chunk, Fault> {
         .filter(|r| r.size > limit)
         .map(|r| Refusal {
             uid: r.uid,
+            kind: CauseKind::TooLarge,
             cause: format!(
                 "The message has {} bytes; the destination takes {limit} at most (APPENDLIMIT). Raise the limit there \
                  and retry, or waive the message.",

@@ -1,14 +1,13 @@
-//! How one source message compares with its copy. Pure.
+//! How one source message stands, as far as the listings and digests tell. Pure.
 
-use super::Seen;
-use crate::{Digests, Finding, Flags, LedgerRow, ReadMessage};
-use gatepost_contract::{Fidelity, MessageState};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use super::{listing::Entry, mime::Difference};
+use crate::{Digests, Finding, Flags, InternalDate, ProofRow};
+use gatepost_contract::{CauseKind, Fidelity, MessageState};
 
 /// Why bytes must be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doubt {
-    /// The depth asks for every body.
+    /// The depth asks for it.
     Depth,
     /// The sizes differ.
     Size,
@@ -16,193 +15,258 @@ pub(super) enum Doubt {
     MessageId,
     /// The dates differ: nothing in the bytes can mend that.
     Date,
+    /// Its copy was another one when it was last read.
+    Known,
+    /// The ledger does not link it with this copy, which lies in the right folder and looks the same.
+    Unlinked,
 }
 
-pub(super) fn id_hash(message_id: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    message_id.hash(&mut hasher);
-    hasher.finish()
+/// What stands at the place where the ledger says that a message's copy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place<'a> {
+    /// A message.
+    Copy(&'a Entry),
+    /// Nothing, or the ledger names no place.
+    Empty,
+    /// A message that the ledger gives to another source message too.
+    Taken,
+    /// Its folder is not there or cannot be read, as this says.
+    NoFolder(&'a str),
 }
 
-/// Judges by the listings alone: the finding, whether flags were lost, and whether the bytes must be read.
-pub(super) fn judge(
-    row: &LedgerRow,
-    source: &ReadMessage,
-    dest: Option<&Seen>,
-    folder_note: &Option<String>,
-) -> (Finding, bool, Option<Doubt>) {
-    let mut finding = Finding {
+/// What the listings tell of one message.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub finding: Finding,
+    /// Why bytes must be read before the finding counts.
+    pub doubt: Option<Doubt>,
+    /// Its copy is not where it was: it may lie elsewhere.
+    pub lost: bool,
+}
+
+/// The finding that leaves a row as it is.
+pub(super) fn unchanged(row: &ProofRow) -> Finding {
+    Finding {
         id: row.id,
         state: row.state,
-        dest_uid: None,
-        cause: None,
-        fidelity: None,
-        message_id: source.message_id.clone(),
-    };
-    if row.state == MessageState::Waived {
-        // A person gave it up, whatever stands at the destination.
-        return (finding, false, None);
+        dest_uid: row.dest_uid,
+        cause: row.cause.clone(),
+        kind: row.kind,
+        fidelity: row.fidelity,
+        waiver_over: None,
     }
-    let Some(dest) = dest else {
-        // What was refused or given up keeps its place and its cause; everything else is missing.
-        if matches!(row.state, MessageState::Arrived | MessageState::Pending) {
-            finding.state = MessageState::Pending;
-            finding.cause = Some(match (row.dest_uid, folder_note) {
-                (_, Some(note)) => note.clone(),
-                (Some(_), None) => {
-                    "It had been copied, but is no longer in its folder at the destination. Run a delta sync to copy it \
-                     again, or waive it if somebody deleted it on purpose."
-                        .to_owned()
-                }
-                (None, None) => "It has not been copied yet. Run a delta sync.".to_owned(),
-            });
+}
+
+/// Whether a finding says anything that the ledger does not hold already.
+pub(super) fn differs(row: &ProofRow, finding: &Finding) -> bool {
+    *finding != unchanged(row)
+}
+
+/// Judges by the listings alone.
+pub(super) fn judge(row: &ProofRow, source: &Entry, place: Place<'_>, folder: &str) -> Judged {
+    if row.unwaived {
+        return unwaived(row, source, place, folder);
+    }
+    let finding = unchanged(row);
+    let (state, lost) = (row.state, row.copied);
+    match (state, place) {
+        (MessageState::Waived, _) if !is_as_listed(row, source) => {
+            let finding = Finding {
+                waiver_over: Some("The message at the source is another one than the one that was waived.".to_owned()),
+                dest_uid: None,
+                fidelity: None,
+                ..pending(finding, CauseKind::New, came())
+            };
+            Judged { finding, doubt: None, lost: false }
         }
-        return (finding, false, None);
+        (MessageState::Waived, Place::Copy(copy)) => waived(row, source, copy),
+        (MessageState::Waived, _) => Judged { finding, doubt: None, lost },
+        (_, Place::Copy(copy)) => arrived(row, source, copy),
+        // What was refused keeps its place and its cause.
+        (MessageState::Quarantined, _) => Judged { finding, doubt: None, lost: false },
+        (_, Place::NoFolder(why)) => {
+            let finding = pending(finding, CauseKind::NoFolder, why.to_owned());
+            Judged { finding: Finding { dest_uid: None, fidelity: None, ..finding }, doubt: None, lost }
+        }
+        (_, Place::Taken) => {
+            let cause = "The ledger gives it the same copy as another message, so one of the two has none. Run a delta \
+                         sync, which looks for its own.";
+            let finding = pending(finding, CauseKind::Gone, cause.to_owned());
+            // Its own copy may be near: a delta finds it by its bytes, and the damage is told until then.
+            Judged { finding: Finding { dest_uid: None, fidelity: None, ..finding }, doubt: None, lost: false }
+        }
+        (_, Place::Empty) => {
+            let (kind, cause) = missing(row, folder);
+            let finding = pending(finding, kind, cause);
+            Judged { finding: Finding { dest_uid: None, fidelity: None, ..finding }, doubt: None, lost }
+        }
+    }
+}
+
+/// Whether a message is the one that was first listed.
+fn is_as_listed(row: &ProofRow, source: &Entry) -> bool {
+    row.size == source.size && row.internal_date.seconds == source.date
+}
+
+/// What is marked as waived, while nobody has waived it, stands where it would without the mark.
+fn unwaived(row: &ProofRow, source: &Entry, place: Place<'_>, folder: &str) -> Judged {
+    let unmarked = ProofRow { state: MessageState::Pending, unwaived: false, ..row.clone() };
+    let mut judged = judge(&unmarked, source, place, folder);
+    let why = "The ledger has it as waived, but no waiver says by whom and why.";
+    judged.finding.cause = judged.finding.cause.map(|cause| format!("{why} {cause}"));
+    judged.finding.waiver_over = Some(why.to_owned());
+    judged
+}
+
+fn pending(finding: Finding, kind: CauseKind, cause: String) -> Finding {
+    Finding { state: MessageState::Pending, kind: Some(kind), cause: Some(cause), ..finding }
+}
+
+/// Why a message without a copy is missing.
+fn missing(row: &ProofRow, folder: &str) -> (CauseKind, String) {
+    match (row.kind, &row.cause) {
+        _ if row.state == MessageState::Arrived && row.dest_uid.is_none() => (
+            CauseKind::Gone,
+            "The ledger says that it has arrived, but not which message at the destination it is. Run a delta sync, \
+             which looks for it."
+                .to_owned(),
+        ),
+        _ if row.copied => (
+            CauseKind::Gone,
+            format!(
+                "It had been copied, but is no longer in {folder} at the destination. Run a delta sync to copy it again, \
+                 or waive it if somebody deleted it on purpose."
+            ),
+        ),
+        (Some(kind @ (CauseKind::New | CauseKind::Disconnects)), Some(cause)) => (kind, cause.clone()),
+        _ => (CauseKind::NotCopied, "It has not been copied yet. Run a delta sync.".to_owned()),
+    }
+}
+
+/// What is said of a message that came after the last copy.
+pub(super) fn came() -> String {
+    "It came to the source after the last sync. Run a delta sync.".to_owned()
+}
+
+/// A message with a copy where it belongs.
+fn arrived(row: &ProofRow, source: &Entry, copy: &Entry) -> Judged {
+    let known_as_changed = row.state == MessageState::Arrived && row.fidelity == Some(Fidelity::Changed);
+    let doubt = difference(source, copy).or(known_as_changed.then_some(Doubt::Known));
+    let finding = Finding {
+        state: MessageState::Arrived,
+        dest_uid: Some(copy.uid),
+        kind: None,
+        cause: None,
+        fidelity: row.fidelity.filter(|f| row.state == MessageState::Arrived && *f != Fidelity::Changed),
+        ..unchanged(row)
     };
-    finding.state = MessageState::Arrived;
-    finding.dest_uid = row.dest_uid;
-    let doubt = if dest.date != source.internal_date.seconds {
+    Judged { finding, doubt, lost: false }
+}
+
+/// A message that was given up and has a copy: only bytes tell whether it is a good one by now.
+fn waived(row: &ProofRow, source: &Entry, copy: &Entry) -> Judged {
+    if row.kind == Some(CauseKind::Doubled) || difference(source, copy) == Some(Doubt::Date) {
+        // Given up for what it still is, as far as can be seen.
+        return Judged { finding: unchanged(row), doubt: None, lost: false };
+    }
+    Judged { finding: unchanged(row), doubt: Some(Doubt::Known), lost: false }
+}
+
+fn difference(source: &Entry, copy: &Entry) -> Option<Doubt> {
+    if copy.date != source.date {
         Some(Doubt::Date)
-    } else if dest.size != source.size {
+    } else if copy.size != source.size {
         Some(Doubt::Size)
-    } else if dest.message_id != source.message_id.as_deref().map(id_hash) {
+    } else if copy.id != source.id {
         Some(Doubt::MessageId)
     } else {
         None
-    };
-    (finding, flags_lost(row, source, &dest.flags), doubt)
+    }
 }
 
 /// Flags that were at the source when the message was last copied or updated, and are at neither place any more by
 /// the user's doing: only what the source still has and the destination lacks counts.
-fn flags_lost(row: &LedgerRow, source: &ReadMessage, dest: &Flags) -> bool {
-    source.flags.iter().any(|f| row.flags.contains(f) && !dest.contains(f))
+pub(super) fn flags_lost(row: &Flags, source: &Flags, dest: &Flags) -> bool {
+    source.iter().any(|f| row.contains(f) && !dest.contains(f))
 }
 
-/// Settles a doubt by the bytes.
-pub(super) fn settle(
-    finding: &mut Finding,
-    doubt: Doubt,
-    row: &LedgerRow,
-    source: Option<&Digests>,
-    dest: Option<&Digests>,
-) {
-    let Some(dest) = dest else {
-        finding.state = MessageState::Pending;
-        finding.dest_uid = None;
-        finding.cause = Some("It vanished from the destination while it was being read. Verify again.".to_owned());
-        return;
+/// What reading one message gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Its digests.
+    Read(Digests),
+    /// It is not there.
+    Gone,
+    /// It is there, but the server does not deliver it.
+    Unreadable(String),
+}
+
+/// What the bytes of both sides tell, before the contents themselves are looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Settled {
+    /// The same mail.
+    Same(Fidelity),
+    /// Other bytes; what they are is worth looking at.
+    Other,
+    /// The copy cannot be read.
+    CopyUnreadable(String),
+    /// The source cannot be read, so nothing can be compared.
+    SourceUnreadable(String),
+    /// There is no copy any more.
+    NoCopy,
+}
+
+pub(super) fn settle(listed: u64, source: &Reading, copy: &Reading) -> Settled {
+    let ours = match source {
+        Reading::Read(ours) if ours.size == 0 && listed > 0 => {
+            return Settled::SourceUnreadable("it delivers no bytes of it".to_owned());
+        }
+        Reading::Read(ours) => ours,
+        Reading::Gone => return Settled::SourceUnreadable("it does not deliver it any more".to_owned()),
+        Reading::Unreadable(words) => return Settled::SourceUnreadable(words.clone()),
     };
-    let Some(source) = source.or(row.digests.as_ref()) else { return };
-    let fidelity = if source.size == 0 && row.size > 0 {
-        Fidelity::Changed
-    } else if source.exact == dest.exact {
-        Fidelity::Identical
-    } else if source.canonical == dest.canonical {
-        Fidelity::Equivalent
-    } else {
-        Fidelity::Changed
-    };
-    finding.fidelity = Some(fidelity);
-    if doubt == Doubt::Date {
-        finding.fidelity = Some(Fidelity::Changed);
-        finding.cause = Some("The date of arrival (INTERNALDATE) at the destination is another one.".to_owned());
-    } else if fidelity == Fidelity::Changed {
-        finding.cause = Some(format!(
-            "The bytes at the destination differ from the source's: {} instead of {} bytes.",
-            dest.size, source.size
-        ));
+    match copy {
+        Reading::Gone => Settled::NoCopy,
+        Reading::Unreadable(words) => Settled::CopyUnreadable(words.clone()),
+        Reading::Read(theirs) if ours.exact == theirs.exact => Settled::Same(Fidelity::Identical),
+        Reading::Read(theirs) if ours.canonical == theirs.canonical => Settled::Same(Fidelity::Equivalent),
+        Reading::Read(_) => Settled::Other,
     }
+}
+
+/// The kind and the sentence for a copy with another content.
+pub(super) fn changed(difference: Option<&Difference>, ours: u64, theirs: u64) -> (CauseKind, String) {
+    let advice = "Delete the copy there and run a delta sync to copy it again, or waive it.";
+    let sizes = format!("{theirs} instead of {ours} bytes");
+    let (kind, what) = match difference {
+        Some(Difference::Empty) => (CauseKind::Truncated, "Its copy is empty.".to_owned()),
+        Some(Difference::Truncated) => (CauseKind::Truncated, format!("Its copy ends early: {sizes}.")),
+        Some(Difference::Field(name)) => (CauseKind::Content, format!("Its copy has another header: {name} differs.")),
+        Some(Difference::Text) => (CauseKind::Content, format!("Its copy has another text ({sizes}).")),
+        Some(Difference::Attachment(Some(name))) => {
+            let name: String = name.chars().filter(|c| !c.is_control()).take(120).collect();
+            (CauseKind::Content, format!("The attachment \"{name}\" of its copy is another one ({sizes})."))
+        }
+        Some(Difference::Attachment(None)) => {
+            (CauseKind::Content, format!("An attachment of its copy is another one ({sizes})."))
+        }
+        Some(Difference::Structure) => (CauseKind::Content, format!("Its copy is made of other parts ({sizes}).")),
+        None if theirs == 0 => (CauseKind::Truncated, "Its copy is empty.".to_owned()),
+        None => (CauseKind::Content, format!("The bytes of its copy are others: {sizes}.")),
+    };
+    (kind, format!("{what} {advice}"))
+}
+
+/// The sentence for a copy with another date.
+pub(super) fn redated(source: i64, copy: i64) -> String {
+    let shown = |seconds| InternalDate { seconds, zone_minutes: 0 };
+    format!(
+        "Its date of arrival (INTERNALDATE) at the destination is {} instead of {}. Delete the copy there and run a delta \
+         sync to copy it again, or waive it.",
+        shown(copy),
+        shown(source)
+    )
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Digester, InternalDate};
-    use gatepost_contract::MessageId;
-
-    fn row(state: MessageState, dest_uid: Option<u32>) -> LedgerRow {
-        LedgerRow {
-            id: MessageId(1),
-            uid: 7,
-            size: 100,
-            internal_date: InternalDate { seconds: 1000, zone_minutes: 60 },
-            flags: Flags::from("\\Seen"),
-            state,
-            dest_uid,
-            digests: None,
-        }
-    }
-
-    fn read() -> ReadMessage {
-        ReadMessage {
-            uid: 7,
-            size: 100,
-            internal_date: InternalDate { seconds: 1000, zone_minutes: 60 },
-            flags: Flags::from("\\Seen"),
-            message_id: Some("<a@b>".into()),
-            digests: None,
-        }
-    }
-
-    fn seen() -> Seen {
-        Seen { size: 100, date: 1000, flags: Flags::from("\\Seen"), message_id: Some(id_hash("<a@b>")) }
-    }
-
-    #[test]
-    fn a_copy_that_agrees_in_size_date_and_message_id_has_arrived() {
-        let (finding, lost, doubt) = judge(&row(MessageState::Arrived, Some(9)), &read(), Some(&seen()), &None);
-        assert_eq!((finding.state, lost, doubt), (MessageState::Arrived, false, None));
-    }
-
-    #[test]
-    fn each_difference_is_a_doubt_of_its_own() {
-        let cases: [(Seen, Doubt); 3] = [
-            (Seen { size: 99, ..seen() }, Doubt::Size),
-            (Seen { date: 1001, ..seen() }, Doubt::Date),
-            (Seen { message_id: None, ..seen() }, Doubt::MessageId),
-        ];
-        for (dest, expect) in cases {
-            let (_, _, doubt) = judge(&row(MessageState::Arrived, Some(9)), &read(), Some(&dest), &None);
-            assert_eq!(doubt, Some(expect));
-        }
-    }
-
-    #[test]
-    fn what_the_ledger_believes_arrived_is_pending_when_the_witness_does_not_find_it() {
-        let (finding, ..) = judge(&row(MessageState::Arrived, Some(9)), &read(), None, &None);
-        assert_eq!(finding.state, MessageState::Pending);
-        assert!(finding.cause.is_some());
-    }
-
-    #[test]
-    fn quarantined_and_waived_messages_keep_their_place() {
-        for state in [MessageState::Quarantined, MessageState::Waived] {
-            let (finding, ..) = judge(&row(state, None), &read(), None, &None);
-            assert_eq!(finding.state, state);
-        }
-    }
-
-    #[test]
-    fn a_flag_that_the_source_has_and_the_copy_lacks_is_lost() {
-        let dest = Seen { flags: Flags::default(), ..seen() };
-        let (_, lost, _) = judge(&row(MessageState::Arrived, Some(9)), &read(), Some(&dest), &None);
-        assert!(lost);
-    }
-
-    #[test]
-    fn bytes_settle_a_doubt() {
-        let cases: [(&[u8], &[u8], Fidelity); 3] = [
-            (b"a\r\nb", b"a\r\nb", Fidelity::Identical),
-            (b"a\nb", b"a\r\nb", Fidelity::Equivalent),
-            (b"a\r\nb", b"a\r\nc", Fidelity::Changed),
-        ];
-        for (ours, theirs, expect) in cases {
-            let row = row(MessageState::Arrived, Some(9));
-            let (mut finding, ..) = judge(&row, &read(), Some(&seen()), &None);
-            settle(&mut finding, Doubt::Size, &row, Some(&Digester::of(ours)), Some(&Digester::of(theirs)));
-            assert_eq!(finding.fidelity, Some(expect));
-            assert_eq!(finding.cause.is_some(), expect == Fidelity::Changed);
-        }
-    }
-}
+mod tests;

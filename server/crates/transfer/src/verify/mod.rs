@@ -3,19 +3,36 @@
 //!
 //! The ledger only says where to look. A message counts as arrived when the witness finds it at the destination, in
 //! the right folder, with the same size, date and Message-Id; where these leave a doubt, or the depth asks for it,
-//! its bytes are read again on both sides. One folder is in memory at a time.
+//! its bytes are read again on both sides ([`mime`] says what is the same mail). What is missing where it belongs is
+//! looked for among all messages of the destination that stand for no other, and what lies there twice is told
+//! (`strays`). One folder at a time is in memory, at 32 bytes a message and side; what may belong together across
+//! folders at 16 a message.
 
+mod bodies;
 mod compare;
+mod count;
+mod folder;
+mod head;
+mod listing;
+pub mod mime;
+mod sample;
+mod search;
+mod side;
+mod strays;
+
+pub use count::FolderCount;
+pub use sample::Sample;
 
 use crate::{
-    Digests, Driver, Fault, Finding, FolderPath, Ledger, LedgerRow, MessageMeta, PlacedFolder, ReadMessage, ReadScope,
-    Reader, RemoteFolder, UidSet, Watch,
+    Driver, Fault, FaultKind, FolderPath, Ledger, PlacedFolder, RemoteFolder, Watch,
     mapping::{self, is_view},
 };
-use compare::{Doubt, judge};
-use gatepost_contract::{Depth, Fidelity, FolderEvidence, Level, MessageState, Tally};
-use std::collections::{HashMap, HashSet};
-use tokio::sync::mpsc;
+use folder::{AllFlags, Progress, Slot};
+use gatepost_contract::{CauseKind, Depth, FolderEvidence, Level, Tally};
+use listing::Listing;
+use side::Side;
+use std::collections::HashSet;
+use strays::{Claim, Place, Strays};
 use tokio_util::sync::CancellationToken;
 
 /// One mailbox to verify.
@@ -30,19 +47,10 @@ pub struct Verify<'a> {
     pub watch: &'a dyn Watch,
     /// How thoroughly.
     pub depth: Depth,
+    /// Of which messages the bytes are read at [`Depth::Deep`]; all where left out.
+    pub sample: Option<Sample>,
     /// Ends the verification; nothing it found so far counts as evidence.
     pub cancel: CancellationToken,
-}
-
-/// How many messages a folder holds on both sides.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FolderCount {
-    /// Its path at the source.
-    pub source_path: String,
-    /// Messages there.
-    pub source: u32,
-    /// Messages at its place at the destination; `None` where there is no such folder.
-    pub dest: Option<u32>,
 }
 
 /// A folder's place among those of the destination; where case does not count there, under another spelling.
@@ -55,12 +63,22 @@ fn is_at(folder: &RemoteFolder, place: &PlacedFolder) -> bool {
     folder.path == place.dest || folder.path.is_inbox() && place.dest.is_inbox()
 }
 
-/// A message at the destination, as small as it can be kept.
-struct Seen {
-    size: u64,
-    date: i64,
-    flags: crate::Flags,
-    message_id: Option<u64>,
+/// What a verification has found so far.
+#[derive(Default)]
+struct Found {
+    /// By source folder, in its order.
+    evidence: Vec<FolderEvidence>,
+    flags: AllFlags,
+    strays: Strays,
+    once_doubled: Vec<Claim>,
+}
+
+/// Source folders that go to one folder of the destination, and which that is.
+struct Group<'a> {
+    target: Option<&'a RemoteFolder>,
+    path: &'a FolderPath,
+    /// By their number among the visible folders.
+    members: Vec<(usize, &'a PlacedFolder)>,
 }
 
 impl Verify<'_> {
@@ -69,297 +87,304 @@ impl Verify<'_> {
     /// # Errors
     /// Any fault: evidence is whole or it is none.
     pub async fn run(&self) -> Result<Vec<FolderEvidence>, Fault> {
-        let (mut source, mut dest) = tokio::try_join!(self.source.reader(), self.dest.reader())?;
+        let (mut source, mut dest) = tokio::try_join!(Side::connect(self.source), Side::connect(self.dest))?;
+        for flaw in self.ledger.flaws().await? {
+            self.watch.note(Level::Error, "ledger", flaw);
+        }
         let placed = self.ledger.placed().await?;
-        let (at_source, at_dest) = tokio::try_join!(source.folders(), dest.folders())?;
+        let (at_source, at_dest) = tokio::try_join!(source.reader.folders(), dest.reader.folders())?;
         let visible: Vec<&RemoteFolder> = at_source.iter().filter(|f| f.selectable).collect();
         self.watch.steps(&visible.iter().map(|f| f.path.to_string()).collect::<Vec<_>>());
-        let mut evidence = Vec::new();
-        // Destination messages that stand for a source message, by destination folder: none stands for two.
-        let mut taken: HashMap<FolderPath, HashSet<u32>> = HashMap::new();
-        for (step, folder) in visible.into_iter().enumerate() {
+        let place_of = |folder: &RemoteFolder| placed.iter().find(|p| p.source == folder.path);
+        let share = self.share().await?;
+
+        let mut found = Found::default();
+        for folder in &visible {
+            found.evidence.push(blank(folder, place_of(folder)));
+        }
+        for (number, folder) in visible.iter().enumerate().filter(|(_, folder)| place_of(folder).is_none()) {
+            self.unmapped(&mut source, number, folder, &mut found.evidence[number]).await?;
+        }
+        let groups = groups(&visible, &placed, &at_dest);
+        for (place, group) in (0_u32..).zip(&groups) {
+            self.group((&mut source, &mut dest), (place, group), &visible, share, &mut found).await?;
+        }
+        // Folders to which nothing goes may hold what was moved there.
+        let mut places: Vec<Option<&RemoteFolder>> = groups.iter().map(|group| group.target).collect();
+        let known: HashSet<&FolderPath> = places.iter().flatten().map(|folder| &folder.path).collect();
+        let others = at_dest.iter().filter(|f| f.selectable && !is_view(f) && !known.contains(&f.path));
+        for folder in others.collect::<Vec<_>>() {
             if self.cancel.is_cancelled() {
                 return Err(Fault::cancelled());
             }
-            let Some(own) = placed.iter().find(|p| p.source == folder.path) else {
-                evidence.extend(self.unmapped(&mut *source, step, folder).await?);
-                continue;
+            let (_, messages) = match dest.open(folder).await {
+                Err(fault) if is_of_a_folder(&fault) => {
+                    self.watch.note(Level::Warn, "folder", format!("{} was not looked into. {fault}", folder.path));
+                    continue;
+                }
+                opened => opened?,
             };
-            let target = at_place(&at_dest, own);
-            let siblings: Vec<&PlacedFolder> = placed.iter().filter(|p| p.dest == own.dest && p.id != own.id).collect();
-            let taken = taken.entry(own.dest.clone()).or_default();
-            let found = self.folder(&mut *source, &mut *dest, step, folder, own, target, &siblings, taken).await?;
-            self.watch.end(
-                step,
-                if found.tally.pending == 0 && found.changed == 0 {
-                    Ok(Some(format!("{} of {} arrived", found.tally.arrived, found.tally.source)))
-                } else {
-                    Err(format!("{} missing, {} changed", found.tally.pending, found.changed))
-                },
-            );
-            evidence.push(found);
+            let listing = Listing::read(&mut *dest.reader, messages, &mut found.flags.dest).await?;
+            found.strays.take(places.len() as u32, &Place::new(listing), self.depth == Depth::Deep);
+            places.push(Some(folder));
         }
+        let slots: Vec<Option<&PlacedFolder>> = visible.iter().map(|folder| place_of(folder)).collect();
+        self.search((&mut source, &mut dest), (&visible, &slots, &places), &mut found).await?;
+        for (place, group) in (0_u32..).zip(&groups) {
+            for (number, _) in &group.members {
+                found.evidence[*number].extra = found.strays.count(place);
+            }
+        }
+
         // Evidence of a vanished folder would count messages that the source does not hold any more.
-        let there: HashSet<String> = evidence.iter().map(|e| e.source_path.clone()).collect();
-        for gone in placed.iter().filter(|p| !there.contains(&p.source.to_string())) {
+        for gone in placed.iter().filter(|p| !visible.iter().any(|folder| folder.path == p.source)) {
             self.watch.note(Level::Warn, "folder", format!("{} is no longer at the source.", gone.source));
-            let uids: Vec<u32> = self.ledger.rows(gone.id).await?.iter().map(|r| r.uid).collect();
+            let uids: Vec<u32> = self.ledger.uids(gone.id).await?.iter().collect();
             self.ledger.vanished(gone.id, &uids).await?;
         }
-        source.close().await;
-        dest.close().await;
+        source.reader.close().await;
+        dest.reader.close().await;
+        let mut evidence = Vec::with_capacity(visible.len());
+        for (step, (folder, one)) in visible.iter().zip(found.evidence).enumerate() {
+            if is_view(folder) && one.folder_id.is_none() {
+                let note = "a view of messages in other folders; not copied";
+                self.watch.end(step, Ok(Some(note.to_owned())));
+                continue;
+            }
+            self.watch.end(step, told(&one));
+            evidence.push(one);
+        }
         Ok(evidence)
     }
 
-    /// Counts the messages of every folder on both sides, and compares nothing else.
-    ///
-    /// # Errors
-    /// Any fault of either side.
-    pub async fn count(&self) -> Result<Vec<FolderCount>, Fault> {
-        let (mut source, mut dest) = tokio::try_join!(self.source.reader(), self.dest.reader())?;
-        let placed = self.ledger.placed().await?;
-        let (at_source, at_dest) = tokio::try_join!(source.folders(), dest.folders())?;
-        let visible: Vec<&RemoteFolder> = at_source.iter().filter(|f| f.selectable && !is_view(f)).collect();
-        self.watch.steps(&visible.iter().map(|f| f.path.to_string()).collect::<Vec<_>>());
-        let mut counts = Vec::with_capacity(visible.len());
-        for (step, folder) in visible.into_iter().enumerate() {
-            if self.cancel.is_cancelled() {
-                return Err(Fault::cancelled());
-            }
-            let (_, messages) = source.open(folder).await?;
-            let place = placed.iter().find(|p| p.source == folder.path);
-            let target = place.and_then(|p| at_place(&at_dest, p));
-            let there = match target {
-                Some(target) => Some(dest.open(target).await?.1),
-                None => None,
-            };
-            let shown = there.map_or("no folder".to_owned(), |n| n.to_string());
-            self.watch.end(step, Ok(Some(format!("{messages} at the source, {shown} at the destination"))));
-            counts.push(FolderCount { source_path: folder.path.to_string(), source: messages, dest: there });
-        }
-        source.close().await;
-        dest.close().await;
-        Ok(counts)
+    /// Which share of each folder a deep verification reads.
+    async fn share(&self) -> Result<f64, Fault> {
+        let Some(sample) = &self.sample else { return Ok(1.0) };
+        let standing = self.ledger.standing(None).await?;
+        Ok(sample.share(standing.iter().map(|(_, s)| s.messages).sum()))
     }
 
     /// A source folder that no run has placed: its messages are all missing, unless it is a mere view of others.
     async fn unmapped(
         &self,
-        source: &mut dyn Reader,
+        source: &mut Side<'_>,
         step: usize,
         folder: &RemoteFolder,
-    ) -> Result<Option<FolderEvidence>, Fault> {
+        evidence: &mut FolderEvidence,
+    ) -> Result<(), Fault> {
         if is_view(folder) {
-            let note = "a view of messages in other folders; not copied";
-            self.watch.end(step, Ok(Some(note.to_owned())));
-            return Ok(None);
+            return Ok(());
         }
         let (_, messages) = source.open(folder).await?;
-        let note = "The folder has not been copied by any run yet. Run a delta sync.";
-        self.watch.end(step, Err(note.to_owned()));
-        let messages = i64::from(messages);
-        Ok(Some(FolderEvidence {
-            folder_id: None,
-            source_path: folder.path.to_string(),
-            dest_path: None,
-            special_use: folder.special_use,
-            visited: false,
-            tally: Tally { source: messages, pending: messages, ..Tally::default() },
-            extra: 0,
-            changed: 0,
-            rewritten: 0,
-            flags_lost: 0,
-            bodies_read: 0,
-            note: Some(note.to_owned()),
-        }))
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "each is one side of the comparison")]
-    async fn folder(
-        &self,
-        source: &mut dyn Reader,
-        dest: &mut dyn Reader,
-        step: usize,
-        folder: &RemoteFolder,
-        own: &PlacedFolder,
-        target: Option<&RemoteFolder>,
-        siblings: &[&PlacedFolder],
-        taken: &mut HashSet<u32>,
-    ) -> Result<FolderEvidence, Fault> {
-        let mut found = FolderEvidence {
-            folder_id: Some(own.id),
-            source_path: folder.path.to_string(),
-            dest_path: Some(own.dest.to_string()),
-            special_use: own.special_use.or(folder.special_use),
-            visited: target.is_some(),
-            tally: Tally::default(),
-            extra: 0,
-            changed: 0,
-            rewritten: 0,
-            flags_lost: 0,
-            bodies_read: 0,
-            note: None,
-        };
-        let (source_epoch, messages) = source.open(folder).await?;
         self.watch.begin(step, u64::from(messages), 0);
-        let mut seen = HashMap::new();
-        let mut dest_epoch = None;
-        if let Some(target) = target {
-            let (epoch, _) = dest.open(target).await?;
-            dest_epoch = Some(epoch);
-            seen = self.read_destination(dest).await?;
-        } else {
-            found.note = Some(format!("The folder {} is not at the destination. Run a delta sync.", own.dest));
-        }
-        let same_epoch = own.cursor.is_none_or(|c| c.epoch == source_epoch);
-        if !same_epoch || dest_epoch.is_some() && own.dest_epoch.is_some() && own.dest_epoch != dest_epoch {
-            // The ledger's UIDs mean nothing now; the next delta recognises by content what has arrived.
-            found.note = Some("A server has numbered its messages anew (UIDVALIDITY). Run a delta sync.".to_owned());
-            found.tally = Tally { source: messages.into(), pending: messages.into(), ..Tally::default() };
-            self.watch.done(step, messages.into(), 0);
-            return Ok(found);
-        }
-
-        let rows = self.ledger.rows(own.id).await?;
-        let (listing, new) = self.read_source(source, own, &rows).await?;
-        let mut findings: Vec<Finding> = Vec::with_capacity(rows.len());
-        let mut doubts: Vec<(usize, Doubt)> = Vec::new();
-        let mut vanished = Vec::new();
-        for row in &rows {
-            let Some(message) = listing.get(&row.uid) else {
-                vanished.push(row.uid);
-                continue;
-            };
-            let at_dest = row.dest_uid.and_then(|uid| seen.get(&uid).filter(|_| taken.insert(uid)));
-            let (finding, lost, doubt) = judge(row, message, at_dest, &found.note);
-            found.flags_lost += i64::from(lost);
-            if let Some(doubt) =
-                doubt.or((self.depth == Depth::Deep && finding.state == MessageState::Arrived).then_some(Doubt::Depth))
-            {
-                doubts.push((findings.len(), doubt));
-            }
-            findings.push(finding);
-        }
-        self.ledger.vanished(own.id, &vanished).await?;
-        if !doubts.is_empty() {
-            self.read_bodies(source, dest, &rows, &mut findings, &doubts, &mut found).await?;
-        }
-        let mut linked: HashSet<u32> = rows.iter().filter_map(|r| r.dest_uid).collect();
-        for sibling in siblings {
-            linked.extend(self.ledger.rows(sibling.id).await?.iter().filter_map(|r| r.dest_uid));
-        }
-        found.extra = seen.keys().filter(|uid| !linked.contains(uid)).count() as i64;
-        for finding in &findings {
-            found.tally.source += 1;
-            match finding.state {
-                MessageState::Arrived => found.tally.arrived += 1,
-                MessageState::Pending => found.tally.pending += 1,
-                MessageState::Quarantined => found.tally.quarantined += 1,
-                MessageState::Waived => found.tally.waived += 1,
-            }
-            match finding.fidelity {
-                Some(Fidelity::Changed) => found.changed += 1,
-                Some(Fidelity::Rewritten) => found.rewritten += 1,
-                _ => {}
-            }
-        }
-        // Mail that came after the last sync: in the ledger as pending by now, so that the residue names it.
-        found.tally.source += new;
-        found.tally.pending += new;
-        self.ledger.verified(own.id, &findings).await?;
-        self.watch.done(step, messages.into(), 0);
-        Ok(found)
+        let messages = i64::from(messages);
+        evidence.tally = Tally { source: messages, pending: messages, ..Tally::default() };
+        evidence.note = Some("The folder has not been copied by any run yet. Run a delta sync.".to_owned());
+        Ok(())
     }
 
-    async fn read_destination(&self, dest: &mut dyn Reader) -> Result<HashMap<u32, Seen>, Fault> {
-        let (out, mut messages) = mpsc::channel::<ReadMessage>(256);
-        let mut seen = HashMap::new();
-        let collect = async {
-            while let Some(m) = messages.recv().await {
-                let message_id = m.message_id.as_deref().map(compare::id_hash);
-                seen.insert(m.uid, Seen { size: m.size, date: m.internal_date.seconds, flags: m.flags, message_id });
-            }
-        };
-        let (read, ()) = tokio::join!(dest.read(None, ReadScope::Listing, out), collect);
-        read.map(|()| seen)
-    }
-
-    /// Reads the source's listing. Messages that the ledger does not know are added to it as pending and counted.
-    async fn read_source(
+    /// A source folder that cannot be opened: nothing in it can be proved.
+    async fn unreadable(
         &self,
-        source: &mut dyn Reader,
+        step: usize,
         own: &PlacedFolder,
-        rows: &[LedgerRow],
-    ) -> Result<(HashMap<u32, ReadMessage>, i64), Fault> {
-        let known: HashSet<u32> = rows.iter().map(|r| r.uid).collect();
-        let (out, mut messages) = mpsc::channel::<ReadMessage>(256);
-        let (mut listing, mut new) = (HashMap::new(), Vec::new());
-        let collect = async {
-            while let Some(m) = messages.recv().await {
-                if known.contains(&m.uid) {
-                    listing.insert(m.uid, m);
-                } else {
-                    new.push(MessageMeta { uid: m.uid, size: m.size, internal_date: m.internal_date, flags: m.flags });
-                }
-            }
-        };
-        let (read, ()) = tokio::join!(source.read(None, ReadScope::Listing, out), collect);
-        read?;
-        self.ledger.add(own.id, &new).await?;
-        if !new.is_empty() {
-            self.watch.note(
-                Level::Warn,
-                "message",
-                format!("{}: {} messages came after the last sync. Run a delta sync.", own.source, new.len()),
-            );
-        }
-        Ok((listing, new.len() as i64))
+        fault: &Fault,
+        evidence: &mut FolderEvidence,
+    ) -> Result<(), Fault> {
+        let known = self.ledger.standing(Some(own.id)).await?;
+        let messages = known.iter().map(|(_, s)| i64::try_from(s.messages).unwrap_or(i64::MAX)).sum();
+        self.watch.begin(step, 0, 0);
+        evidence.tally = Tally { source: messages, pending: messages, ..Tally::default() };
+        evidence.note = Some(format!(
+            "The source does not open the folder {}. {} Have it repaired there, then verify again.",
+            own.source, fault.sentence
+        ));
+        Ok(())
     }
 
-    /// Reads the bytes of what is in doubt on both sides and classes it.
-    async fn read_bodies(
+    /// Source folders with the same place at the destination.
+    async fn group(
         &self,
-        source: &mut dyn Reader,
-        dest: &mut dyn Reader,
-        rows: &[LedgerRow],
-        findings: &mut [Finding],
-        doubts: &[(usize, Doubt)],
-        found: &mut FolderEvidence,
+        (source, dest): (&mut Side<'_>, &mut Side<'_>),
+        (place_number, group): (u32, &Group<'_>),
+        visible: &[&RemoteFolder],
+        share: f64,
+        found: &mut Found,
     ) -> Result<(), Fault> {
-        let by_id: HashMap<_, &LedgerRow> = rows.iter().map(|r| (r.id, r)).collect();
-        let at_source: UidSet =
-            doubts.iter().filter_map(|(at, _)| by_id.get(&findings[*at].id)).map(|r| r.uid).collect();
-        let at_dest: UidSet = doubts.iter().filter_map(|(at, _)| by_id.get(&findings[*at].id)?.dest_uid).collect();
-        let (source_digests, dest_digests) =
-            tokio::try_join!(self.digests(source, &at_source), self.digests(dest, &at_dest))?;
-        for (at, doubt) in doubts {
-            let finding = &mut findings[*at];
-            let Some(row) = by_id.get(&finding.id) else { continue };
-            let theirs = row.dest_uid.and_then(|uid| dest_digests.get(&uid));
-            compare::settle(finding, *doubt, row, source_digests.get(&row.uid), theirs);
-            found.bodies_read += 1;
+        let mut place: Option<Place> = None;
+        let mut dest_epoch = None;
+        // Where the ledger knows nothing of a folder's copies, each of them would look like a stray.
+        let mut all_linked = true;
+        let mut no_place = group.target.is_none().then(|| {
+            format!("The folder {} is not at the destination. Run a delta sync, which makes it again.", group.path)
+        });
+        for (number, own) in &group.members {
+            if self.cancel.is_cancelled() {
+                return Err(Fault::cancelled());
+            }
+            let folder = visible[*number];
+            let (epoch, messages) = match source.open(folder).await {
+                Err(fault) if is_of_a_folder(&fault) => {
+                    self.unreadable(*number, own, &fault, &mut found.evidence[*number]).await?;
+                    all_linked = false;
+                    continue;
+                }
+                opened => opened?,
+            };
+            self.watch.begin(*number, u64::from(messages), 0);
+            let Found { evidence, flags, strays, once_doubled } = found;
+            // Both listings at the same time.
+            let first = group.target.filter(|_| place.is_none() && no_place.is_none());
+            let at_dest = async {
+                let Some(target) = first else { return Ok(None) };
+                let (epoch, messages) = match dest.open(target).await {
+                    Err(fault) if is_of_a_folder(&fault) => {
+                        no_place = Some(format!(
+                            "The folder {} cannot be opened at the destination. {} Have it repaired there.",
+                            group.path, fault.sentence
+                        ));
+                        return Ok(None);
+                    }
+                    opened => opened?,
+                };
+                let listing = self.whole(dest, target, messages, &mut flags.dest).await?.0;
+                Ok(Some((epoch, Place::new(listing))))
+            };
+            let at_source = self.whole(source, folder, messages, &mut flags.source);
+            let ((listing, unlisted), at_dest) = tokio::try_join!(at_source, at_dest)?;
+            if let Some((epoch, listed)) = at_dest {
+                dest_epoch = Some(epoch);
+                place = Some(listed);
+            }
+            let evidence = &mut evidence[*number];
+            evidence.visited = place.is_some();
+            let same_epoch = own.cursor.is_none_or(|cursor| cursor.epoch == epoch);
+            if !same_epoch || dest_epoch.is_some() && own.dest_epoch.is_some() && own.dest_epoch != dest_epoch {
+                // The ledger's UIDs mean nothing now; the next delta recognises by content what has arrived.
+                let side = if same_epoch { "destination" } else { "source" };
+                let note = format!(
+                    "The {side} has numbered the messages of this folder anew (UIDVALIDITY). Run a delta sync, which \
+                     recognises what has arrived."
+                );
+                self.ledger.unproved(own.id, CauseKind::Renumbered, &note).await?;
+                let messages = i64::from(messages);
+                evidence.tally = Tally { source: messages, pending: messages, ..Tally::default() };
+                evidence.note = Some(note);
+                self.watch.done(*number, messages as u64, 0);
+                all_linked = false;
+                continue;
+            }
+            if place.is_none() {
+                evidence.note.clone_from(&no_place);
+            }
+            let slot = Slot {
+                number: *number as u32,
+                step: *number,
+                own,
+                place: place.as_ref().map(|_| place_number),
+                no_place: no_place.clone().unwrap_or_default(),
+                chosen: match (self.depth, &self.sample) {
+                    (Depth::Deep, None) => None,
+                    (Depth::Deep, Some(sample)) => Some(sample.choose(own.id, listing.entries(), share)),
+                    _ => Some(Vec::new()),
+                },
+            };
+            let mut progress = Progress::new(evidence, flags, strays, once_doubled);
+            let sides = (&mut *source, &mut *dest);
+            all_linked &= self.folder(sides, &slot, &listing, place.as_mut(), &mut progress).await?;
+            if unlisted > 0 {
+                // What a server counts and does not list cannot have been proved.
+                evidence.tally.source += unlisted;
+                evidence.tally.pending += unlisted;
+                evidence.note = Some(format!(
+                    "The source counts {messages} messages in this folder and lists {unlisted} fewer. Have the folder \
+                     repaired there, then verify again."
+                ));
+            }
+        }
+        if let Some(place) = place.as_ref().filter(|_| all_linked) {
+            found.strays.take(place_number, place, self.depth == Depth::Deep);
         }
         Ok(())
     }
 
-    async fn digests(&self, reader: &mut dyn Reader, uids: &UidSet) -> Result<HashMap<u32, Digests>, Fault> {
-        let (out, mut messages) = mpsc::channel::<ReadMessage>(16);
-        let mut digests = HashMap::new();
-        let collect = async {
-            while let Some(m) = messages.recv().await {
-                if let Some(d) = m.digests {
-                    digests.insert(m.uid, d);
-                }
-                if self.cancel.is_cancelled() {
-                    break;
-                }
-            }
-            drop(messages);
-        };
-        let (read, ()) = tokio::join!(reader.read(Some(uids), ReadScope::Bodies, out), collect);
-        if self.cancel.is_cancelled() {
-            return Err(Fault::cancelled());
+    /// Lists the open folder, and says how many messages the server counted and did not list. It is asked again before
+    /// that is believed: messages may have gone meanwhile.
+    async fn whole(
+        &self,
+        side: &mut Side<'_>,
+        folder: &RemoteFolder,
+        messages: u32,
+        sets: &mut listing::FlagSets,
+    ) -> Result<(Listing, i64), Fault> {
+        let listing = Listing::read(&mut *side.reader, messages, sets).await?;
+        if listing.len() as u64 >= u64::from(messages) {
+            return Ok((listing, 0));
         }
-        read.map(|()| digests)
+        let (_, messages) = side.open(folder).await?;
+        let listing = Listing::read(&mut *side.reader, messages, sets).await?;
+        let unlisted = i64::from(messages) - listing.len() as i64;
+        Ok((listing, unlisted.max(0)))
     }
+}
+
+/// Whether a fault is that of one folder, and the others can be read all the same.
+fn is_of_a_folder(fault: &Fault) -> bool {
+    matches!(fault.kind, FaultKind::Refused | FaultKind::FolderGone)
+}
+
+/// The source folders that were placed, by their place.
+fn groups<'a>(visible: &[&RemoteFolder], placed: &'a [PlacedFolder], at_dest: &'a [RemoteFolder]) -> Vec<Group<'a>> {
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    for (number, folder) in visible.iter().enumerate() {
+        let Some(own) = placed.iter().find(|p| p.source == folder.path) else { continue };
+        let target = at_place(at_dest, own);
+        let same = |group: &&mut Group<'a>| match (group.target, target) {
+            (Some(a), Some(b)) => a.path == b.path,
+            (None, None) => *group.path == own.dest,
+            _ => false,
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.members.push((number, own)),
+            None => groups.push(Group { target, path: &own.dest, members: vec![(number, own)] }),
+        }
+    }
+    groups
+}
+
+/// The evidence of a folder of which nothing is known yet.
+fn blank(folder: &RemoteFolder, own: Option<&PlacedFolder>) -> FolderEvidence {
+    FolderEvidence {
+        folder_id: own.map(|own| own.id),
+        source_path: folder.path.to_string(),
+        dest_path: own.map(|own| own.dest.to_string()),
+        special_use: own.and_then(|own| own.special_use).or(folder.special_use),
+        visited: false,
+        tally: Tally::default(),
+        extra: 0,
+        changed: 0,
+        rewritten: 0,
+        flags_lost: 0,
+        misplaced: 0,
+        doubled: 0,
+        bodies_read: 0,
+        note: None,
+    }
+}
+
+/// How a folder's step ends.
+fn told(evidence: &FolderEvidence) -> Result<Option<String>, String> {
+    let FolderEvidence { tally, changed, misplaced, doubled, .. } = evidence;
+    if tally.pending + changed + doubled == 0 && evidence.note.is_none() {
+        return Ok(Some(format!("{} of {} arrived", tally.arrived, tally.source)));
+    }
+    let mut parts = vec![format!("{} missing", tally.pending), format!("{changed} changed")];
+    if *misplaced > 0 {
+        parts.push(format!("{misplaced} in other folders"));
+    }
+    if *doubled > 0 {
+        parts.push(format!("{doubled} there twice"));
+    }
+    let note = evidence.note.as_ref().map(|note| format!(". {note}")).unwrap_or_default();
+    Err(format!("{}{note}", parts.join(", ")))
 }

@@ -6,7 +6,7 @@ use super::{
     Line, Sent,
 };
 use crate::{Appended, Arrival, Fault, FaultKind, Refusal};
-use gatepost_contract::Level;
+use gatepost_contract::{CauseKind, Level};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -116,7 +116,9 @@ impl<'a> Books<'a> {
                         "message",
                         format!("{}, UID {uid} was refused: {}", folder.path(), rejection.words),
                     );
-                    refusals.push(Refusal { uid, cause: format!("The destination refused it: {}", rejection.words) });
+                    let kind = if says_too_large(&rejection.words) { CauseKind::TooLarge } else { CauseKind::Refused };
+                    let cause = format!("The destination refused it: {}", rejection.words);
+                    refusals.push(Refusal { uid, kind, cause });
                 }
             }
         }
@@ -152,5 +154,30 @@ impl<'a> Books<'a> {
     fn stop(&mut self, fault: Fault) {
         self.fault.get_or_insert(fault);
         self.line.stop.cancel();
+    }
+}
+
+/// Whether a server refuses a message for its size: RFC 7889 and RFC 5530 have codes for it that not all use.
+fn says_too_large(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    ["toobig", "too big", "too large", "maximum message size", "message size exceeds", "exceeds the maximum"]
+        .iter()
+        .any(|text| words.contains(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::says_too_large;
+
+    #[test]
+    fn a_refusal_for_size_is_told_from_others() {
+        for (words, large) in [
+            ("[TOOBIG] Message too big", true),
+            ("Maximum message size exceeded", true),
+            ("[LIMIT] Message size exceeds fixed maximum message size.", true),
+            ("Message contains bare newlines", false),
+        ] {
+            assert_eq!(says_too_large(words), large, "{words}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{Digester, Fault, FaultKind, Flags, Incoming, Mender, Outgoing, Refusal};
 use bytes::Bytes;
-use gatepost_contract::Level;
+use gatepost_contract::{CauseKind, Level};
 use std::{collections::BTreeSet, time::Instant};
 use tokio::sync::mpsc;
 
@@ -79,7 +79,7 @@ impl<'a> Pump<'a> {
                 Incoming::Unreadable { uid, words } => {
                     let cause =
                         format!("The source does not deliver it: {words} Repair it there and retry, or waive it.");
-                    self.refusals.push(Refusal { uid, cause });
+                    self.refusals.push(Refusal { uid, kind: CauseKind::Unreadable, cause });
                     self.delivered(uid, &outgoing).await.is_err()
                 }
                 Incoming::Begin { uid, size } => {
