@@ -3,7 +3,9 @@
 //!
 //! Rules that hold for all of them:
 //! - What was never read proves nothing: a job without mailboxes and a mailbox that was never verified fail every
-//!   check that needs evidence.
+//!   check that needs evidence. Until the MX was changed, evidence that is older than allowed proves nothing either:
+//!   it tells of a mailbox that people have used since. Nor does evidence that a later quick look contradicts: counts
+//!   prove nothing, but they can disprove.
 //! - The worst mailbox decides, never the average.
 //! - Ratios are compared in whole numbers. The required ratio is taken as billionths, rounded to the nearest, so
 //!   that 0.99 is exactly 990,000,000; a mailbox reaches it when `arrived × 1,000,000,000 ≥ source × billionths`.
@@ -49,11 +51,12 @@ pub(crate) fn count_ratio(facts: &Facts) -> Finding {
     if let Some(unproved) = unproved(facts) {
         return unproved;
     }
-    let broken = names(facts.mailboxes.iter().filter(|m| !m.folders.iter().all(|f| whole(&f.tally))).map(email));
+    let broken = |m: &&MailboxFacts| !m.adds_up || !m.folders.iter().all(|f| whole(&f.tally));
+    let broken = names(facts.mailboxes.iter().filter(broken).map(email));
     if !broken.is_empty() {
         return fail(format!(
-            "The figures of {broken} do not add up: arrived, pending, quarantined and waived must sum to the source; \
-             verify again."
+            "The figures of {broken} do not add up: arrived, pending, quarantined and waived must sum to the source, and \
+             the folders to the mailbox; verify again."
         ));
     }
     let required = required(facts.min_ratio);
@@ -168,18 +171,27 @@ fn complete(facts: &Facts, special_use: SpecialUse, what: &str, a_what: &str) ->
     })
 }
 
-/// `content_match`: what was re-read carries the same content, date, folder and flags.
+/// `content_match`: what was re-read carries the same content, date, folder and flags, once.
 ///
 /// A verification at depth `quick` reads counts and sizes only, so it compares no content and cannot pass.
 pub(crate) fn content_match(facts: &Facts) -> Finding {
     if let Some(unproved) = unproved(facts) {
         return unproved;
     }
-    let changed = listed(facts, |f| f.changed);
-    if !changed.is_empty() {
+    let wrong = [
+        (listed(facts, |f| f.changed), "arrived with another body or date"),
+        (listed(facts, |f| f.misplaced), "lie in another folder"),
+        (listed(facts, |f| f.doubled), "are there more than once"),
+    ];
+    let wrong: Vec<String> = wrong
+        .into_iter()
+        .filter(|(where_, _)| !where_.is_empty())
+        .map(|(where_, what)| format!("{what}: {where_}"))
+        .collect();
+    if !wrong.is_empty() {
         return fail(format!(
-            "Messages arrived with another body, date or folder: {changed}; look at the residue, copy them again and \
-             verify."
+            "At the new server messages {}; look at the residue, put them right and verify again.",
+            wrong.join("; others ")
         ));
     }
     let uncompared = names(facts.mailboxes.iter().filter(|m| m.depth == Some(Depth::Quick)).map(email));
@@ -238,15 +250,45 @@ pub(crate) fn delta_pending(facts: &Facts) -> Finding {
     pass(format!("The last delta ended well {} ago and left nothing to be copied.", duration(age)))
 }
 
-const NO_MAILBOXES: &str = "The job has no mailboxes: add them, copy and verify.";
+pub(crate) const NO_MAILBOXES: &str = "The job has no mailboxes: add them, copy and verify.";
 
 /// What stands against every check that needs evidence.
 fn unproved(facts: &Facts) -> Option<Finding> {
     if facts.mailboxes.is_empty() {
         return Some(fail(NO_MAILBOXES));
     }
-    let unverified = names(facts.mailboxes.iter().filter(|m| m.depth.is_none()).map(email));
-    (!unverified.is_empty()).then(|| fail(format!("Not verified yet: {unverified}; run a verification.")))
+    let unverified = |never: bool| {
+        names(facts.mailboxes.iter().filter(|m| m.depth.is_none() && m.read_seconds.is_none() == never).map(email))
+    };
+    let (never, outdated) = (unverified(true), unverified(false));
+    if !never.is_empty() {
+        return Some(fail(format!("Not verified yet: {never}; run a verification.")));
+    }
+    if !outdated.is_empty() {
+        return Some(fail(format!("A run has changed {outdated} since the last verification; verify again.")));
+    }
+    let contradicted = |m: &MailboxFacts| !m.contradicted.is_empty() && !facts.dns_cutover;
+    let otherwise = facts.mailboxes.iter().filter(|m| contradicted(m));
+    let otherwise = names(otherwise.flat_map(|m| m.contradicted.iter().map(move |f| format!("{}: {f}", m.email))));
+    if !otherwise.is_empty() {
+        return Some(fail(format!(
+            "A quick look counted other numbers than the evidence has in {otherwise}; run a delta and verify again."
+        )));
+    }
+    let oldest = facts.mailboxes.iter().filter_map(|m| expired(facts, m)).max()?;
+    let old = names(facts.mailboxes.iter().filter(|m| expired(facts, m).is_some()).map(email));
+    Some(fail(format!(
+        "The evidence of {old} is {} old, longer than the {} allowed; verify again.",
+        duration(oldest),
+        duration(facts.evidence_max_age_seconds)
+    )))
+}
+
+/// How old a mailbox's evidence is, where that is more than allowed. After the MX was changed it no longer matters:
+/// there is nothing left that old evidence could let through.
+fn expired(facts: &Facts, mailbox: &MailboxFacts) -> Option<i64> {
+    let age = facts.now_seconds.saturating_sub(mailbox.read_seconds?);
+    (age > facts.evidence_max_age_seconds && !facts.dns_cutover).then_some(age)
 }
 
 /// Whether every source message of a folder has one place, and no figure is negative.
@@ -324,12 +366,13 @@ fn messages(n: i64) -> String {
     format!("{n} {}", if n == 1 { "message" } else { "messages" })
 }
 
-/// `90 seconds`, `45 minutes`, `31 hours`, cut to the unit.
+/// `90 seconds`, `45 minutes`, `73 hours`, `9 days`, cut to the unit.
 fn duration(seconds: i64) -> String {
     match seconds {
         ..120 => format!("{seconds} seconds"),
         120..7200 => format!("{} minutes", seconds / 60),
-        7200..172_800 => format!("{} hours", seconds / 3600),
+        // Up to four days in hours: the limits are set in hours.
+        7200..345_600 => format!("{} hours", seconds / 3600),
         _ => format!("{} days", seconds / 86_400),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Sums are derived, never stored twice: a mailbox's tally is the sum of its folders' tallies.
 
-use gatepost_contract::{Depth, EvidenceId, SpecialUse, Tally};
+use gatepost_contract::{Depth, EvidenceId, GateFigures, SpecialUse, Tally};
 
 /// Everything that the gate of one job depends on.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,7 +11,10 @@ pub struct Facts {
     pub min_ratio: f64,
     /// How old the last delta may be, in seconds.
     pub delta_max_age_seconds: i64,
-    /// The present, in seconds since the same instant that [`DeltaFacts::finished_seconds`] counts from.
+    /// How old the evidence of any mailbox may be, in seconds, until the MX was changed.
+    pub evidence_max_age_seconds: i64,
+    /// The present, in seconds since the same instant that [`DeltaFacts::finished_seconds`] and
+    /// [`MailboxFacts::read_seconds`] count from.
     pub now_seconds: i64,
     /// The present as RFC 3339 text, copied into every check's `checked_at`.
     pub sampled_at: String,
@@ -23,8 +26,12 @@ pub struct Facts {
     pub last_delta: Option<DeltaFacts>,
     /// The newest evidence; none until every mailbox was verified.
     pub current_evidence: Option<EvidenceId>,
+    /// When the oldest part of it was read, as text; it is only passed on.
+    pub evidence_at: Option<String>,
     /// The approval that the job carries.
     pub approval: Option<Approval>,
+    /// Why the last approval was taken away, while nobody has given another.
+    pub revoked_why: Option<String>,
     /// Whether the MX was changed (`dns_cutover_at` is set).
     pub dns_cutover: bool,
 }
@@ -34,8 +41,14 @@ pub struct Facts {
 pub struct MailboxFacts {
     /// Its address.
     pub email: String,
-    /// How thoroughly it was verified; none while it never was.
+    /// How thoroughly it was verified; none while it never was, or not since the last copy.
     pub depth: Option<Depth>,
+    /// When that was, in seconds.
+    pub read_seconds: Option<i64>,
+    /// Folders in which a quick look after that counted otherwise than the evidence says.
+    pub contradicted: Vec<String>,
+    /// Whether the mailbox's own figures are the sum of its folders'.
+    pub adds_up: bool,
     /// Every folder of the source.
     pub folders: Vec<FolderFacts>,
 }
@@ -67,12 +80,16 @@ pub struct FolderFacts {
     pub visited: bool,
     /// How its messages add up.
     pub tally: Tally,
-    /// Re-read messages with another body, date or folder.
+    /// Re-read messages with another body or date.
     pub changed: i64,
     /// Re-read messages that the server rebuilt.
     pub rewritten: i64,
     /// Messages that lack flags which the source has.
     pub flags_lost: i64,
+    /// Messages that lie in another folder of the destination.
+    pub misplaced: i64,
+    /// Messages of which the destination folder holds more than one copy.
+    pub doubled: i64,
 }
 
 /// How the last delta ended.
@@ -87,10 +104,12 @@ pub struct DeltaFacts {
 }
 
 /// A person's word that the MX may be changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Approval {
     /// The evidence that the person looked at.
     pub evidence_id: Option<EvidenceId>,
+    /// The figures that the person signed; none where an older version stored the approval.
+    pub signed: Option<GateFigures>,
     /// The written reason, where failing checks were overridden. A blank one overrides nothing.
     pub override_reason: Option<String>,
     /// Who, as people know them.

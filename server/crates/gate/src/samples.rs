@@ -18,6 +18,8 @@ pub(crate) fn folder(path: &str, special_use: Option<SpecialUse>, tally: Tally) 
         changed: 0,
         rewritten: 0,
         flags_lost: 0,
+        misplaced: 0,
+        doubled: 0,
     }
 }
 
@@ -26,6 +28,9 @@ pub(crate) fn mailbox(email: &str, inbox: Tally, sent: Tally, projects: Tally) -
     MailboxFacts {
         email: email.to_owned(),
         depth: Some(Depth::Standard),
+        read_seconds: Some(996_400),
+        contradicted: Vec::new(),
+        adds_up: true,
         folders: vec![
             folder("INBOX", Some(SpecialUse::Inbox), inbox),
             folder("Sent", Some(SpecialUse::Sent), sent),
@@ -39,6 +44,7 @@ pub(crate) fn in_order() -> Facts {
     Facts {
         min_ratio: 0.99,
         delta_max_age_seconds: 86_400,
+        evidence_max_age_seconds: 259_200,
         now_seconds: 1_000_000,
         sampled_at: "2026-11-21T04:25:44Z".to_owned(),
         mailboxes: vec![
@@ -48,18 +54,26 @@ pub(crate) fn in_order() -> Facts {
         initial_done: true,
         last_delta: Some(DeltaFacts { finished_seconds: 996_400, ended_well: true, pending: 0 }),
         current_evidence: Some(EvidenceId(7)),
+        evidence_at: Some("2026-11-21T03:25:44Z".to_owned()),
         approval: None,
+        revoked_why: None,
         dns_cutover: false,
     }
 }
 
 pub(crate) fn approved_on(evidence: i64) -> Option<Approval> {
-    Some(Approval { evidence_id: Some(EvidenceId(evidence)), override_reason: None, by: "lead@example.net".to_owned() })
+    Some(Approval {
+        evidence_id: Some(EvidenceId(evidence)),
+        signed: None,
+        override_reason: None,
+        by: "lead@example.net".to_owned(),
+    })
 }
 
 pub(crate) fn overridden_on(evidence: i64, reason: &str) -> Option<Approval> {
     Some(Approval {
         evidence_id: Some(EvidenceId(evidence)),
+        signed: None,
         override_reason: Some(reason.to_owned()),
         by: "admin@example.net".to_owned(),
     })

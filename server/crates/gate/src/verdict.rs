@@ -3,32 +3,36 @@
 //! "Fails" below means any check but `manual_approval`, which never fails: it passes while the approval stands, and
 //! warns otherwise.
 //!
-//! | the job carries | a check fails | the MX was changed | approval stands | gate |
-//! |---|---|---|---|---|
-//! | no approval | no | any | – | `warning` |
-//! | no approval | yes | any | – | `blocked` |
-//! | an approval or an override | any | yes | yes: nothing takes it away any more | `ready_for_dns` |
-//! | an approval or an override, on whatever evidence | no | no | yes | `ready_for_dns` |
-//! | an override on the current evidence | yes | no | yes | `ready_for_dns` |
-//! | an override on other evidence | yes | no | no: **revoked** | `blocked` |
-//! | an approval | yes | no | no: **revoked** | `blocked` |
+//! | the job carries | a check fails | a figure is worse than signed | the MX was changed | approval stands | gate |
+//! |---|---|---|---|---|---|
+//! | no approval | no | – | any | – | `warning` |
+//! | no approval | yes | – | any | – | `blocked` |
+//! | an approval or an override | any | any | yes | yes: nothing takes it away any more | `ready_for_dns` |
+//! | an approval or an override | no | no | no | yes | `ready_for_dns` |
+//! | an approval or an override | no | yes | no | no: **revoked** | `warning` |
+//! | an override on the current evidence | yes | no | no | yes | `ready_for_dns` |
+//! | an override on other evidence | yes | any | no | no: **revoked** | `blocked` |
+//! | an approval | yes | any | no | no: **revoked** | `blocked` |
 //!
 //! - A check that warns does not hold an approved gate: the approver has read the warning and signed it. An approval
 //!   is only accepted while nothing fails ([`Verdict::approvable`]).
-//! - An approval on older evidence stands while nothing fails under the newer, and the check says on which evidence
-//!   it was given.
+//! - An approval signs figures ([`crate::figures`]). On older evidence it stands while nothing fails under the newer
+//!   and none of these figures is worse, and the check says on which evidence it was given.
 //! - An override is bound to the evidence that its author saw. One that was given before there was any evidence holds
-//!   until there is some.
-//! - The caller must store a revocation ([`Verdict::revoked`]) with an audit row, so that later and better evidence
-//!   does not bring the old approval back.
+//!   until there is some. It also stands when that evidence grows old: the old server may be gone.
+//! - The caller must store a revocation ([`Verdict::revoked_why`]) with an audit row, so that later and better
+//!   evidence does not bring the old approval back.
 //!
 //! Who may approve or override is not known here.
+
+mod reason;
 
 use crate::{
     checks::{self, Finding, pass, warn},
     facts::{Approval, Facts},
+    figures,
 };
-use gatepost_contract::{Check, CheckId, CheckStatus, EvidenceId, Gate};
+use gatepost_contract::{Check, CheckId, CheckStatus, EvidenceId, FigureChange, Gate};
 
 /// What the gate says of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,16 +41,17 @@ pub struct Verdict {
     pub gate: Gate,
     /// All eight checks, in the order of [`CheckId::ALL`].
     pub checks: Vec<Check>,
-    /// Why the gate is what it is, for a person.
+    /// Why the gate is what it is and what to do next, in one sentence for a person.
     pub reason: String,
     /// Whether an approval without an override would be accepted now: nothing fails.
     pub approvable: bool,
     /// Whether the approval that the job carries has to be taken away.
     pub revoked: bool,
+    /// Why it has to be, as a part of a sentence.
+    pub revoked_why: Option<String>,
 }
 
 /// What an approval is worth under the present checks.
-#[derive(Clone, Copy)]
 enum Standing<'a> {
     Missing,
     Approved(&'a Approval),
@@ -54,7 +59,8 @@ enum Standing<'a> {
     Overridden(&'a Approval, &'a str),
     /// The MX was changed under it; checks may fail since.
     Acted(&'a Approval),
-    Revoked(&'a Approval),
+    /// A check fails, or these figures are worse than what was signed.
+    Revoked(&'a Approval, Vec<FigureChange>),
 }
 
 /// Judges a job.
@@ -73,41 +79,49 @@ pub fn judge(facts: &Facts) -> Verdict {
     add(CheckId::DeltaPending, checks::delta_pending(facts));
 
     let failing: Vec<&Check> = checks.iter().filter(|check| check.status == CheckStatus::Fail).collect();
-    let warning = ids(checks.iter().filter(|check| check.status == CheckStatus::Warn));
     let approvable = failing.is_empty();
     let standing = weigh(facts, !approvable);
     let gate = match standing {
         Standing::Approved(_) | Standing::Overridden(..) | Standing::Acted(_) => Gate::ReadyForDns,
-        Standing::Missing | Standing::Revoked(_) if approvable => Gate::Warning,
-        Standing::Missing | Standing::Revoked(_) => Gate::Blocked,
+        Standing::Missing | Standing::Revoked(..) if approvable => Gate::Warning,
+        Standing::Missing | Standing::Revoked(..) => Gate::Blocked,
     };
-    let reason = reason(standing, &failing, &warning);
-    let Finding { status, message } = manual_approval(facts.current_evidence, standing);
+    let reason = reason::reason(facts, &standing, &checks);
+    let revoked_why = match &standing {
+        Standing::Revoked(_, worse) => Some(reason::revocation(worse, &failing)),
+        _ => None,
+    };
+    let Finding { status, message } = manual_approval(facts, &standing, revoked_why.as_deref());
     checks.push(Check { check_id: CheckId::ManualApproval, status, message, checked_at: facts.sampled_at.clone() });
-    Verdict { gate, checks, reason, approvable, revoked: matches!(standing, Standing::Revoked(_)) }
+    Verdict { gate, checks, reason, approvable, revoked: revoked_why.is_some(), revoked_why }
 }
 
 fn weigh(facts: &Facts, fails: bool) -> Standing<'_> {
-    match &facts.approval {
-        None => Standing::Missing,
-        Some(approval) if facts.dns_cutover => Standing::Acted(approval),
-        Some(approval) if !fails => Standing::Approved(approval),
-        Some(approval) => match approval.overriding() {
-            Some(reason) if approval.evidence_id == facts.current_evidence => Standing::Overridden(approval, reason),
-            _ => Standing::Revoked(approval),
-        },
+    let Some(approval) = &facts.approval else { return Standing::Missing };
+    if facts.dns_cutover {
+        return Standing::Acted(approval);
+    }
+    let worse = approval.signed.as_ref().map(|signed| figures::worse(signed, &facts.figures())).unwrap_or_default();
+    match approval.overriding() {
+        _ if !fails && worse.is_empty() => Standing::Approved(approval),
+        Some(reason) if fails && worse.is_empty() && approval.evidence_id == facts.current_evidence => {
+            Standing::Overridden(approval, reason)
+        }
+        _ => Standing::Revoked(approval, worse),
     }
 }
 
-fn manual_approval(current: Option<EvidenceId>, standing: Standing<'_>) -> Finding {
+fn manual_approval(facts: &Facts, standing: &Standing<'_>, revoked_why: Option<&str>) -> Finding {
     match standing {
-        Standing::Missing => {
-            warn("Nobody has approved yet; an ops lead or super admin reads the evidence and approves.")
-        }
-        Standing::Revoked(approval) => warn(format!(
-            "The approval of {} {} no longer stands, because a check fails now; it has to be given again.",
+        Standing::Missing => match &facts.revoked_why {
+            None => warn("Nobody has approved yet; an ops lead or super admin reads the evidence and approves."),
+            Some(why) => warn(format!("The last approval was taken away: {why}; it has to be given again.")),
+        },
+        Standing::Revoked(approval, _) => warn(format!(
+            "The approval of {} {} no longer stands: {}; it has to be given again.",
             approval.by,
-            on(approval.evidence_id)
+            on(approval.evidence_id),
+            revoked_why.unwrap_or_default()
         )),
         Standing::Overridden(approval, reason) => pass(format!(
             "{} overrode the failing checks {}; the reason: {reason}",
@@ -115,7 +129,7 @@ fn manual_approval(current: Option<EvidenceId>, standing: Standing<'_>) -> Findi
             on(approval.evidence_id)
         )),
         Standing::Approved(approval) | Standing::Acted(approval) => {
-            let newer = match current {
+            let newer = match facts.current_evidence {
                 Some(current) if approval.evidence_id != Some(current) => format!("; the newest is {current}"),
                 _ => String::new(),
             };
@@ -130,40 +144,8 @@ fn manual_approval(current: Option<EvidenceId>, standing: Standing<'_>) -> Findi
     }
 }
 
-fn reason(standing: Standing<'_>, failing: &[&Check], warning: &str) -> String {
-    let failing_ids = ids(failing.iter().copied());
-    let noted = if warning.is_empty() { String::new() } else { format!(" Warnings: {warning}.") };
-    match (standing, failing) {
-        (Standing::Missing | Standing::Revoked(_), [first, rest @ ..]) => {
-            let more = ids(rest.iter().copied());
-            let more = if more.is_empty() { String::new() } else { format!(" Failing too: {more}.") };
-            format!("{} fails: {}{more}", first.check_id, first.message)
-        }
-        (Standing::Missing | Standing::Revoked(_), []) => {
-            format!("No check fails; an ops lead or super admin has to approve.{noted}")
-        }
-        (Standing::Overridden(approval, reason), _) => {
-            format!("Overridden by {} in spite of {failing_ids}; the reason: {reason}", approval.by)
-        }
-        (Standing::Acted(approval), [first, ..]) => format!(
-            "The MX was changed under the approval of {}, which stands; failing now: {failing_ids}. {}",
-            approval.by, first.message
-        ),
-        (Standing::Acted(approval), []) => {
-            format!("The MX was changed under the approval of {}; no check fails.{noted}", approval.by)
-        }
-        (Standing::Approved(approval), _) => {
-            format!("Approved by {} {}; no check fails.{noted}", approval.by, on(approval.evidence_id))
-        }
-    }
-}
-
 fn on(evidence: Option<EvidenceId>) -> String {
     evidence.map_or_else(|| "before there was evidence".to_owned(), |id| format!("on evidence {id}"))
-}
-
-fn ids<'a>(checks: impl Iterator<Item = &'a Check>) -> String {
-    checks.map(|check| check.check_id.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -38,7 +38,13 @@ fn count_ratio() {
         &[
             ("all arrived", |_| {}, Pass, "All 1100 messages of 2 mailboxes have arrived."),
             ("no mailboxes", |f| f.mailboxes.clear(), Fail, "no mailboxes: add them"),
-            ("never verified", |f| f.mailboxes[1].depth = None, Fail, "Not verified yet: rui@example.com;"),
+            (
+                "never verified",
+                |f| (f.mailboxes[1].depth, f.mailboxes[1].read_seconds) = (None, None),
+                Fail,
+                "Not verified yet: rui@example.com;",
+            ),
+            ("a folder is missing from the figures", |f| f.mailboxes[0].adds_up = false, Fail, "do not add up"),
             ("an empty source", |f| f.mailboxes.iter_mut().for_each(|m| m.folders.clear()), Pass, "All 0 messages"),
             (
                 "exactly at the ratio, one pending",
@@ -188,7 +194,7 @@ fn folder_coverage() {
         &[
             ("all read", |_| {}, Pass, "6 folders of 2 mailboxes mapped and read on both sides."),
             ("no mailboxes", |f| f.mailboxes.clear(), Fail, "no mailboxes"),
-            ("never verified", |f| f.mailboxes[0].depth = None, Fail, "Not verified yet: ana@example.com;"),
+            ("copied since", |f| f.mailboxes[0].depth = None, Fail, "A run has changed ana@example.com since the last"),
             ("no folder at all", |f| f.mailboxes[0].folders.clear(), Fail, "No folder of ana@example.com was read"),
             (
                 "not mapped",
@@ -228,7 +234,7 @@ fn inbox_complete() {
         &[
             ("all arrived", |_| {}, Pass, "missing from the INBOX of 2 mailboxes (550 messages)."),
             ("no mailboxes", |f| f.mailboxes.clear(), Fail, "no mailboxes"),
-            ("never verified", |f| f.mailboxes[0].depth = None, Fail, "Not verified yet"),
+            ("copied since", |f| f.mailboxes[0].depth = None, Fail, "A run has changed ana@example.com"),
             (
                 "one pending among many",
                 |f| f.mailboxes[1].folders[0].tally = tally(99_999, 1, 0, 0),
@@ -255,7 +261,7 @@ fn sent_complete() {
         CheckId::SentComplete,
         &[
             ("all arrived", |_| {}, Pass, "missing from the folder of sent mail of 2 mailboxes (330 messages)."),
-            ("never verified", |f| f.mailboxes[0].depth = None, Fail, "Not verified yet"),
+            ("copied since", |f| f.mailboxes[0].depth = None, Fail, "A run has changed ana@example.com"),
             (
                 "one pending",
                 |f| f.mailboxes[0].folders[1].tally = tally(29, 1, 0, 0),
@@ -285,7 +291,7 @@ fn content_match() {
         &[
             ("the same", |_| {}, Pass, "the same content"),
             ("deep", |f| f.mailboxes[0].depth = Some(Depth::Deep), Pass, "the same content"),
-            ("never verified", |f| f.mailboxes[0].depth = None, Fail, "Not verified yet"),
+            ("copied since", |f| f.mailboxes[0].depth = None, Fail, "A run has changed ana@example.com"),
             (
                 "counts only",
                 |f| f.mailboxes[0].depth = Some(Depth::Quick),
@@ -293,6 +299,66 @@ fn content_match() {
                 "Only counts and sizes were compared for ana@example.com; verify again at depth standard",
             ),
             ("changed", |f| f.mailboxes[0].folders[0].changed = 2, Fail, "ana@example.com: INBOX (2)"),
+            (
+                "misplaced",
+                |f| f.mailboxes[0].folders[1].misplaced = 2,
+                Fail,
+                "At the new server messages lie in another folder: ana@example.com: Sent (2); look at the residue",
+            ),
+            (
+                "doubled",
+                |f| f.mailboxes[1].folders[2].doubled = 1,
+                Fail,
+                "At the new server messages are there more than once: rui@example.com: Projects (1); look",
+            ),
+            (
+                "all three",
+                |f| {
+                    f.mailboxes[0].folders[0].changed = 1;
+                    f.mailboxes[0].folders[1].misplaced = 2;
+                    f.mailboxes[0].folders[2].doubled = 3;
+                },
+                Fail,
+                "body or date: ana@example.com: INBOX (1); others lie in another folder: ana@example.com: Sent (2); \
+                 others are there more than once: ana@example.com: Projects (3);",
+            ),
+            (
+                "too old",
+                |f| f.now_seconds += 300_000,
+                Fail,
+                "The evidence of ana@example.com, rui@example.com is 84 hours old, longer than the 72 hours allowed; \
+                 verify again.",
+            ),
+            (
+                "a quick look counted otherwise",
+                |f| f.mailboxes[1].contradicted = vec!["INBOX".to_owned(), "Sent".to_owned()],
+                Fail,
+                "counted other numbers than the evidence has in rui@example.com: INBOX, rui@example.com: Sent; run a delta",
+            ),
+            (
+                "a quick look counted otherwise, after the cutover",
+                |f| {
+                    f.mailboxes[1].contradicted = vec!["INBOX".to_owned()];
+                    f.dns_cutover = true;
+                },
+                Pass,
+                "the same content",
+            ),
+            (
+                "one of two too old",
+                |f| f.mailboxes[1].read_seconds = Some(f.now_seconds - 900_000),
+                Fail,
+                "The evidence of rui@example.com is 10 days old",
+            ),
+            (
+                "too old, after the cutover",
+                |f| {
+                    f.now_seconds += 300_000;
+                    f.dns_cutover = true;
+                },
+                Pass,
+                "the same content",
+            ),
             ("rewritten", |f| f.mailboxes[0].folders[0].rewritten = 3, Warn, "rebuilt messages"),
             ("flags lost", |f| f.mailboxes[1].folders[2].flags_lost = 4, Warn, "rui@example.com: Projects (4)."),
             (
@@ -311,7 +377,7 @@ fn content_match() {
                     f.mailboxes[0].folders[1].changed = 1;
                 },
                 Fail,
-                "another body, date or folder: ana@example.com: Sent (1);",
+                "another body or date: ana@example.com: Sent (1);",
             ),
         ],
     );

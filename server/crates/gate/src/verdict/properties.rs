@@ -5,7 +5,7 @@ use crate::{
     facts::{Approval, DeltaFacts, Facts, FolderFacts, MailboxFacts},
     samples::in_order,
 };
-use gatepost_contract::{CheckStatus, Depth, EvidenceId, Gate, SpecialUse, Tally};
+use gatepost_contract::{CheckStatus, Depth, EvidenceId, Gate, GateFigures, SpecialUse, Tally};
 use proptest::{option, prelude::*};
 
 fn small() -> impl Strategy<Value = i64> {
@@ -34,8 +34,8 @@ fn folders() -> impl Strategy<Value = FolderFacts> {
     ];
     let mostly = || prop_oneof![12 => Just(true), 1 => Just(false)];
     let rarely = || prop_oneof![12 => Just(0), 1 => 1..4_i64];
-    (special_use, mostly(), mostly(), tallies(), rarely(), rarely(), rarely()).prop_map(
-        |(special_use, mapped, visited, tally, changed, rewritten, flags_lost)| FolderFacts {
+    (special_use, mostly(), mostly(), tallies(), rarely(), rarely(), (rarely(), rarely(), rarely())).prop_map(
+        |(special_use, mapped, visited, tally, changed, rewritten, (flags_lost, misplaced, doubled))| FolderFacts {
             source_path: "Folder".to_owned(),
             special_use,
             mapped,
@@ -44,6 +44,8 @@ fn folders() -> impl Strategy<Value = FolderFacts> {
             changed,
             rewritten,
             flags_lost,
+            misplaced,
+            doubled,
         },
     )
 }
@@ -52,11 +54,18 @@ fn mailboxes() -> impl Strategy<Value = Vec<MailboxFacts>> {
     let depth = prop_oneof![
         1 => Just(None), 1 => Just(Some(Depth::Quick)), 8 => Just(Some(Depth::Standard)), 4 => Just(Some(Depth::Deep))
     ];
-    let mailbox = (depth, prop::collection::vec(folders(), 0..4)).prop_map(|(depth, folders)| MailboxFacts {
-        email: "someone@example.com".to_owned(),
-        depth,
-        folders,
-    });
+    let read = option::weighted(0.9, 700_000..1_000_100_i64);
+    let quick = prop_oneof![9 => Just(vec![]), 1 => Just(vec!["INBOX".to_owned()])];
+    let mailbox = (depth, read, quick, prop::bool::weighted(0.95), prop::collection::vec(folders(), 0..4)).prop_map(
+        |(depth, read_seconds, contradicted, adds_up, folders)| MailboxFacts {
+            email: "someone@example.com".to_owned(),
+            depth,
+            read_seconds,
+            contradicted,
+            adds_up,
+            folders,
+        },
+    );
     // Half of the evidence is in order, so that histories get far.
     prop_oneof![Just(in_order().mailboxes), prop::collection::vec(mailbox, 0..4)]
 }
@@ -71,8 +80,10 @@ fn deltas() -> impl Strategy<Value = Option<DeltaFacts>> {
 
 fn approvals() -> impl Strategy<Value = Option<Approval>> {
     let reason = option::of(prop_oneof![Just(""), Just("The old server is gone.")]);
-    option::of((option::of(0..3_i64), reason).prop_map(|(evidence, reason)| Approval {
+    let signed = option::of(mailboxes().prop_map(|mailboxes| Facts { mailboxes, ..in_order() }.figures()));
+    option::of((option::of(0..3_i64), signed, reason).prop_map(|(evidence, signed, reason)| Approval {
         evidence_id: evidence.map(EvidenceId),
+        signed,
         override_reason: reason.map(ToOwned::to_owned),
         by: "lead@example.net".to_owned(),
     }))
@@ -128,7 +139,12 @@ fn act(facts: &mut Facts, action: Action, evidence: &mut i64) {
     let verdict = judge(facts);
     let approval = |facts: &Facts, reason: Option<&str>| {
         let override_reason = reason.map(ToOwned::to_owned);
-        Some(Approval { evidence_id: facts.current_evidence, override_reason, by: "lead@example.net".to_owned() })
+        Some(Approval {
+            evidence_id: facts.current_evidence,
+            signed: Some(facts.figures()),
+            override_reason,
+            by: "lead@example.net".to_owned(),
+        })
     };
     match action {
         Action::Approve if verdict.approvable => facts.approval = approval(facts, None),
@@ -140,7 +156,15 @@ fn act(facts: &mut Facts, action: Action, evidence: &mut i64) {
             facts.mailboxes = mailboxes;
         }
         Action::MailboxAdded => {
-            facts.mailboxes.push(MailboxFacts { email: "new@example.com".to_owned(), depth: None, folders: vec![] });
+            let email = "new@example.com".to_owned();
+            facts.mailboxes.push(MailboxFacts {
+                email,
+                depth: None,
+                read_seconds: None,
+                contradicted: vec![],
+                adds_up: true,
+                folders: vec![],
+            });
             facts.current_evidence = None;
         }
         Action::Delta(delta) => facts.last_delta = delta,
@@ -163,6 +187,12 @@ fn opens_rightly(facts: &Facts, verdict: &Verdict) -> Result<(), TestCaseError> 
     let Some(approval) = &facts.approval else {
         return Err(TestCaseError::fail("open without an approval"));
     };
+    if let Some(signed) = approval.signed.as_ref().filter(|_| !facts.dns_cutover) {
+        let (open, now) =
+            (|f: &GateFigures| [f.pending, f.quarantined, f.waived, f.changed, f.misplaced], facts.figures());
+        let grown = open(signed).into_iter().zip(open(&now)).any(|(signed, now)| now > signed);
+        prop_assert!(!grown, "open with more than was signed: {:?}, {:?}", signed, now);
+    }
     if failing(verdict) && !facts.dns_cutover {
         let written = approval.override_reason.as_ref().is_some_and(|reason| !reason.trim().is_empty());
         prop_assert!(written, "open with a failing check and no override: {}", verdict.reason);

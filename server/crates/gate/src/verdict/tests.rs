@@ -27,9 +27,21 @@ type Case = (&'static str, fn(&mut Facts), Gate, bool, &'static str);
 #[test]
 fn the_gate_follows_the_table() {
     let cases: &[Case] = &[
-        ("not approved", |_| {}, Warning, false, "No check fails; an ops lead or super admin has to approve."),
-        ("not approved, warns", warns, Warning, false, "Warnings: content_match."),
-        ("not approved, fails", fails, Blocked, false, "inbox_complete fails: Messages are missing"),
+        (
+            "not approved",
+            |_| {},
+            Warning,
+            false,
+            "No check fails, but nobody has approved yet: an ops lead or super admin reads the evidence and approves.",
+        ),
+        ("not approved, warns", warns, Warning, false, "approves; warnings: “Content identical”."),
+        (
+            "not approved, fails",
+            fails,
+            Blocked,
+            false,
+            "Blocked by “Inbox complete”: Messages are missing without an explanation from ana@example.com: INBOX (1 of 50 pending); run a delta and verify again.",
+        ),
         (
             "not approved, fails after the cutover",
             |f| {
@@ -38,7 +50,7 @@ fn the_gate_follows_the_table() {
             },
             Blocked,
             false,
-            "inbox_complete fails",
+            "Blocked by “Inbox complete”: Messages are missing",
         ),
         ("approved", |f| f.approval = approved_on(7), ReadyForDns, false, "Approved by lead@example.net on evidence 7"),
         (
@@ -49,7 +61,7 @@ fn the_gate_follows_the_table() {
             },
             ReadyForDns,
             false,
-            "no check fails. Warnings: content_match.",
+            "no check fails; warnings: “Content identical”.",
         ),
         ("approved on older evidence", |f| f.approval = approved_on(5), ReadyForDns, false, "on evidence 5"),
         (
@@ -60,7 +72,7 @@ fn the_gate_follows_the_table() {
             },
             Blocked,
             true,
-            "inbox_complete fails",
+            "Blocked by “Inbox complete”: Messages are missing",
         ),
         (
             "approved on older evidence, fails now",
@@ -70,7 +82,7 @@ fn the_gate_follows_the_table() {
             },
             Blocked,
             true,
-            "inbox_complete fails",
+            "Blocked by “Inbox complete”: Messages are missing",
         ),
         (
             "approved, fails after the cutover",
@@ -81,7 +93,7 @@ fn the_gate_follows_the_table() {
             },
             ReadyForDns,
             false,
-            "which stands; failing now: inbox_complete.",
+            "which stands; failing now: “Inbox complete”: Messages are missing",
         ),
         (
             "overridden",
@@ -91,7 +103,7 @@ fn the_gate_follows_the_table() {
             },
             ReadyForDns,
             false,
-            "Overridden by admin@example.net in spite of inbox_complete; the reason: The old server is gone",
+            "Overridden by admin@example.net in spite of “Inbox complete”; the reason: The old server is gone",
         ),
         (
             "overridden on older evidence",
@@ -101,7 +113,7 @@ fn the_gate_follows_the_table() {
             },
             Blocked,
             true,
-            "inbox_complete fails",
+            "Blocked by “Inbox complete”: Messages are missing",
         ),
         (
             "overridden on older evidence, nothing fails any more",
@@ -129,7 +141,7 @@ fn the_gate_follows_the_table() {
             },
             Blocked,
             true,
-            "inbox_complete fails",
+            "Blocked by “Inbox complete”: Messages are missing",
         ),
         (
             "overridden before there was evidence",
@@ -150,7 +162,7 @@ fn the_gate_follows_the_table() {
             },
             Blocked,
             true,
-            "inbox_complete fails",
+            "Blocked by “Inbox complete”: Messages are missing",
         ),
         (
             "a mailbox was added after the approval",
@@ -161,7 +173,7 @@ fn the_gate_follows_the_table() {
             },
             Blocked,
             true,
-            "count_ratio fails: Not verified yet: rui@example.com; run a verification. Failing too: folder_coverage",
+            "Blocked: A run has changed rui@example.com since the last verification; verify again; the approval of lead@example.net on evidence 7 no longer stands.",
         ),
     ];
     for (name, spoil, gate, revoked, part) in cases {
@@ -190,8 +202,9 @@ fn the_approval_check_says_whose_and_on_which_evidence() {
                 f.approval = approved_on(5);
             },
             Warn,
-            "The approval of lead@example.net on evidence 5 no longer stands, because a check fails now; it has to be \
-             given again.",
+            "The approval of lead@example.net on evidence 5 no longer stands: “Inbox complete” fails: Messages are \
+             missing without an explanation from ana@example.com: INBOX (1 of 50 pending); run a delta and verify \
+             again; it has to be given again.",
         ),
         (
             |f| {
@@ -240,4 +253,132 @@ fn a_job_goes_from_blocked_over_warning_to_ready_and_back() {
     facts.mailboxes[0].folders[2].changed = 1;
     let verdict = judge(&facts);
     assert_eq!((verdict.gate, verdict.revoked), (Blocked, true));
+}
+
+/// An approval of the facts as they are, like the service stores it.
+fn sign(facts: &mut Facts) {
+    facts.approval = Some(Approval { signed: Some(facts.figures()), ..approved_on(7).unwrap() });
+}
+
+type Later = (&'static str, fn(&mut Facts), Gate, &'static str);
+
+#[test]
+fn an_approval_ends_where_newer_evidence_is_worse_than_what_was_signed() {
+    let cases: &[Later] = &[
+        ("the same again", |_| {}, ReadyForDns, "Approved by lead@example.net on evidence 7; no check fails"),
+        ("more mail, all of it arrived", |f| f.mailboxes[0].folders[2].tally = tally(2000, 9, 0, 0), ReadyForDns, ""),
+        ("one message less is missing", |f| f.mailboxes[0].folders[2].tally = tally(1003, 8, 0, 0), ReadyForDns, ""),
+        (
+            "one message more is missing",
+            |f| f.mailboxes[0].folders[2].tally = tally(1001, 10, 0, 0),
+            Warning,
+            "No check fails, but the approval of lead@example.net on evidence 7 no longer stands: there is more to look \
+             at than was signed (messages missing without an explanation: 9 → 10; the share of the worst mailbox that \
+             arrived: 99.17 % → 99.08 %); an ops lead or super admin reads the newest evidence and approves again; \
+             warnings: “Messages arrived”.",
+        ),
+        (
+            "waived instead of missing",
+            |f| f.mailboxes[0].folders[2].tally = tally(1002, 8, 0, 1),
+            Warning,
+            "(waived messages: 0 → 1)",
+        ),
+        (
+            "one more was rebuilt",
+            |f| f.mailboxes[1].folders[0].rewritten = 1,
+            Warning,
+            "rebuilt by the new server: 0 → 1",
+        ),
+        ("flags were lost", |f| f.mailboxes[1].folders[0].flags_lost = 2, Warning, "without all their flags: 0 → 2"),
+        ("one is doubled, which fails", |f| f.mailboxes[1].folders[0].doubled = 1, Blocked, "are there more than once"),
+        (
+            "it got worse after the MX was changed",
+            |f| {
+                f.mailboxes[0].folders[2].tally = tally(100, 100, 0, 0);
+                f.dns_cutover = true;
+            },
+            ReadyForDns,
+            "which stands",
+        ),
+    ];
+    for (name, spoil, gate, part) in cases {
+        let mut facts = in_order();
+        facts.mailboxes[0].folders[2].tally = tally(1002, 9, 0, 0);
+        sign(&mut facts);
+        facts.current_evidence = Some(EvidenceId(8));
+        spoil(&mut facts);
+        let verdict = judge(&facts);
+        assert_eq!(verdict.gate, *gate, "{name}: {}", verdict.reason);
+        assert_eq!(verdict.revoked, *gate != ReadyForDns, "{name}: {}", verdict.reason);
+        assert_eq!(verdict.revoked_why.is_some(), verdict.revoked, "{name}");
+        assert!(verdict.reason.contains(part), "{name}: {:?} lacks {part:?}", verdict.reason);
+    }
+}
+
+#[test]
+fn evidence_that_has_grown_too_old_takes_an_approval_away_but_no_override() {
+    let mut facts = in_order();
+    sign(&mut facts);
+    facts.now_seconds = 996_400 + 259_200;
+    facts.delta_max_age_seconds = i64::MAX;
+    assert_eq!(judge(&facts).gate, ReadyForDns, "as old as allowed");
+    facts.now_seconds += 1;
+    let verdict = judge(&facts);
+    assert_eq!((verdict.gate, verdict.revoked), (Blocked, true));
+    assert_eq!(
+        verdict.reason,
+        "Blocked: The evidence of ana@example.com, rui@example.com is 72 hours old, longer than the 72 hours allowed; \
+         verify again; the approval of lead@example.net on evidence 7 no longer stands."
+    );
+    facts.dns_cutover = true;
+    assert_eq!(judge(&facts).gate, ReadyForDns, "after the cutover nothing is left to be let through");
+    facts.dns_cutover = false;
+    facts.approval = overridden_on(7, REASON);
+    assert_eq!(judge(&facts).gate, ReadyForDns);
+}
+
+type Reason = (&'static str, fn(&mut Facts), &'static str);
+
+#[test]
+fn one_sentence_says_why_the_gate_is_shut_and_what_comes_next() {
+    fn unread(f: &mut Facts) {
+        f.mailboxes.iter_mut().for_each(|m| (m.depth, m.read_seconds) = (None, None));
+        f.current_evidence = None;
+    }
+    let cases: &[Reason] = &[
+        (
+            "a new job",
+            |f| {
+                f.mailboxes.clear();
+                (f.initial_done, f.last_delta) = (true, None);
+            },
+            "Blocked: The job has no mailboxes: add them, copy and verify; also failing: “Delta recent”.",
+        ),
+        (
+            "nothing was copied yet",
+            |f| {
+                unread(f);
+                (f.initial_done, f.last_delta) = (false, None);
+            },
+            "Blocked by “Delta recent”: The initial sync has not ended for every mailbox; run it, then a delta; also \
+             failing: “Messages arrived”, “Folders covered”, “Inbox complete”, “Sent mail complete”, “Content \
+             identical”.",
+        ),
+        (
+            "copied, not verified",
+            unread,
+            "Blocked: Not verified yet: ana@example.com, rui@example.com; run a verification.",
+        ),
+        (
+            "an approval was taken away before",
+            |f| f.revoked_why = Some("“Inbox complete” fails: Messages were missing".to_owned()),
+            "No check fails, but the last approval was taken away: “Inbox complete” fails: Messages were missing; an \
+             ops lead or super admin reads the newest evidence and approves again.",
+        ),
+    ];
+    for (name, spoil, reason) in cases {
+        let mut facts = in_order();
+        spoil(&mut facts);
+        assert_eq!(judge(&facts).reason, *reason, "{name}");
+    }
 }

@@ -1,0 +1,93 @@
+use super::{changes, in_words, worse};
+use crate::samples::{in_order, tally};
+use gatepost_contract::GateFigures;
+
+fn seen() -> GateFigures {
+    GateFigures {
+        mailboxes: 2,
+        source: 100,
+        arrived: 90,
+        pending: 1,
+        quarantined: 2,
+        waived: 3,
+        changed: 1,
+        rewritten: 1,
+        flags_lost: 1,
+        misplaced: 1,
+        doubled: 1,
+        worst_ratio: Some(0.9),
+        ..GateFigures::default()
+    }
+}
+
+#[test]
+fn the_figures_are_the_sums_over_every_folder_and_the_worst_mailbox() {
+    let mut facts = in_order();
+    facts.mailboxes[0].folders[0].tally = tally(40, 4, 3, 3);
+    facts.mailboxes[1].folders[2].changed = 1;
+    facts.mailboxes[1].folders[1].rewritten = 2;
+    facts.mailboxes[0].folders[1].flags_lost = 3;
+    facts.mailboxes[0].folders[1].misplaced = 4;
+    facts.mailboxes[1].folders[0].doubled = 5;
+    let figures = facts.figures();
+    let counted = [figures.source, figures.arrived, figures.pending, figures.quarantined, figures.waived];
+    assert_eq!(counted, [1100, 1090, 4, 3, 3]);
+    let compared = [figures.changed, figures.rewritten, figures.flags_lost, figures.misplaced, figures.doubled];
+    assert_eq!(compared, [1, 2, 3, 4, 5]);
+    assert_eq!((figures.mailboxes, figures.worst_ratio), (2, Some(0.9)));
+    assert_eq!((figures.evidence_id, figures.evidence_at), (facts.current_evidence, facts.evidence_at));
+}
+
+#[test]
+fn what_was_never_verified_has_a_ratio_of_nothing() {
+    let mut facts = in_order();
+    facts.mailboxes[1].depth = None;
+    assert_eq!(facts.figures().worst_ratio, Some(0.0));
+    facts.mailboxes.clear();
+    assert_eq!(facts.figures().worst_ratio, None);
+}
+
+type Change = fn(&mut GateFigures);
+
+#[test]
+fn each_figure_can_get_worse_by_itself_and_better_without_harm() {
+    let table: &[(&str, Change, Change)] = &[
+        ("mailboxes", |f| f.mailboxes += 1, |f| f.mailboxes -= 1),
+        ("pending", |f| f.pending += 1, |f| f.pending -= 1),
+        ("quarantined", |f| f.quarantined += 1, |f| f.quarantined -= 1),
+        ("waived", |f| f.waived += 1, |f| f.waived -= 1),
+        ("changed", |f| f.changed += 1, |f| f.changed -= 1),
+        ("rewritten", |f| f.rewritten += 1, |f| f.rewritten -= 1),
+        ("flags_lost", |f| f.flags_lost += 1, |f| f.flags_lost -= 1),
+        ("misplaced", |f| f.misplaced += 1, |f| f.misplaced -= 1),
+        ("doubled", |f| f.doubled += 1, |f| f.doubled -= 1),
+        ("worst_ratio", |f| f.worst_ratio = Some(0.8999), |f| f.worst_ratio = Some(1.0)),
+    ];
+    for (name, spoil, mend) in table {
+        let (mut bad, mut good) = (seen(), seen());
+        spoil(&mut bad);
+        mend(&mut good);
+        let found = worse(&seen(), &bad);
+        assert_eq!(found.iter().map(|c| c.figure.as_str()).collect::<Vec<_>>(), [*name]);
+        assert_eq!(worse(&seen(), &good), [], "{name}");
+        assert_eq!((changes(&seen(), &bad).len(), changes(&seen(), &good).len()), (1, 1), "{name}");
+    }
+    assert_eq!(changes(&seen(), &seen()), []);
+}
+
+#[test]
+fn more_mail_at_both_sides_is_a_change_and_no_worse() {
+    let now = GateFigures { source: 120, arrived: 110, worst_ratio: Some(0.95), ..seen() };
+    assert_eq!(worse(&seen(), &now), []);
+    assert_eq!(
+        in_words(&changes(&seen(), &now)),
+        "messages at the source: 100 → 120; messages arrived: 90 → 110; the share of the worst mailbox that arrived: \
+         90.00 % → 95.00 %"
+    );
+}
+
+#[test]
+fn a_share_is_never_rounded_up_to_all() {
+    let now = GateFigures { worst_ratio: Some(0.999_999), ..seen() };
+    assert!(in_words(&changes(&seen(), &now)).ends_with("90.00 % → 99.99 %"));
+}
