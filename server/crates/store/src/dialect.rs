@@ -37,6 +37,14 @@ impl Dialect {
         }
     }
 
+    /// How a transaction begins that only looks, and sees one moment.
+    pub const fn snapshot(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN",
+            Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+        }
+    }
+
     /// What every new connection is told first.
     pub const fn setup(self, read_only: bool) -> &'static [&'static str] {
         match (self, read_only) {

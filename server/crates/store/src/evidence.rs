@@ -54,8 +54,9 @@ pub async fn add(conn: &mut Conn, new: &NewEvidence) -> Result<EvidenceId> {
         sqlx::query(
             "INSERT INTO migration_evidence_folders (evidence_id, position, folder_id, source_path, dest_path,
                  special_use, visited, source, arrived, pending, quarantined, waived, extra, changed, rewritten,
-                 flags_lost, bodies_read, note)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+                 flags_lost, misplaced, doubled, bodies_read, note)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+                 $20)",
         )
         .bind(id)
         .bind(position)
@@ -73,6 +74,8 @@ pub async fn add(conn: &mut Conn, new: &NewEvidence) -> Result<EvidenceId> {
         .bind(folder.changed)
         .bind(folder.rewritten)
         .bind(folder.flags_lost)
+        .bind(folder.misplaced)
+        .bind(folder.doubled)
         .bind(folder.bodies_read)
         .bind(folder.note.as_deref().map(crate::sql::clean))
         .execute(&mut *conn)
@@ -105,20 +108,29 @@ pub async fn latest(conn: &mut Conn, mailbox: MailboxId) -> Result<Option<(Evide
 /// The newest evidence of every mailbox of a job, those that were never verified included, in the order in which they
 /// were added. Its id is that of the newest part, once every mailbox has been verified.
 pub async fn for_job(conn: &mut Conn, job: JobId) -> Result<JobEvidence> {
+    as_of(conn, job, EvidenceId(i64::MAX)).await
+}
+
+/// The same as it was when this evidence was the newest, of the mailboxes that the job has today.
+pub async fn as_of(conn: &mut Conn, job: JobId, newest: EvidenceId) -> Result<JobEvidence> {
     let rows = sqlx::query(
         "SELECT b.id AS mailbox, b.email, e.* FROM migration_mailboxes b
-         LEFT JOIN migration_evidence e ON e.id = (SELECT max(n.id) FROM migration_evidence n WHERE n.mailbox_id = b.id)
+         LEFT JOIN migration_evidence e ON e.id = (SELECT max(n.id) FROM migration_evidence n
+             WHERE n.mailbox_id = b.id AND n.id <= $2)
          WHERE b.job_id = $1 ORDER BY b.id",
     )
     .bind(job.0)
+    .bind(newest.0)
     .fetch_all(&mut *conn)
     .await?;
     let folders = sqlx::query(
         "SELECT f.* FROM migration_mailboxes b JOIN migration_evidence_folders f
-             ON f.evidence_id = (SELECT max(n.id) FROM migration_evidence n WHERE n.mailbox_id = b.id)
+             ON f.evidence_id = (SELECT max(n.id) FROM migration_evidence n
+             WHERE n.mailbox_id = b.id AND n.id <= $2)
          WHERE b.job_id = $1 ORDER BY f.evidence_id, f.position",
     )
     .bind(job.0)
+    .bind(newest.0)
     .fetch_all(conn)
     .await?;
     let mut by_evidence: HashMap<i64, Vec<FolderEvidence>> = HashMap::new();
@@ -183,6 +195,8 @@ fn read_folder(row: &AnyRow) -> Result<FolderEvidence> {
         changed: row.integer("changed")?,
         rewritten: row.integer("rewritten")?,
         flags_lost: row.integer("flags_lost")?,
+        misplaced: row.integer("misplaced")?,
+        doubled: row.integer("doubled")?,
         bodies_read: row.integer("bodies_read")?,
         note: row.maybe_text("note")?,
     })

@@ -7,7 +7,8 @@ use crate::{
     sql::{Conditions, List, Sql, changed, int},
 };
 use gatepost_contract::{
-    EvidenceId, Gate, Job, JobFilter, JobId, Overview, Page, PageQuery, Phase, Security, TenantId, TicketId, UserId,
+    EvidenceId, Gate, GateFigures, Job, JobFilter, JobId, Overview, Page, PageQuery, Phase, Security, TenantId,
+    TicketId, UserId,
 };
 use sqlx::{Row, any::AnyRow};
 
@@ -57,7 +58,7 @@ pub struct JobSettings {
 }
 
 /// An approval of the gate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ApprovalRow {
     /// By whom.
     pub approved_by: UserId,
@@ -65,10 +66,21 @@ pub struct ApprovalRow {
     pub approved_at: String,
     /// The evidence that was signed.
     pub evidence_id: Option<EvidenceId>,
+    /// The figures that were signed; none where an older version stored the approval.
+    pub signed: Option<GateFigures>,
     /// A note.
     pub note: Option<String>,
     /// The reason, where it overrides failing checks.
     pub override_reason: Option<String>,
+}
+
+/// An approval that was taken away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// When.
+    pub at: String,
+    /// Why, as a part of a sentence.
+    pub why: String,
 }
 
 // LEFT JOINs throughout: the jobs' own index gives the order, and counting can leave the others out.
@@ -265,18 +277,20 @@ pub async fn set_gate(conn: &mut Conn, id: JobId, gate: Gate, now: &str) -> Resu
 /// The approval that a job carries.
 pub async fn approval(conn: &mut Conn, id: JobId) -> Result<Option<ApprovalRow>> {
     let row = sqlx::query(
-        "SELECT CAST(approved_by AS BIGINT) AS approver, approved_at, approved_evidence_id, approval_note,
-             override_reason
+        "SELECT CAST(approved_by AS BIGINT) AS approver, approved_at, approved_evidence_id, approval_signed,
+             approval_note, override_reason
          FROM migration_jobs WHERE id = $1 AND approved_by IS NOT NULL AND approved_at IS NOT NULL",
     )
     .bind(id.0)
     .fetch_optional(conn)
     .await?;
     row.map(|row| {
+        let signed = row.maybe_text("approval_signed")?;
         Ok(ApprovalRow {
             approved_by: UserId(row.integer("approver")?),
             approved_at: row.text("approved_at")?,
             evidence_id: row.maybe_integer("approved_evidence_id")?.map(EvidenceId),
+            signed: signed.is_some().then(|| row.json("approval_signed")).transpose()?,
             note: row.maybe_text("approval_note")?,
             override_reason: row.maybe_text("override_reason")?,
         })
@@ -284,35 +298,62 @@ pub async fn approval(conn: &mut Conn, id: JobId) -> Result<Option<ApprovalRow>>
     .transpose()
 }
 
-/// Writes an approval over any former one.
-pub async fn approve(conn: &mut Conn, id: JobId, approval: &ApprovalRow, now: &str) -> Result<()> {
+/// Writes an approval over `former`, which is the time of the one that was seen; false where another was given
+/// meanwhile.
+pub async fn approve(
+    conn: &mut Conn,
+    id: JobId,
+    approval: &ApprovalRow,
+    former: Option<&str>,
+    now: &str,
+) -> Result<bool> {
+    let signed = approval.signed.as_ref().map(serde_json::to_string).transpose();
+    let signed = signed.map_err(|e| Error::Corrupt { column: "approval_signed", reason: e.to_string() })?;
     let result = sqlx::query(
-        "UPDATE migration_jobs SET approved_by = $2, approved_at = $3, approved_evidence_id = $4, approval_note = $5,
-             override_reason = $6, updated_at = $7 WHERE id = $1",
+        "UPDATE migration_jobs SET approved_by = $2, approved_at = $3, approved_evidence_id = $4, approval_signed = $5,
+             approval_note = $6, override_reason = $7, approval_revoked_at = NULL, approval_revoked_why = NULL,
+             updated_at = $8 WHERE id = $1 AND coalesce(approved_at, '') = $9",
     )
     .bind(id.0)
     .bind(approval.approved_by.to_string())
     .bind(approval.approved_at.as_str())
     .bind(approval.evidence_id.map(|e| e.0))
+    .bind(signed)
     .bind(approval.note.as_deref())
     .bind(approval.override_reason.as_deref())
     .bind(now)
+    .bind(former.unwrap_or_default())
+    .execute(conn)
+    .await?;
+    Ok(result.rows_affected() > 0)
+}
+
+/// Takes the approval away and remembers why.
+pub async fn revoke_approval(conn: &mut Conn, id: JobId, why: &str, now: &str) -> Result<()> {
+    let result = sqlx::query(
+        "UPDATE migration_jobs SET approved_by = NULL, approved_at = NULL, approved_evidence_id = NULL,
+             approval_signed = NULL, approval_note = NULL, override_reason = NULL, approval_revoked_at = $2,
+             approval_revoked_why = $3, updated_at = $2 WHERE id = $1",
+    )
+    .bind(id.0)
+    .bind(now)
+    .bind(why)
     .execute(conn)
     .await?;
     changed(&result, "job")
 }
 
-/// Takes the approval away.
-pub async fn revoke_approval(conn: &mut Conn, id: JobId, now: &str) -> Result<()> {
-    let result = sqlx::query(
-        "UPDATE migration_jobs SET approved_by = NULL, approved_at = NULL, approved_evidence_id = NULL,
-             approval_note = NULL, override_reason = NULL, updated_at = $2 WHERE id = $1",
+/// The approval that was taken away, while nobody has given another.
+pub async fn revocation(conn: &mut Conn, id: JobId) -> Result<Option<Revocation>> {
+    let row = sqlx::query(
+        "SELECT approval_revoked_at, approval_revoked_why FROM migration_jobs
+         WHERE id = $1 AND approval_revoked_at IS NOT NULL AND approval_revoked_why IS NOT NULL",
     )
     .bind(id.0)
-    .bind(now)
-    .execute(conn)
+    .fetch_optional(conn)
     .await?;
-    changed(&result, "job")
+    row.map(|row| Ok(Revocation { at: row.text("approval_revoked_at")?, why: row.text("approval_revoked_why")? }))
+        .transpose()
 }
 
 /// Notes when the MX was changed.

@@ -3,14 +3,19 @@
 //! What a run writes comes in batches (`write`); what people look at comes in sums and pages (`residue`). Messages of a
 //! folder that has gone from the source count nowhere.
 
+mod proof;
 pub(crate) mod residue;
 mod write;
 
-pub use residue::{MessageDetail, get, mailbox_tally, pending, residue, sums, tally};
+pub use proof::{HeadRow, ProofRow, Verdict, headed, lost_folders, proofs, unproved, verified};
+pub use residue::{
+    Act, MessageDetail, Selection, classes, get, mailbox_tally, pending, residue, residue_after, retry, selected, sums,
+    tally,
+};
 pub(crate) use write::unplace;
 pub use write::{
-    ArrivedRow, NewMessage, Verdict, add, arrived, flags, lost, refused, reset_dest, reset_source, retry_quarantined,
-    set_waived, vanished, verified,
+    ArrivedRow, NewMessage, RefusedRow, add, add_because, arrived, flags, hindered, lost, refused, reset_dest,
+    reset_source, retry_quarantined, vanished,
 };
 
 use crate::{Conn, Error, Result, read::parse, sql::Sql};
@@ -89,7 +94,10 @@ pub async fn pending_after(conn: &mut Conn, folder: FolderId, after: i64, limit:
     let mut sql = Sql::new(COLUMNS);
     sql.bind(folder.0)?;
     // The first condition is the partial index's own: without it, SQLite would not use it.
-    sql.push(" AND (state <> 'arrived' OR fidelity = 'changed') AND state = 'pending' AND id > ").bind(after)?;
+    sql.push(
+        " AND (state <> 'arrived' OR fidelity = 'changed' OR cause_kind IS NOT NULL) AND state = 'pending' AND id > ",
+    )
+    .bind(after)?;
     sql.push(" ORDER BY id LIMIT ").bind(i64::from(limit))?;
     let mut all = Vec::with_capacity(limit as usize);
     collect(sql.query().fetch(conn), &mut all).await?;
@@ -137,11 +145,14 @@ pub async fn standing(conn: &mut Conn, mailbox: MailboxId, only: Option<FolderId
         "SELECT f.id,
              (SELECT count(*) FROM migration_messages m WHERE m.folder_id = f.id),
              (SELECT count(*) FROM migration_messages m WHERE m.folder_id = f.id
-                  AND (m.state <> 'arrived' OR m.fidelity = 'changed') AND m.state <> 'arrived'),
+                  AND (m.state <> 'arrived' OR m.fidelity = 'changed' OR m.cause_kind IS NOT NULL)
+                  AND m.state <> 'arrived'),
              (SELECT count(*) FROM migration_messages m WHERE m.folder_id = f.id
-                  AND (m.state <> 'arrived' OR m.fidelity = 'changed') AND m.state = 'pending'),
+                  AND (m.state <> 'arrived' OR m.fidelity = 'changed' OR m.cause_kind IS NOT NULL)
+                  AND m.state = 'pending'),
              (SELECT CAST(coalesce(sum(m.size), 0) AS BIGINT) FROM migration_messages m WHERE m.folder_id = f.id
-                  AND (m.state <> 'arrived' OR m.fidelity = 'changed') AND m.state = 'pending')
+                  AND (m.state <> 'arrived' OR m.fidelity = 'changed' OR m.cause_kind IS NOT NULL)
+                  AND m.state = 'pending')
          FROM migration_folders f WHERE f.mailbox_id = $1 AND f.gone_at IS NULL AND ($2 < 0 OR f.id = $2)",
     )
     .bind(mailbox.0)

@@ -91,6 +91,11 @@ impl Store {
         Ok(Reader(self.0.reader.acquire().await?))
     }
 
+    /// A transaction to look with: everything read in it is of one moment, however much others write meanwhile.
+    pub async fn snapshot(&self) -> Result<Tx> {
+        Ok(Tx(self.0.reader.begin_with(self.0.dialect.snapshot()).await?))
+    }
+
     /// A transaction. It is undone unless [`Tx::commit`] is called. On SQLite there is one at a time: whoever holds
     /// one and asks for a second waits for itself, and gets an error after half a minute.
     pub async fn begin(&self) -> Result<Tx> {

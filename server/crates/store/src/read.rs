@@ -14,6 +14,7 @@ pub(crate) trait Columns {
     fn text(&self, column: &'static str) -> Result<String>;
     fn maybe_text(&self, column: &'static str) -> Result<Option<String>>;
     fn bytes(&self, column: &'static str) -> Result<Vec<u8>>;
+    fn maybe_bytes(&self, column: &'static str) -> Result<Option<Vec<u8>>>;
     fn truth(&self, column: &'static str) -> Result<bool>;
     fn name<T: FromStr<Err = UnknownName>>(&self, column: &'static str) -> Result<T>;
     fn maybe_name<T: FromStr<Err = UnknownName>>(&self, column: &'static str) -> Result<Option<T>>;
@@ -43,6 +44,10 @@ impl Columns for AnyRow {
     }
 
     fn bytes(&self, column: &'static str) -> Result<Vec<u8>> {
+        Ok(self.try_get(column)?)
+    }
+
+    fn maybe_bytes(&self, column: &'static str) -> Result<Option<Vec<u8>>> {
         Ok(self.try_get(column)?)
     }
 

@@ -9,6 +9,7 @@ use sqlx::{
     any::{AnyArguments, AnyRow},
     query::Query,
 };
+use std::borrow::Cow;
 
 /// A statement with the values bound so far.
 #[derive(Default)]
@@ -70,12 +71,13 @@ impl Sql {
 
 /// Conditions joined by AND, kept apart from the statement because a page needs them twice: for its rows and for
 /// their number.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Conditions(Vec<Condition>);
 
+#[derive(Clone)]
 struct Condition {
     /// With `?` where a value belongs.
-    text: &'static str,
+    text: Cow<'static, str>,
     values: Vec<Value>,
 }
 
@@ -87,30 +89,41 @@ enum Value {
 
 impl Conditions {
     pub fn fixed(&mut self, text: &'static str) {
-        self.0.push(Condition { text, values: Vec::new() });
+        self.0.push(Condition { text: text.into(), values: Vec::new() });
     }
 
     pub fn integer(&mut self, text: &'static str, value: Option<i64>) {
         if let Some(value) = value {
-            self.0.push(Condition { text, values: vec![Value::Integer(value)] });
+            self.0.push(Condition { text: text.into(), values: vec![Value::Integer(value)] });
         }
     }
 
     pub fn text(&mut self, text: &'static str, value: Option<&str>) {
         if let Some(value) = value {
-            self.0.push(Condition { text, values: vec![Value::Text(value.to_owned())] });
+            self.0.push(Condition { text: text.into(), values: vec![Value::Text(value.to_owned())] });
         }
+    }
+
+    /// One of these; none of them is nothing. For a column, which is written into the statement.
+    pub fn among(&mut self, column: &'static str, values: impl IntoIterator<Item = i64>) {
+        let values: Vec<Value> = values.into_iter().map(Value::Integer).collect();
+        let text = match values.len() {
+            0 => Cow::Borrowed("1 = 0"),
+            n => Cow::Owned(format!("{column} IN (?{})", ", ?".repeat(n - 1))),
+        };
+        self.0.push(Condition { text, values });
     }
 
     /// Every word must be found; `text` says in which columns, with one `?` for each.
     pub fn words(&mut self, text: &'static str, words: Option<&str>) {
         let places = text.matches('?').count();
         for word in words.unwrap_or_default().split_whitespace().take(8) {
-            self.0.push(Condition { text, values: vec![Value::Text(like(word)); places] });
+            self.0.push(Condition { text: text.into(), values: vec![Value::Text(like(word)); places] });
         }
     }
 
-    fn write(&self, sql: &mut Sql) -> Result<()> {
+    /// Writes them behind a FROM, with their values bound.
+    pub fn write(&self, sql: &mut Sql) -> Result<()> {
         for (n, condition) in self.0.iter().enumerate() {
             sql.push(if n == 0 { " WHERE " } else { " AND " });
             let mut values = condition.values.iter();

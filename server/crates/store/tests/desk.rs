@@ -170,16 +170,17 @@ async fn an_approval_names_its_user_and_can_be_taken_away() {
         approved_by: lead,
         approved_at: LATER.into(),
         evidence_id: Some(EvidenceId(5)),
+        signed: None,
         note: Some("fine".into()),
         override_reason: None,
     };
     assert_eq!(jobs::approval(&mut tx, job).await.unwrap(), None);
-    jobs::approve(&mut tx, job, &approval, LATER).await.unwrap();
+    assert!(jobs::approve(&mut tx, job, &approval, None, LATER).await.unwrap());
     assert_eq!(jobs::approval(&mut tx, job).await.unwrap(), Some(approval));
     let shown = jobs::get(&mut tx, job).await.unwrap().unwrap();
     assert_eq!((shown.approved_by, shown.approved_by_email.as_deref()), (Some(lead), Some("lead@example.org")));
     jobs::set_dns_cutover(&mut tx, job, LATER, LATER).await.unwrap();
-    jobs::revoke_approval(&mut tx, job, LATER).await.unwrap();
+    jobs::revoke_approval(&mut tx, job, "a check fails", LATER).await.unwrap();
     let shown = jobs::get(&mut tx, job).await.unwrap().unwrap();
     assert_eq!((shown.approved_by, shown.approved_at, shown.dns_cutover_at.as_deref()), (None, None, Some(LATER)));
 }

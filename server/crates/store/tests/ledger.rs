@@ -5,15 +5,14 @@ mod common;
 
 use common::{LATER, NOW, folder, job, mailbox, message, store};
 use gatepost_contract::{
-    Depth, Fidelity, FolderId, MailboxId, MailboxStatus, MessageId, MessageState, PageQuery, Residue, ResidueFilter,
-    RunId, Tally,
+    CauseKind, Depth, Fidelity, FolderId, MailboxId, MailboxStatus, MessageId, MessageState, PageQuery, Residue,
+    ResidueFilter, RunId, Tally,
 };
 use gatepost_store::{
     Conn, Error, Store, Tx, evidence, folders,
     folders::{CursorRow, PlannedFolder},
     jobs, mailboxes,
     messages::{self, ArrivedRow, DigestRow, Verdict},
-    waivers,
 };
 use std::time::{Duration, Instant};
 
@@ -69,7 +68,7 @@ async fn batches_larger_than_a_statement_reach_every_row() {
     let (mut tx, mailbox, folder) = ledger(&store, 1..=1000).await;
     let arrivals: Vec<_> = (1..=777).map(arrival).collect();
     messages::arrived(&mut tx, folder, &arrivals, NOW).await.unwrap();
-    let refusals: Vec<_> = (700..=900).map(|uid| (uid, format!("too large {uid}"))).collect();
+    let refusals: Vec<_> = (700..=900).map(|uid| (uid, CauseKind::TooLarge, format!("too large {uid}"))).collect();
     messages::refused(&mut tx, folder, &refusals).await.unwrap();
     let flags: Vec<_> = (1..=1000).map(|uid| (uid, format!("\\Flagged k{uid}"))).collect();
     messages::flags(&mut tx, folder, &flags).await.unwrap();
@@ -104,17 +103,17 @@ async fn a_batch_reaches_its_own_folder_only() {
     let sent = folders::place(&mut tx, mailbox, &plan, NOW).await.unwrap()[1].id;
     messages::add(&mut tx, sent, &[message(1), message(2)], NOW).await.unwrap();
     messages::arrived(&mut tx, sent, &[arrival(1)], NOW).await.unwrap();
-    messages::refused(&mut tx, sent, &[(2, "no".into())]).await.unwrap();
+    messages::refused(&mut tx, sent, &[(2, CauseKind::Refused, "no".into())]).await.unwrap();
     messages::flags(&mut tx, sent, &[(1, "x".into())]).await.unwrap();
     let foreign = messages::rows(&mut tx, sent).await.unwrap()[0].id;
     let verdict = Verdict {
         id: foreign,
         state: MessageState::Pending,
         cause: None,
+        kind: None,
         fidelity: None,
         dest_uid: None,
-        message_id_header: None,
-        flags: None,
+        waiver_over: false,
     };
     messages::verified(&mut tx, inbox, &[verdict], NOW).await.unwrap();
     messages::lost(&mut tx, inbox, &[1]).await.unwrap();
@@ -131,7 +130,7 @@ async fn a_new_epoch_of_either_side_starts_the_folder_over() {
     let store = store().await;
     let (mut tx, mailbox, folder) = ledger(&store, 1..=3).await;
     messages::arrived(&mut tx, folder, &[arrival(1), arrival(2)], NOW).await.unwrap();
-    messages::refused(&mut tx, folder, &[(3, "no".into())]).await.unwrap();
+    messages::refused(&mut tx, folder, &[(3, CauseKind::Refused, "no".into())]).await.unwrap();
     let cursor = CursorRow { epoch: 7, next_uid: 4, modseq: Some(i64::MAX) };
     folders::advance(&mut tx, folder, &cursor, NOW).await.unwrap();
     folders::advance(&mut tx, folder, &cursor, LATER).await.unwrap();
@@ -184,8 +183,8 @@ async fn the_residue_names_what_is_missing_and_what_has_changed() {
         cause: cause.map(Into::into),
         fidelity,
         dest_uid: (state == MessageState::Arrived).then_some(77),
-        message_id_header: Some(format!("<{n}\0@x>")),
-        flags: None,
+        kind: cause.map(|_| CauseKind::Content),
+        waiver_over: false,
     };
     let verdicts = [
         verdict(0, MessageState::Arrived, Some(Fidelity::Identical), None),
@@ -194,6 +193,13 @@ async fn the_residue_names_what_is_missing_and_what_has_changed() {
         verdict(3, MessageState::Quarantined, None, Some("too large")),
     ];
     messages::verified(&mut tx, folder, &verdicts, NOW).await.unwrap();
+    let head = messages::HeadRow {
+        uid: 2,
+        message_id: Some("<1\0@x>".into()),
+        from: Some("Ana".into()),
+        ..Default::default()
+    };
+    messages::headed(&mut tx, folder, &[head]).await.unwrap();
     let all = messages::residue(&mut tx, job, &ResidueFilter::default(), &PageQuery::default()).await.unwrap();
     let seen = |r: &Residue| (r.source_uid, r.state, r.fidelity, r.cause.clone());
     assert_eq!(
@@ -205,29 +211,16 @@ async fn the_residue_names_what_is_missing_and_what_has_changed() {
             (5, MessageState::Pending, None, None),
         ]
     );
-    assert_eq!(all.items[0].message_id_header.as_deref(), Some("<1\u{fffd}@x>"));
-    let only = ResidueFilter { mailbox_id: Some(mailbox), state: Some(MessageState::Quarantined) };
+    let first = &all.items[0];
+    assert_eq!(
+        (first.message_id_header.as_deref(), first.from.as_deref(), first.cause_kind),
+        (Some("<1\u{fffd}@x>"), Some("Ana"), Some(CauseKind::Content))
+    );
+    let only =
+        ResidueFilter { mailbox_id: Some(mailbox), state: Some(MessageState::Quarantined), ..ResidueFilter::default() };
     assert_eq!(messages::residue(&mut tx, job, &only, &PageQuery::default()).await.unwrap().total, 1);
     let one = messages::get(&mut tx, ids[3]).await.unwrap().unwrap();
     assert_eq!((one.job_id, one.folder_id, one.residue.email.as_str()), (job, folder, "ana@example.org"));
-}
-
-#[tokio::test]
-async fn a_waiver_outlives_its_message_and_nothing_that_arrived_is_waived() {
-    let store = store().await;
-    let (mut tx, mailbox, folder) = ledger(&store, 1..=4).await;
-    messages::arrived(&mut tx, folder, &[arrival(1)], NOW).await.unwrap();
-    messages::refused(&mut tx, folder, &[(2, "no".into()), (3, "no".into())]).await.unwrap();
-    let ids: Vec<MessageId> = messages::rows(&mut tx, folder).await.unwrap().iter().map(|r| r.id).collect();
-    assert!(!messages::set_waived(&mut tx, ids[0]).await.unwrap());
-    assert!(messages::set_waived(&mut tx, ids[1]).await.unwrap());
-    assert!(!messages::set_waived(&mut tx, ids[1]).await.unwrap());
-    waivers::add(&mut tx, mailbox, ids[1], "lead@example.org", "spam, agreed with the customer", NOW).await.unwrap();
-    assert_eq!(messages::retry_quarantined(&mut tx, mailbox).await.unwrap(), 1);
-    messages::refused(&mut tx, folder, &[(2, "again".into())]).await.unwrap();
-    assert_eq!(messages::tally(&mut tx, folder).await.unwrap(), tally(4, 1, 2, 0, 1));
-    messages::vanished(&mut tx, folder, &[2]).await.unwrap();
-    assert_eq!(waivers::list(&mut tx, mailbox).await.unwrap()[0].message_id, ids[1]);
 }
 
 #[tokio::test]
@@ -274,6 +267,8 @@ async fn evidence_of_a_job_is_whole_only_when_every_mailbox_was_verified() {
         changed: 2,
         rewritten: 3,
         flags_lost: 4,
+        misplaced: 6,
+        doubled: 7,
         bodies_read: 5,
         note: None,
     };
@@ -319,4 +314,40 @@ async fn a_large_folder_is_added_and_arrives_in_seconds() {
     assert!(rows.iter().all(|r| r.state == MessageState::Arrived));
     assert!(size_of::<messages::LedgerRow>() <= 176);
     assert!(start.elapsed() < Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn a_verification_reads_the_ledger_in_pages_and_writes_why_a_message_is_missing() {
+    let store = store().await;
+    let (mut tx, mailbox, folder) = ledger(&store, 1..=5).await;
+    messages::arrived(&mut tx, folder, &(1..=3).map(arrival).collect::<Vec<_>>(), NOW).await.unwrap();
+    let page = messages::proofs(&mut tx, folder, 1, 3).await.unwrap();
+    assert_eq!(
+        page.iter().map(|r| (r.uid, r.copied, r.headed)).collect::<Vec<_>>(),
+        [(2, true, false), (3, true, false), (4, false, false)]
+    );
+    let cause = (CauseKind::New, "came later");
+    assert_eq!(messages::add_because(&mut tx, folder, &[message(5), message(9)], Some(cause), NOW).await.unwrap(), 1);
+    messages::hindered(&mut tx, folder, &[(4, CauseKind::Disconnects, "breaks off".into())]).await.unwrap();
+    messages::hindered(&mut tx, folder, &[(1, CauseKind::Disconnects, "not this one".into())]).await.unwrap();
+    messages::refused(&mut tx, folder, &[(5, CauseKind::TooLarge, "too large".into())]).await.unwrap();
+    let kinds = |rows: Vec<messages::ProofRow>| rows.iter().map(|r| (r.uid, r.state, r.kind)).collect::<Vec<_>>();
+    let rows = kinds(messages::proofs(&mut tx, folder, 0, 100).await.unwrap());
+    let (arrived, pending) = (MessageState::Arrived, MessageState::Pending);
+    assert_eq!(
+        rows,
+        [
+            (1, arrived, None),
+            (2, arrived, None),
+            (3, arrived, None),
+            (4, pending, Some(CauseKind::Disconnects)),
+            (5, MessageState::Quarantined, Some(CauseKind::TooLarge)),
+            (9, pending, Some(CauseKind::New)),
+        ]
+    );
+    messages::unproved(&mut tx, folder, CauseKind::Renumbered, "numbered anew", NOW).await.unwrap();
+    let rows = messages::proofs(&mut tx, folder, 0, 100).await.unwrap();
+    assert!(rows.iter().all(|r| r.dest_uid.is_none() && (r.state == MessageState::Quarantined || r.state == pending)));
+    assert_eq!(rows.iter().map(|r| r.copied).collect::<Vec<_>>(), [true, true, true, false, false, false]);
+    assert_eq!(mailboxes::get(&mut tx, mailbox).await.unwrap().unwrap().id, mailbox);
 }

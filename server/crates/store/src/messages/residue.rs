@@ -4,10 +4,11 @@ use crate::{
     Conn, Result,
     mailboxes::Counts,
     read::Columns,
-    sql::{Conditions, List},
+    sql::{Conditions, List, Sql},
 };
 use gatepost_contract::{
-    FolderId, JobId, MailboxId, MessageId, MessageState, Page, PageQuery, Residue, ResidueFilter, Tally,
+    CauseKind, FolderId, JobId, MailboxId, MessageId, MessageState, Page, PageQuery, Residue, ResidueClass,
+    ResidueFilter, Tally, Waiver, WaiverId,
 };
 use sqlx::{Row, any::AnyRow};
 
@@ -20,14 +21,25 @@ pub struct MessageDetail {
     pub job_id: JobId,
     /// The folder.
     pub folder_id: FolderId,
+    /// The source's UIDVALIDITY when the folder was last listed.
+    pub epoch: Option<i64>,
+    /// Whether its folder has gone from the source.
+    pub folder_gone: bool,
 }
+
+/// What has not arrived as it should, as idx_migration_messages_residue has it.
+const AMISS: &str = "(m.state <> 'arrived' OR m.fidelity = 'changed' OR m.cause_kind IS NOT NULL)";
 
 pub(crate) const LIST: List = List {
     select:
         "SELECT m.id, m.folder_id, m.uid, m.state, m.fidelity, m.internal_date, m.size, m.message_id_header, m.cause,
-        m.first_seen_at, f.source_path, b.id AS mailbox_id, b.job_id, b.email",
+        m.cause_kind, m.header_from, m.header_subject, m.header_date, m.first_seen_at, f.source_path, f.cursor_epoch,
+        f.gone_at, b.id AS mailbox_id, b.job_id, b.email, w.id AS waiver_id, w.batch AS waiver_batch,
+        w.actor AS waiver_actor, w.reason AS waiver_reason, w.at AS waiver_at",
     from: "migration_mailboxes b JOIN migration_folders f ON f.mailbox_id = b.id
-        JOIN migration_messages m ON m.folder_id = f.id",
+        JOIN migration_messages m ON m.folder_id = f.id
+        LEFT JOIN migration_waivers w ON w.id =
+            (SELECT max(x.id) FROM migration_waivers x WHERE x.message_id = m.id AND x.expired_at IS NULL)",
     count_from: "migration_mailboxes b JOIN migration_folders f ON f.mailbox_id = b.id
         JOIN migration_messages m ON m.folder_id = f.id",
     sorts: &[
@@ -35,6 +47,9 @@ pub(crate) const LIST: List = List {
         ("email", "lower(b.email)"),
         ("folder", "f.source_path"),
         ("state", "m.state"),
+        ("cause_kind", "m.cause_kind"),
+        ("from", "lower(m.header_from)"),
+        ("subject", "lower(m.header_subject)"),
         ("size", "m.size"),
         ("internal_date", "m.internal_date"),
         ("first_seen_at", "m.first_seen_at"),
@@ -119,14 +134,121 @@ pub async fn residue(conn: &mut Conn, job: JobId, filter: &ResidueFilter, page: 
     LIST.page(conn, &conditions(job, filter), page, read).await
 }
 
+/// The same without pages: those behind a row, by ascending row, at most `limit`.
+pub async fn residue_after(
+    conn: &mut Conn,
+    job: JobId,
+    filter: &ResidueFilter,
+    after: MessageId,
+    limit: u32,
+) -> Result<Vec<Residue>> {
+    let mut wanted = conditions(job, filter);
+    wanted.integer("m.id > ?", Some(after.0));
+    let page = PageQuery { per_page: limit, ..PageQuery::default() };
+    let rows = LIST.statement(&wanted, &page)?.query().fetch_all(conn).await?;
+    rows.iter().map(read).collect()
+}
+
+/// What can be done with residue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Give it up: whatever is not given up already.
+    Waive,
+    /// Try it again: what was refused.
+    Retry,
+}
+
+/// Messages that are to be handled at once.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// Of this job.
+    pub job: JobId,
+    /// As these conditions have it.
+    pub filter: ResidueFilter,
+    /// Only these; none named means no such limit.
+    pub only: Vec<MessageId>,
+    /// What for.
+    pub act: Act,
+}
+
+impl Selection {
+    pub(crate) fn conditions(&self) -> Conditions {
+        let mut wanted = conditions(self.job, &self.filter);
+        if !self.only.is_empty() {
+            wanted.among("m.id", self.only.iter().map(|m| m.0));
+        }
+        wanted.fixed(match self.act {
+            Act::Waive => "m.state <> 'waived'",
+            Act::Retry => "m.state = 'quarantined'",
+        });
+        wanted
+    }
+}
+
+/// How many messages are meant, by mailbox; mailboxes without any are left out.
+pub async fn selected(conn: &mut Conn, selection: &Selection) -> Result<Vec<(MailboxId, i64)>> {
+    let mut sql = Sql::new("SELECT b.id, count(*) FROM ");
+    sql.push(LIST.count_from);
+    selection.conditions().write(&mut sql)?;
+    sql.push(" GROUP BY b.id ORDER BY b.id");
+    let rows = sql.query().fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((MailboxId(row.try_get(0)?), row.try_get(1)?))).collect()
+}
+
+/// The classes of a job's residue: what stands in one folder, in one state, for one reason. The largest first, at
+/// most `limit`.
+pub async fn classes(conn: &mut Conn, job: JobId, filter: &ResidueFilter, limit: u32) -> Result<Vec<ResidueClass>> {
+    let mut sql = Sql::new(
+        "SELECT b.id AS mailbox_id, b.email, f.id AS folder_id, f.source_path, m.state, m.cause_kind,
+             count(*) AS messages, CAST(sum(m.size) AS BIGINT) AS bytes FROM ",
+    );
+    sql.push(LIST.count_from);
+    conditions(job, filter).write(&mut sql)?;
+    sql.push(" GROUP BY b.id, b.email, f.id, f.source_path, m.state, m.cause_kind");
+    sql.push(" ORDER BY messages DESC, b.id, f.id, m.state, m.cause_kind LIMIT ").bind(i64::from(limit))?;
+    let rows = sql.query().fetch_all(conn).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(ResidueClass {
+                mailbox_id: MailboxId(row.integer("mailbox_id")?),
+                email: row.text("email")?,
+                folder_id: FolderId(row.integer("folder_id")?),
+                folder: row.text("source_path")?,
+                state: row.name("state")?,
+                cause_kind: row.maybe_name("cause_kind")?,
+                messages: row.integer("messages")?,
+                bytes: row.integer("bytes")?,
+            })
+        })
+        .collect()
+}
+
+/// Refused messages are to be tried again: pending, without their cause.
+pub async fn retry(conn: &mut Conn, selection: &Selection) -> Result<u64> {
+    let mut sql = Sql::new("UPDATE migration_messages SET state = 'pending', cause = NULL, cause_kind = NULL");
+    sql.push(" WHERE id IN (SELECT m.id FROM ").push(LIST.count_from);
+    selection.conditions().write(&mut sql)?;
+    sql.push(")");
+    Ok(sql.query().execute(conn).await?.rows_affected())
+}
+
 pub(crate) fn conditions(job: JobId, filter: &ResidueFilter) -> Conditions {
     let mut wanted = Conditions::default();
     wanted.integer("b.job_id = ?", Some(job.0));
     wanted.integer("b.id = ?", filter.mailbox_id.map(|m| m.0));
+    wanted.integer("f.id = ?", filter.folder_id.map(|f| f.0));
     wanted.fixed("f.gone_at IS NULL");
-    // As idx_migration_messages_residue has it.
-    wanted.fixed("(m.state <> 'arrived' OR m.fidelity = 'changed')");
+    wanted.fixed(AMISS);
     wanted.text("m.state = ?", filter.state.map(MessageState::as_str));
+    wanted.text("m.cause_kind = ?", filter.cause_kind.map(CauseKind::as_str));
+    wanted.words(
+        r"(lower(b.email) LIKE lower(?) ESCAPE '\' OR lower(f.source_path) LIKE lower(?) ESCAPE '\'
+           OR lower(coalesce(m.header_from, '')) LIKE lower(?) ESCAPE '\'
+           OR lower(coalesce(m.header_subject, '')) LIKE lower(?) ESCAPE '\'
+           OR lower(coalesce(m.message_id_header, '')) LIKE lower(?) ESCAPE '\'
+           OR lower(coalesce(m.cause, '')) LIKE lower(?) ESCAPE '\')",
+        filter.q.as_deref(),
+    );
     wanted
 }
 
@@ -140,6 +262,8 @@ pub async fn get(conn: &mut Conn, id: MessageId) -> Result<Option<MessageDetail>
             residue: read(&row)?,
             job_id: JobId(row.integer("job_id")?),
             folder_id: FolderId(row.integer("folder_id")?),
+            epoch: row.maybe_integer("cursor_epoch")?,
+            folder_gone: row.maybe_text("gone_at")?.is_some(),
         })
     })
     .transpose()
@@ -150,6 +274,7 @@ fn read(row: &AnyRow) -> Result<Residue> {
         message_id: MessageId(row.integer("id")?),
         mailbox_id: MailboxId(row.integer("mailbox_id")?),
         email: row.text("email")?,
+        folder_id: FolderId(row.integer("folder_id")?),
         folder: row.text("source_path")?,
         source_uid: row.integer("uid")?,
         state: row.name("state")?,
@@ -157,7 +282,21 @@ fn read(row: &AnyRow) -> Result<Residue> {
         internal_date: row.text("internal_date")?,
         size: row.integer("size")?,
         message_id_header: row.maybe_text("message_id_header")?,
+        from: row.maybe_text("header_from")?,
+        subject: row.maybe_text("header_subject")?,
+        date: row.maybe_text("header_date")?,
+        cause_kind: row.maybe_name("cause_kind")?,
         cause: row.maybe_text("cause")?,
         first_seen_at: row.text("first_seen_at")?,
+        waiver: match row.maybe_integer("waiver_id")? {
+            None => None,
+            Some(id) => Some(Waiver {
+                id: WaiverId(id),
+                batch: row.maybe_text("waiver_batch")?,
+                actor: row.text("waiver_actor")?,
+                reason: row.text("waiver_reason")?,
+                at: row.text("waiver_at")?,
+            }),
+        },
     })
 }

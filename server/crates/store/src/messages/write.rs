@@ -8,10 +8,10 @@ use crate::{
     Conn, Error, Result,
     sql::{Sql, changed, clean, int},
 };
-use gatepost_contract::{Fidelity, FolderId, MailboxId, MessageId, MessageState};
+use gatepost_contract::{CauseKind, FolderId, MailboxId};
 
 /// How many rows one statement writes.
-const BATCH: usize = 64;
+pub(super) const BATCH: usize = 64;
 /// How many UIDs one statement names.
 const NAMED: usize = 256;
 
@@ -43,31 +43,27 @@ pub struct ArrivedRow {
     pub adopted: bool,
 }
 
-/// What a verification found about one message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// The row.
-    pub id: MessageId,
-    /// Where it stands now.
-    pub state: MessageState,
-    /// Why it stands there, unless it simply arrived.
-    pub cause: Option<String>,
-    /// How the copy compares, where there is one.
-    pub fidelity: Option<Fidelity>,
-    /// Its UID at the destination.
-    pub dest_uid: Option<i64>,
-    /// The Message-Id header, where it was read; the known one stays otherwise.
-    pub message_id_header: Option<String>,
-    /// The source's flags, where they were read; the known ones stay otherwise.
-    pub flags: Option<String>,
-}
+/// A message that could not be copied: its UID, the cause for programs, and the cause for people.
+pub type RefusedRow = (i64, CauseKind, String);
 
 /// Adds messages as pending; those that are there already stay as they are. Says how many were new.
 pub async fn add(conn: &mut Conn, folder: FolderId, messages: &[NewMessage], now: &str) -> Result<u64> {
+    add_because(conn, folder, messages, None, now).await
+}
+
+/// The same, with why they are pending.
+pub async fn add_because(
+    conn: &mut Conn,
+    folder: FolderId,
+    messages: &[NewMessage],
+    cause: Option<(CauseKind, &str)>,
+    now: &str,
+) -> Result<u64> {
     let mut added = 0;
     for batch in messages.chunks(BATCH) {
         let mut sql = Sql::new(
-            "INSERT INTO migration_messages (folder_id, uid, size, internal_date, flags, first_seen_at) VALUES ",
+            "INSERT INTO migration_messages (folder_id, uid, size, internal_date, flags, first_seen_at, cause_kind, cause)
+             VALUES ",
         );
         for (n, message) in batch.iter().enumerate() {
             sql.push(if n == 0 { "(" } else { ", (" }).bind(folder.0)?;
@@ -75,7 +71,9 @@ pub async fn add(conn: &mut Conn, folder: FolderId, messages: &[NewMessage], now
             sql.push(", ").bind(message.size)?;
             sql.push(", ").bind(message.internal_date.as_str())?;
             sql.push(", ").bind(clean(&message.flags))?;
-            sql.push(", ").bind(now)?.push(")");
+            sql.push(", ").bind(now)?;
+            sql.push(", ").bind(cause.map(|(kind, _)| kind.as_str()))?;
+            sql.push(", ").bind(cause.map(|(_, text)| clean(text)))?.push(")");
         }
         sql.push(" ON CONFLICT (folder_id, uid) DO NOTHING");
         let result = run(conn, sql, batch.len())
@@ -100,7 +98,8 @@ pub async fn arrived(conn: &mut Conn, folder: FolderId, arrivals: &[ArrivedRow],
             sql.push(", ").bind(int(row.adopted))?.push(")");
         }
         sql.push(
-            ") UPDATE migration_messages SET state = 'arrived', cause = NULL, dest_uid = v.dest_uid, digest = v.digest,
+            ") UPDATE migration_messages SET state = 'arrived', cause = NULL, cause_kind = NULL,
+                 dest_uid = v.dest_uid, digest = v.digest,
                  canonical_digest = v.canonical, bytes = v.bytes, dropped_flags = v.dropped, adopted = v.adopted,
                  fidelity = NULL, verified_at = NULL, copied_at = ",
         )
@@ -112,18 +111,18 @@ pub async fn arrived(conn: &mut Conn, folder: FolderId, arrivals: &[ArrivedRow],
 }
 
 /// These were refused: quarantined, with their cause. What has arrived or was waived stays as it is.
-pub async fn refused(conn: &mut Conn, folder: FolderId, refusals: &[(i64, String)]) -> Result<()> {
-    for batch in refusals.chunks(BATCH) {
-        let mut sql = pairs(batch)?;
-        sql.push(
-            " UPDATE migration_messages SET state = 'quarantined', cause = v.text FROM v
-             WHERE migration_messages.uid = v.uid AND state IN ('pending', 'quarantined')
-                 AND migration_messages.folder_id = ",
-        )
-        .bind(folder.0)?;
-        run(conn, sql, batch.len()).await?;
-    }
-    Ok(())
+pub async fn refused(conn: &mut Conn, folder: FolderId, refusals: &[RefusedRow]) -> Result<()> {
+    let text = " UPDATE migration_messages SET state = 'quarantined', cause = v.text, cause_kind = v.kind FROM v
+         WHERE migration_messages.uid = v.uid AND state IN ('pending', 'quarantined')
+             AND migration_messages.folder_id = ";
+    caused(conn, text, folder, refusals).await
+}
+
+/// These could not be copied this time: still pending, with their cause.
+pub async fn hindered(conn: &mut Conn, folder: FolderId, causes: &[RefusedRow]) -> Result<()> {
+    let text = " UPDATE migration_messages SET cause = v.text, cause_kind = v.kind FROM v
+         WHERE migration_messages.uid = v.uid AND state = 'pending' AND migration_messages.folder_id = ";
+    caused(conn, text, folder, causes).await
 }
 
 /// These carry other flags at the source now.
@@ -147,8 +146,8 @@ pub async fn vanished(conn: &mut Conn, folder: FolderId, uids: &[i64]) -> Result
 
 /// These are not at the destination any more: pending again, if they had arrived.
 pub async fn lost(conn: &mut Conn, folder: FolderId, uids: &[i64]) -> Result<()> {
-    let text = "UPDATE migration_messages SET state = 'pending', cause = NULL, dest_uid = NULL, adopted = 0,
-            dropped_flags = NULL, fidelity = NULL, verified_at = NULL, copied_at = NULL
+    let text = "UPDATE migration_messages SET state = 'pending', cause = NULL, cause_kind = NULL, dest_uid = NULL,
+            adopted = 0, dropped_flags = NULL, fidelity = NULL, verified_at = NULL, copied_at = NULL
         WHERE state = 'arrived' AND folder_id = ";
     named(conn, text, folder, uids).await
 }
@@ -181,8 +180,8 @@ pub async fn reset_dest(conn: &mut Conn, folder: FolderId, epoch: i64) -> Result
 /// What had arrived in the folder is pending again.
 pub(crate) async fn unplace(conn: &mut Conn, folder: FolderId) -> Result<()> {
     sqlx::query(
-        "UPDATE migration_messages SET state = 'pending', cause = NULL, dest_uid = NULL, adopted = 0,
-             dropped_flags = NULL, fidelity = NULL, verified_at = NULL, copied_at = NULL
+        "UPDATE migration_messages SET state = 'pending', cause = NULL, cause_kind = NULL, dest_uid = NULL,
+             adopted = 0, dropped_flags = NULL, fidelity = NULL, verified_at = NULL, copied_at = NULL
          WHERE state = 'arrived' AND folder_id = $1",
     )
     .bind(folder.0)
@@ -191,40 +190,10 @@ pub(crate) async fn unplace(conn: &mut Conn, folder: FolderId) -> Result<()> {
     Ok(())
 }
 
-/// What a verification found.
-pub async fn verified(conn: &mut Conn, folder: FolderId, verdicts: &[Verdict], now: &str) -> Result<()> {
-    for batch in verdicts.chunks(BATCH) {
-        let mut sql = Sql::new("WITH v (id, state, cause, fidelity, dest_uid, header, flags) AS (VALUES ");
-        for (n, verdict) in batch.iter().enumerate() {
-            sql.push(if n == 0 { "(" } else { ", (" }).bind(verdict.id.0)?;
-            sql.push(", ").bind(verdict.state.as_str())?;
-            sql.push(", ").bind(verdict.cause.as_deref().map(clean))?;
-            sql.push(", ").bind(verdict.fidelity.map(Fidelity::as_str))?;
-            sql.push(", ").bind(verdict.dest_uid)?;
-            sql.push(", ").bind(verdict.message_id_header.as_deref().map(clean))?;
-            sql.push(", ").bind(verdict.flags.as_deref().map(clean))?.push(")");
-        }
-        sql.push(
-            // What a person gave up, and why a server refused it, outlives a verdict that only finds it missing.
-            ") UPDATE migration_messages SET
-                 state = CASE WHEN migration_messages.state = 'waived' AND v.state <> 'arrived' THEN 'waived' ELSE v.state END,
-                 cause = CASE WHEN v.cause IS NULL AND v.state IN ('quarantined', 'waived') THEN migration_messages.cause
-                              ELSE v.cause END,
-                 fidelity = v.fidelity,
-                 dest_uid = v.dest_uid, message_id_header = coalesce(v.header, message_id_header),
-                 flags = coalesce(v.flags, migration_messages.flags), verified_at = ",
-        )
-        .bind(now)?;
-        sql.push(" FROM v WHERE migration_messages.id = v.id AND migration_messages.folder_id = ").bind(folder.0)?;
-        run(conn, sql, batch.len()).await?;
-    }
-    Ok(())
-}
-
 /// Every quarantined message of a mailbox is to be tried again; says how many.
 pub async fn retry_quarantined(conn: &mut Conn, mailbox: MailboxId) -> Result<u64> {
     let result = sqlx::query(
-        "UPDATE migration_messages SET state = 'pending', cause = NULL WHERE state = 'quarantined'
+        "UPDATE migration_messages SET state = 'pending', cause = NULL, cause_kind = NULL WHERE state = 'quarantined'
              AND folder_id IN (SELECT id FROM migration_folders WHERE mailbox_id = $1)",
     )
     .bind(mailbox.0)
@@ -233,16 +202,18 @@ pub async fn retry_quarantined(conn: &mut Conn, mailbox: MailboxId) -> Result<u6
     Ok(result.rows_affected())
 }
 
-/// Gives a message up; false where it is neither missing, refused nor changed. Its cause stays.
-pub async fn set_waived(conn: &mut Conn, id: MessageId) -> Result<bool> {
-    let result = sqlx::query(
-        "UPDATE migration_messages SET state = 'waived'
-         WHERE id = $1 AND (state IN ('pending', 'quarantined') OR state = 'arrived' AND fidelity = 'changed')",
-    )
-    .bind(id.0)
-    .execute(conn)
-    .await?;
-    Ok(result.rows_affected() > 0)
+async fn caused(conn: &mut Conn, text: &str, folder: FolderId, rows: &[RefusedRow]) -> Result<()> {
+    for batch in rows.chunks(BATCH) {
+        let mut sql = Sql::new("WITH v (uid, kind, text) AS (VALUES ");
+        for (n, (uid, kind, text)) in batch.iter().enumerate() {
+            sql.push(if n == 0 { "(" } else { ", (" }).bind(*uid)?;
+            sql.push(", ").bind(kind.as_str())?;
+            sql.push(", ").bind(clean(text))?.push(")");
+        }
+        sql.push(")").push(text).bind(folder.0)?;
+        run(conn, sql, batch.len()).await?;
+    }
+    Ok(())
 }
 
 fn pairs(batch: &[(i64, String)]) -> Result<Sql> {
@@ -267,7 +238,7 @@ async fn named(conn: &mut Conn, text: &str, folder: FolderId, uids: &[i64]) -> R
 }
 
 /// Full batches come again and are worth keeping prepared.
-async fn run(conn: &mut Conn, sql: Sql, rows: usize) -> std::result::Result<u64, sqlx::Error> {
+pub(super) async fn run(conn: &mut Conn, sql: Sql, rows: usize) -> std::result::Result<u64, sqlx::Error> {
     let query = if rows == BATCH || rows == 1 { sql.query() } else { sql.query_once() };
     Ok(query.execute(conn).await?.rows_affected())
 }

@@ -1,0 +1,144 @@
+//! What `migration_jobs` and its messages say about a cutover: the settings, which jobs have stragglers to fetch, and
+//! when the old server last had something new.
+
+use crate::{Conn, Result, read::Columns, sql::changed};
+use gatepost_contract::{CutoverSettings, JobId, RunType};
+
+/// How many runs after the cutover are added up.
+const RUNS: i64 = 1_000;
+
+/// A job's settings; [`None`] for an unknown job.
+pub async fn settings(conn: &mut Conn, job: JobId) -> Result<Option<CutoverSettings>> {
+    let row =
+        sqlx::query("SELECT straggler_minutes, quiet_hours, new_mx, dkim_selectors FROM migration_jobs WHERE id = $1")
+            .bind(job.0)
+            .fetch_optional(conn)
+            .await?;
+    row.map(|row| {
+        Ok(CutoverSettings {
+            straggler_minutes: row.maybe_integer("straggler_minutes")?,
+            quiet_hours: row.integer("quiet_hours")?,
+            new_mx: split(&row.text("new_mx")?),
+            dkim_selectors: split(&row.text("dkim_selectors")?),
+        })
+    })
+    .transpose()
+}
+
+fn split(text: &str) -> Vec<String> {
+    text.split(',').filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// Writes all of them.
+pub async fn put_settings(conn: &mut Conn, job: JobId, settings: &CutoverSettings, now: &str) -> Result<()> {
+    let result = sqlx::query(
+        "UPDATE migration_jobs SET straggler_minutes = $2, quiet_hours = $3, new_mx = $4, dkim_selectors = $5,
+             updated_at = $6 WHERE id = $1",
+    )
+    .bind(job.0)
+    .bind(settings.straggler_minutes)
+    .bind(settings.quiet_hours)
+    .bind(settings.new_mx.join(","))
+    .bind(settings.dkim_selectors.join(","))
+    .bind(now)
+    .execute(conn)
+    .await?;
+    changed(&result, "job")
+}
+
+/// A job whose stragglers are fetched by themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Straggling {
+    /// Which.
+    pub job: JobId,
+    /// When the MX was changed.
+    pub cutover_at: String,
+    /// How often, in minutes.
+    pub minutes: i64,
+    /// When the last `final` run of it ended; none while there was none since the cutover.
+    pub last_final_at: Option<String>,
+}
+
+/// Jobs after their cutover that fetch stragglers by themselves and have nothing at work, oldest first.
+pub async fn straggling(conn: &mut Conn) -> Result<Vec<Straggling>> {
+    let rows = sqlx::query(
+        "SELECT j.id, j.dns_cutover_at, j.straggler_minutes,
+             (SELECT max(r.finished_at) FROM migration_runs r WHERE r.job_id = j.id AND r.run_type = 'final'
+                 AND r.queued_at >= j.dns_cutover_at) AS last_final_at
+         FROM migration_jobs j
+         WHERE j.phase IN ('dns_cutover', 'final_sync') AND j.dns_cutover_at IS NOT NULL
+             AND j.straggler_minutes IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM migration_runs r WHERE r.job_id = j.id AND r.status IN ('queued', 'running'))
+         ORDER BY j.id",
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Straggling {
+                job: JobId(row.integer("id")?),
+                cutover_at: row.text("dns_cutover_at")?,
+                minutes: row.integer("straggler_minutes")?,
+                last_final_at: row.maybe_text("last_final_at")?,
+            })
+        })
+        .collect()
+}
+
+/// Jobs that are about to be cut over and whose DNS was not read yet: at most so many.
+pub async fn unread(conn: &mut Conn, most: i64) -> Result<Vec<JobId>> {
+    let ids: Vec<i64> = sqlx::query_scalar(
+        "SELECT j.id FROM migration_jobs j
+         WHERE j.phase IN ('delta_sync', 'cutover_ready') AND j.dns_cutover_at IS NULL
+             AND NOT EXISTS (SELECT 1 FROM migration_dns_snapshots s WHERE s.job_id = j.id)
+         ORDER BY j.id LIMIT $1",
+    )
+    .bind(most)
+    .fetch_all(conn)
+    .await?;
+    Ok(ids.into_iter().map(JobId).collect())
+}
+
+/// When a message of a job's sources was last seen for the first time. UIDs only grow, so each folder's largest tells.
+pub async fn newest_seen(conn: &mut Conn, job: JobId) -> Result<Option<String>> {
+    Ok(sqlx::query_scalar(
+        "SELECT max(m.first_seen_at) FROM migration_mailboxes b
+         JOIN migration_folders f ON f.mailbox_id = b.id
+         JOIN migration_messages m ON m.folder_id = f.id
+             AND m.uid = (SELECT max(n.uid) FROM migration_messages n WHERE n.folder_id = f.id)
+         WHERE b.job_id = $1",
+    )
+    .bind(job.0)
+    .fetch_one(conn)
+    .await?)
+}
+
+/// What `final` runs since the cutover brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fetched {
+    /// Messages copied, of the newest thousand runs.
+    pub messages: i64,
+    /// When the last of them ended.
+    pub last_run_at: Option<String>,
+}
+
+/// The sum over a job's `final` runs that were asked for since a moment.
+pub async fn fetched(conn: &mut Conn, job: JobId, since: &str) -> Result<Fetched> {
+    let rows = sqlx::query(
+        "SELECT finished_at, stats_json FROM migration_runs
+         WHERE job_id = $1 AND run_type = $2 AND queued_at >= $3 AND finished_at IS NOT NULL ORDER BY id DESC LIMIT $4",
+    )
+    .bind(job.0)
+    .bind(RunType::Final.as_str())
+    .bind(since)
+    .bind(RUNS)
+    .fetch_all(conn)
+    .await?;
+    let mut fetched = Fetched::default();
+    for row in &rows {
+        let stats: serde_json::Value = row.json("stats_json")?;
+        fetched.messages += stats.get("transferred").and_then(serde_json::Value::as_i64).unwrap_or(0);
+        fetched.last_run_at = fetched.last_run_at.max(row.maybe_text("finished_at")?);
+    }
+    Ok(fetched)
+}
