@@ -20,6 +20,7 @@ use tempfile::TempDir;
 
 use crate::client::Account;
 use crate::error::{Error, Result, Tried as _};
+use crate::maildir::Maildir;
 use crate::special_use::SpecialUse;
 pub use certificate::Certificate;
 use process::Watchdog;
@@ -392,12 +393,30 @@ impl Dovecot {
         Account::new(self.ports.imap, user, password.unwrap_or_default())
     }
 
+    /// A user's mail as files, for changing it behind the server's back. For servers with [`Storage::Maildir`].
+    #[must_use]
+    pub fn maildir(&self, user: &str) -> Maildir {
+        Maildir::at(self.dir.join("home").join(user).join("mail"), self.builder.separator != '.')
+    }
+
     /// Ends the server and all its processes; mail and ports stay for [`Dovecot::restart`]. Idempotent.
     pub fn stop(&mut self) {
         if let Some(Running { mut child, watchdog }) = self.running.take() {
             watchdog.dismiss();
             process::end(&mut child, STOP_PATIENCE);
         }
+    }
+
+    /// The same mail on a server that writes its dates in another zone.
+    pub fn restart_in_zone(&mut self, name: &str) -> Result<()> {
+        name.clone_into(&mut self.builder.time_zone);
+        self.restart()
+    }
+
+    /// The same after another limit of a message's bytes was set.
+    pub fn restart_with_limit(&mut self, bytes: u64) -> Result<()> {
+        self.builder.max_message_bytes = Some(bytes);
+        self.restart()
     }
 
     /// Stops and starts again on the same ports with the same mail.

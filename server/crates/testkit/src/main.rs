@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gatepost_testkit::fill::{FillReport, bare, reflag};
-use gatepost_testkit::{Account, Dovecot, Profile, Proxy, Snapshot, Storage, compare, fill};
+use gatepost_testkit::{Account, DnsServer, Dovecot, Profile, Proxy, Snapshot, Storage, compare, fill};
 use serde_json::json;
 
 /// Real mail servers, generated mail and an independent comparison, for tests and demonstrations.
@@ -34,6 +34,8 @@ enum Command {
     Compare(Compare),
     /// Forward a free port to another with a round-trip time added, until SIGTERM or SIGINT.
     Proxy(ProxyOptions),
+    /// Answer DNS questions on a free loopback port from a file of records, until SIGTERM or SIGINT.
+    ServeDns(ServeDns),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -58,6 +60,13 @@ enum StorageName {
     Sdbox,
     Mdbox,
     Maildir,
+}
+
+#[derive(Args)]
+struct ServeDns {
+    /// Records, one a line: NAME TTL TYPE DATA. The file is read again whenever it changes.
+    #[arg(long)]
+    zone: PathBuf,
 }
 
 #[derive(Args)]
@@ -212,6 +221,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::BareAppend(options) => bare_append(&options),
         Command::Compare(options) => compare_accounts(&options),
         Command::Proxy(options) => serve_proxy(&options),
+        Command::ServeDns(options) => serve_dns(options),
     }
 }
 
@@ -263,6 +273,33 @@ fn serve_dovecot(options: ServeDovecot) -> anyhow::Result<ExitCode> {
             "pid": std::process::id(),
             "dovecot_pid": server.pid(),
         }))?;
+        Ok(server)
+    })
+}
+
+fn serve_dns(options: ServeDns) -> anyhow::Result<ExitCode> {
+    let read = move || {
+        let file = &options.zone;
+        std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))
+    };
+    until_told_to_end(false, || {
+        let server = std::sync::Arc::new(DnsServer::start()?);
+        let mut known = read()?;
+        server.zone(&known);
+        print_line(&json!({ "address": server.address().to_string(), "pid": std::process::id() }))?;
+        let watched = std::sync::Arc::clone(&server);
+        std::thread::spawn(move || {
+            loop {
+                std::thread::sleep(Duration::from_millis(200));
+                match read() {
+                    Ok(now) if now != known => {
+                        watched.replace(&now);
+                        known = now;
+                    }
+                    _ => {}
+                }
+            }
+        });
         Ok(server)
     })
 }
