@@ -1,29 +1,10 @@
 //! The audit log: every change of a phase, a gate, a waiver, an approval, and of the Desk's own nouns.
 
-use crate::{Actor, Gatepost, Result, clock, users::checked_page};
-use gatepost_contract::{AuditEntry, AuditFilter, AuditId, JobId, Page, PageQuery};
+use crate::{Actor, Error, Gatepost, Result, clock, users::checked_page, validate::Checker};
+use gatepost_contract::{AuditEntry, AuditFilter, AuditId, AuditProof, BrokenAudit, JobId, Page, PageQuery};
 use gatepost_store::{Conn, audit};
 use serde::Serialize;
-
-/// What a check of the chain found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct AuditProof {
-    /// Rows that were checked.
-    pub rows: i64,
-    /// The hash of the last good row: written down elsewhere, it proves that nothing was cut off later.
-    pub head: String,
-    /// The first row that is not as it was written.
-    pub broken: Option<BrokenAudit>,
-}
-
-/// A row that was changed, removed or moved.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct BrokenAudit {
-    /// Which.
-    pub id: AuditId,
-    /// How it shows.
-    pub reason: String,
-}
+use time::macros::format_description;
 
 /// A row to be written, within the transaction that it tells of.
 pub(crate) struct Entry {
@@ -80,10 +61,17 @@ impl Entry {
 impl Gatepost {
     /// Lists the log, newest first.
     pub async fn audit(&self, actor: &Actor, filter: AuditFilter, page: PageQuery) -> Result<Page<AuditEntry>> {
-        if !matches!(actor, Actor::Cli) {
-            actor.approve()?;
-        }
+        may_read(actor)?;
+        let filter = in_time(filter)?;
         Ok(audit::list(&mut *self.store().reader().await?, &filter, &checked_page(page)?).await?)
+    }
+
+    /// The rows that follow a row, oldest first and at most [`EXPORT_ROWS`] of them, for reading all of the log. An empty
+    /// answer is its end.
+    pub async fn audit_following(&self, actor: &Actor, filter: AuditFilter, after: AuditId) -> Result<Vec<AuditEntry>> {
+        may_read(actor)?;
+        let filter = in_time(filter)?;
+        Ok(audit::following(&mut *self.store().reader().await?, &filter, after, EXPORT_ROWS).await?)
     }
 
     /// The newest rows about one job, for its page.
@@ -94,16 +82,76 @@ impl Gatepost {
         Ok(audit::list(&mut *self.store().reader().await?, &filter, &page).await?.items)
     }
 
-    /// Follows the chain from its first row to its last.
-    pub async fn verify_audit(&self, actor: &Actor) -> Result<AuditProof> {
-        if !matches!(actor, Actor::Cli) {
-            actor.approve()?;
-        }
-        let report = audit::verify(&mut *self.store().reader().await?).await?;
+    /// Follows the chain from its first row to its last. `kept` is a head `ID:HASH` that was written down elsewhere: the
+    /// row of that number must still have that hash.
+    pub async fn verify_audit(&self, actor: &Actor, kept: Option<&str>) -> Result<AuditProof> {
+        may_read(actor)?;
+        let kept = kept.map(str::parse::<audit::Head>).transpose().map_err(|()| {
+            Error::field(
+                "head",
+                "is no head of the log; it is written as ID:HASH, as `gatepost audit verify` prints it",
+            )
+        })?;
+        let report = audit::verify(&mut *self.store().reader().await?, kept.as_ref()).await?;
         Ok(AuditProof {
             rows: report.rows,
             head: report.head,
             broken: report.first_bad.map(|(id, reason)| BrokenAudit { id, reason }),
         })
+    }
+}
+
+/// How many rows [`Gatepost::audit_following`] answers at most.
+pub const EXPORT_ROWS: u32 = 1000;
+
+fn may_read(actor: &Actor) -> Result<()> {
+    if matches!(actor, Actor::Cli) { Ok(()) } else { actor.approve() }
+}
+
+/// The filter with its times as the log writes them. A day alone begins with its first millisecond, as `since`, and ends
+/// with its last, as `until`.
+fn in_time(mut filter: AuditFilter) -> Result<AuditFilter> {
+    let mut checker = Checker::new();
+    for (name, time, last) in [("since", &mut filter.since, false), ("until", &mut filter.until, true)] {
+        let Some(text) = time.as_deref().map(str::trim) else { continue };
+        if text.is_empty() {
+            *time = None;
+            continue;
+        }
+        let day = time::Date::parse(text, format_description!("[year]-[month]-[day]")).ok();
+        let day = day.and_then(|day| if last { day.next_day() } else { Some(day) });
+        match day.map(|day| day.midnight().assume_utc()).or_else(|| clock::parse(text)) {
+            Some(at) => *time = Some(clock::text(at)),
+            None => checker.error(name, "must be a day such as 2026-11-21 or an RFC 3339 time"),
+        }
+    }
+    checker.finish()?;
+    Ok(filter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_means_all_of_it_and_what_is_no_time_is_refused() {
+        let of = |since: &str, until: &str| {
+            let filter = AuditFilter { since: Some(since.into()), until: Some(until.into()), ..AuditFilter::default() };
+            in_time(filter).map(|filter| (filter.since, filter.until))
+        };
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            of("2026-11-21", " 2026-12-31 ").unwrap(),
+            (text("2026-11-21T00:00:00.000Z"), text("2027-01-01T00:00:00.000Z"))
+        );
+        assert_eq!(
+            of("2026-11-21T03:00:00-03:00", "2026-11-21T04:12:00.5Z").unwrap(),
+            (text("2026-11-21T06:00:00.000Z"), text("2026-11-21T04:12:00.500Z"))
+        );
+        assert_eq!(of("", "  ").unwrap(), (None, None));
+        for wrong in ["yesterday", "2026-02-30", "21.11.2026", "'; DROP TABLE audit_log; --"] {
+            let Err(Error::Invalid(errors)) = of(wrong, wrong) else { panic!("{wrong} was accepted") };
+            assert_eq!(errors.iter().map(|e| e.field.as_str()).collect::<Vec<_>>(), ["since", "until"]);
+        }
     }
 }

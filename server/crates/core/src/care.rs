@@ -47,6 +47,7 @@ impl Gatepost {
                 count += 1;
             }
         }
+        count += self.reseal_webhooks(&mut tx).await?;
         Entry::new(actor, "vault.rotate", "vault".into()).after(&count).write(&mut tx).await?;
         tx.commit().await?;
         Ok(count)

@@ -31,3 +31,11 @@ pub(crate) fn text(at: OffsetDateTime) -> String {
 pub(crate) fn parse(text: &str) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(text, &Rfc3339).ok()
 }
+
+/// Such a text as people read it in a sentence: `2026-11-21 04:12 UTC`.
+pub(crate) fn to_the_minute(text: &str) -> String {
+    match (text.get(..10), text.get(11..16)) {
+        (Some(day), Some(minute)) => format!("{day} {minute} UTC"),
+        _ => text.to_owned(),
+    }
+}

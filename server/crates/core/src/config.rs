@@ -2,7 +2,7 @@
 
 use crate::HostRule;
 use gatepost_contract::{Role, Secret, Security};
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 /// The settings. Where they come from is the caller's business.
 #[derive(Clone, Debug)]
@@ -15,6 +15,10 @@ pub struct Config {
     pub enabled: bool,
     /// The least part of each mailbox that must have arrived, 0 to 1.
     pub gate_min_ratio: f64,
+    /// How old evidence may be to open the gate.
+    pub evidence_max_age_hours: u64,
+    /// How old the last delta may be before the gate warns of it.
+    pub delta_max_age_hours: u64,
     /// Who may open the gate in spite of failing checks.
     pub override_roles: Vec<Role>,
     /// Fernet keys, comma separated; a key file below the data path where none is given.
@@ -41,6 +45,10 @@ pub struct Config {
     pub allow_plaintext: bool,
     /// Hosts that may be used although their addresses are link-local or otherwise refused.
     pub allowed_hosts: Vec<String>,
+    /// The resolvers that are asked about domains; none: the DNS is not read.
+    pub dns_resolvers: Vec<SocketAddr>,
+    /// What signs the webhooks that say that an MX was changed. With it they must be signed.
+    pub dns_webhook_secret: Option<Secret>,
     /// What mail hosts may be asked for, beside what is known of the large providers.
     pub hosts: Vec<HostRule>,
 }
@@ -54,6 +62,8 @@ impl Config {
             data_path,
             enabled: true,
             gate_min_ratio: 0.99,
+            evidence_max_age_hours: 72,
+            delta_max_age_hours: 24,
             override_roles: vec![Role::SuperAdmin],
             credentials_key: None,
             max_pst_gb: 50,
@@ -67,6 +77,8 @@ impl Config {
             ca_file: None,
             allow_plaintext: false,
             allowed_hosts: Vec::new(),
+            dns_resolvers: Vec::new(),
+            dns_webhook_secret: None,
             hosts: Vec::new(),
         }
     }

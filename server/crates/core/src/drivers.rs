@@ -1,5 +1,6 @@
 //! How the service reaches mail without knowing protocols: whoever starts it hands in a maker of drivers.
 
+use crate::{Courier, Outbound};
 use gatepost_contract::{Secret, Security};
 use gatepost_transfer::Driver;
 use std::{path::PathBuf, sync::Arc};
@@ -72,4 +73,7 @@ impl Access {
 pub trait Drivers: Send + Sync {
     /// A driver for an IMAP account. Nothing is connected yet.
     fn imap(&self, access: Access) -> Arc<dyn Driver>;
+
+    /// What posts to addresses outside. It is made once.
+    fn courier(&self, outbound: Outbound) -> Arc<dyn Courier>;
 }

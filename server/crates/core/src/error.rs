@@ -1,7 +1,7 @@
 //! The service's refusals. Every one has a sentence for the person who asked; what lies behind an internal fault is
 //! logged once, where the error leaves the service, and never shown.
 
-use gatepost_contract::{Check, FieldError, Problem};
+use gatepost_contract::{Check, FieldError, FigureChange, Problem};
 use gatepost_store::Error as StoreError;
 use gatepost_transfer::Fault;
 
@@ -34,11 +34,35 @@ pub enum Error {
         /// The checks that stand against an approval.
         checks: Vec<Check>,
     },
+    /// What was looked at is no longer the newest.
+    #[error("{detail}")]
+    Replaced {
+        /// For people.
+        detail: String,
+        /// The figures that have changed since.
+        changes: Vec<FigureChange>,
+    },
     /// Too often.
     #[error("Too many attempts. Wait {retry_after} seconds and try again.")]
     TooMany {
         /// Seconds.
         retry_after: u64,
+    },
+    /// What was shown is not as many messages any more.
+    #[error("The residue has changed: {seen} messages were shown, {now} match now. Look at them, then decide.")]
+    Recounted {
+        /// How many were shown.
+        seen: i64,
+        /// How many there are.
+        now: i64,
+    },
+    /// Another server did not do its part.
+    #[error("{detail}")]
+    Elsewhere {
+        /// For programs.
+        code: &'static str,
+        /// For people.
+        detail: String,
     },
     /// A fault of ours.
     #[error("Something went wrong on our side. The server's log has the cause.")]
@@ -61,6 +85,15 @@ impl Error {
         Self::Internal(cause.into())
     }
 
+    /// What in the database no version of this program can have written, where that is the cause.
+    pub(crate) fn damage(&self) -> Option<String> {
+        let Self::Internal(cause) = self else { return None };
+        match cause.downcast_ref::<StoreError>()? {
+            StoreError::Corrupt { column, reason } => Some(format!("in the column {column}, {reason}")),
+            _ => None,
+        }
+    }
+
     /// The public face.
     #[must_use]
     pub fn problem(&self) -> Problem {
@@ -73,7 +106,15 @@ impl Error {
             Self::Conflict { code, checks, .. } => {
                 Problem { checks: checks.clone(), ..Problem::new(409, code, detail) }
             }
+            Self::Replaced { changes, .. } => {
+                Problem { changes: changes.clone(), ..Problem::new(409, "evidence_replaced", detail) }
+            }
             Self::TooMany { .. } => Problem::new(429, "too_many_attempts", detail),
+            Self::Recounted { seen, now } => {
+                let messages = FigureChange { figure: "messages".into(), seen: (*seen).into(), now: (*now).into() };
+                Problem { changes: vec![messages], ..Problem::new(409, "residue_changed", detail) }
+            }
+            Self::Elsewhere { code, .. } => Problem::new(502, code, detail),
             Self::Internal(_) => Problem::internal(),
         }
     }

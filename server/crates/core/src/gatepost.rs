@@ -1,6 +1,9 @@
 //! The service itself: what all nouns share.
 
-use crate::{Config, Drivers, Error, Result, auth::Gatekeeper, budgets::Budgets, worker::Crew};
+use crate::{
+    Config, Courier, Drivers, Error, Result, auth::Gatekeeper, budgets::Budgets, courier::Outbound, dns::Readings,
+    links::Signer, worker::Crew,
+};
 use gatepost_contract::{RunId, Secret};
 use gatepost_store::Store;
 use gatepost_vault::Vault;
@@ -22,10 +25,13 @@ struct Inner {
     store: Store,
     vault: Vault,
     drivers: Arc<dyn Drivers>,
+    courier: Arc<dyn Courier>,
     gatekeeper: Gatekeeper,
+    signer: Signer,
     changes: broadcast::Sender<RunId>,
     crew: Crew,
     budgets: Budgets,
+    readings: Readings,
 }
 
 impl std::fmt::Debug for Gatepost {
@@ -55,10 +61,15 @@ impl Gatepost {
         };
         let store = Store::open(&config.database_url).await?;
         let crew = Crew::new();
+        let courier =
+            drivers.courier(Outbound { ca_file: config.ca_file.clone(), allowed_hosts: config.allowed_hosts.clone() });
         Ok(Self(Arc::new(Inner {
+            courier,
             gatekeeper: Gatekeeper::new(&jwt_key)?,
+            signer: Signer::new(&jwt_key)?,
             changes: broadcast::channel(1024).0,
             budgets: Budgets::new(&config.hosts, crew.name().to_owned()),
+            readings: Readings::default(),
             crew,
             config,
             store,
@@ -98,12 +109,24 @@ impl Gatepost {
         &*self.0.drivers
     }
 
+    pub(crate) fn courier(&self) -> &dyn Courier {
+        &*self.0.courier
+    }
+
     pub(crate) fn gatekeeper(&self) -> &Gatekeeper {
         &self.0.gatekeeper
     }
 
+    pub(crate) fn signer(&self) -> &Signer {
+        &self.0.signer
+    }
+
     pub(crate) fn budgets(&self) -> &Budgets {
         &self.0.budgets
+    }
+
+    pub(crate) fn readings(&self) -> &Readings {
+        &self.0.readings
     }
 
     pub(crate) fn crew(&self) -> &Crew {
@@ -122,7 +145,7 @@ pub(crate) fn make_private(path: &Path) -> Result<()> {
 }
 
 /// Reads a key file of mode 0600, and makes one where there is none.
-fn key_file_text(path: &Path) -> Result<Secret> {
+pub(crate) fn key_file_text(path: &Path) -> Result<Secret> {
     let told = |what: &str, e: std::io::Error| Error::internal(format!("cannot {what} {}: {e}", path.display()));
     match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(mut file) => {

@@ -2,11 +2,11 @@
 
 use crate::{clock, work::internal};
 use async_trait::async_trait;
-use gatepost_contract::{FolderId, MailboxId, MessageId, SpecialUse};
-use gatepost_store::{Store, folders, messages};
+use gatepost_contract::{CauseKind, FolderId, MailboxId, MessageId, SpecialUse};
+use gatepost_store::{Store, folders, messages, waivers};
 use gatepost_transfer::{
-    Arrival, Cursor, Digest, Digests, Fault, Finding, Flags, FolderPath, InternalDate, Ledger, LedgerRow, NewMessage,
-    PlacedFolder, Refusal, Standing, UidSet,
+    Arrival, Cursor, Digest, Digests, Fault, FaultKind, Finding, Flags, FolderPath, InternalDate, Ledger, LedgerRow,
+    MessageHead, NewMessage, PlacedFolder, ProofRow, Refusal, Standing, UidSet,
 };
 
 /// The ledger of one mailbox.
@@ -50,10 +50,11 @@ impl Ledger for StoredLedger {
         Ok(rows.into_iter().map(placed).collect())
     }
 
-    async fn rows(&self, folder: FolderId) -> Result<Vec<LedgerRow>, Fault> {
+    async fn proofs(&self, folder: FolderId, after: Option<u32>, most: u32) -> Result<Vec<ProofRow>, Fault> {
         let mut conn = self.store.reader().await.map_err(internal)?;
-        let rows = messages::rows(&mut conn, folder).await.map_err(internal)?;
-        rows.into_iter().map(row).collect()
+        let after = after.map_or(-1, i64::from);
+        let rows = messages::proofs(&mut conn, folder, after, most).await.map_err(in_ledger)?;
+        rows.into_iter().map(proof).collect()
     }
 
     async fn standing(&self, only: Option<FolderId>) -> Result<Vec<(FolderId, Standing)>, Fault> {
@@ -102,16 +103,17 @@ impl Ledger for StoredLedger {
         if new.is_empty() {
             return Ok(());
         }
-        let rows: Vec<messages::NewMessage> = new
-            .iter()
-            .map(|m| messages::NewMessage {
-                uid: i64::from(m.uid),
-                size: i64::try_from(m.size).unwrap_or(i64::MAX),
-                internal_date: m.internal_date.to_string(),
-                flags: m.flags.to_string(),
-            })
-            .collect();
+        let rows = new_rows(new);
         write!(self, tx => messages::add(&mut tx, folder, &rows, &clock::now()))
+    }
+
+    async fn came(&self, folder: FolderId, new: &[NewMessage], cause: &str) -> Result<(), Fault> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        let rows = new_rows(new);
+        let cause = Some((CauseKind::New, cause));
+        write!(self, tx => messages::add_because(&mut tx, folder, &rows, cause, &clock::now()))
     }
 
     async fn arrived(&self, folder: FolderId, arrivals: &[Arrival]) -> Result<(), Fault> {
@@ -133,8 +135,43 @@ impl Ledger for StoredLedger {
     }
 
     async fn refused(&self, folder: FolderId, refusals: &[Refusal]) -> Result<(), Fault> {
-        let rows: Vec<(i64, String)> = refusals.iter().map(|r| (i64::from(r.uid), r.cause.clone())).collect();
+        let rows = refused_rows(refusals);
         write!(self, tx => messages::refused(&mut tx, folder, &rows))
+    }
+
+    async fn hindered(&self, folder: FolderId, causes: &[Refusal]) -> Result<(), Fault> {
+        let rows = refused_rows(causes);
+        write!(self, tx => messages::hindered(&mut tx, folder, &rows))
+    }
+
+    async fn unproved(&self, folder: FolderId, kind: CauseKind, cause: &str) -> Result<(), Fault> {
+        write!(self, tx => messages::unproved(&mut tx, folder, kind, cause, &clock::now()))
+    }
+
+    async fn headed(&self, folder: FolderId, heads: &[MessageHead]) -> Result<(), Fault> {
+        let rows: Vec<messages::HeadRow> = heads
+            .iter()
+            .map(|h| messages::HeadRow {
+                uid: i64::from(h.uid),
+                message_id: h.message_id.clone(),
+                from: h.from.clone(),
+                subject: h.subject.clone(),
+                date: h.date.clone(),
+            })
+            .collect();
+        write!(self, tx => messages::headed(&mut tx, folder, &rows))
+    }
+
+    async fn flaws(&self) -> Result<Vec<String>, Fault> {
+        let mut conn = self.store.reader().await.map_err(internal)?;
+        let lost = messages::lost_folders(&mut conn).await.map_err(in_ledger)?;
+        let named = |folder: &FolderId| {
+            format!(
+                "The ledger holds messages of a folder that it does not know ({folder}); they count nowhere. Restore the \
+                 database from a backup."
+            )
+        };
+        Ok(lost.iter().map(named).collect())
     }
 
     async fn vanished(&self, folder: FolderId, uids: &[u32]) -> Result<(), Fault> {
@@ -160,19 +197,34 @@ impl Ledger for StoredLedger {
     }
 
     async fn verified(&self, folder: FolderId, findings: &[Finding]) -> Result<(), Fault> {
+        if findings.is_empty() {
+            return Ok(());
+        }
         let rows: Vec<messages::Verdict> = findings
             .iter()
             .map(|f| messages::Verdict {
                 id: f.id,
                 state: f.state,
                 cause: f.cause.clone(),
+                kind: f.kind,
                 fidelity: f.fidelity,
                 dest_uid: f.dest_uid.map(i64::from),
-                message_id_header: f.message_id.clone(),
-                flags: None,
+                waiver_over: f.waiver_over.is_some(),
             })
             .collect();
-        write!(self, tx => messages::verified(&mut tx, folder, &rows, &clock::now()))
+        let now = clock::now();
+        let over: Vec<(MessageId, &str)> =
+            findings.iter().filter_map(|f| f.waiver_over.as_deref().map(|why| (f.id, why))).collect();
+        if over.is_empty() {
+            return write!(self, tx => messages::verified(&mut tx, folder, &rows, &now));
+        }
+        // The end of a waiver has an audit row, which must last.
+        let mut tx = self.store.begin().await.map_err(internal)?;
+        for (id, why) in over {
+            waivers::expire(&mut tx, id, why, &now).await.map_err(internal)?;
+        }
+        messages::verified(&mut tx, folder, &rows, &now).await.map_err(internal)?;
+        tx.commit().await.map_err(internal)
     }
 
     async fn advance(&self, folder: FolderId, cursor: Cursor) -> Result<(), Fault> {
@@ -182,16 +234,70 @@ impl Ledger for StoredLedger {
     }
 }
 
+fn new_rows(new: &[NewMessage]) -> Vec<messages::NewMessage> {
+    let row = |m: &NewMessage| messages::NewMessage {
+        uid: i64::from(m.uid),
+        size: i64::try_from(m.size).unwrap_or(i64::MAX),
+        internal_date: m.internal_date.to_string(),
+        flags: m.flags.to_string(),
+    };
+    new.iter().map(row).collect()
+}
+
+fn refused_rows(refusals: &[Refusal]) -> Vec<messages::RefusedRow> {
+    refusals.iter().map(|r| (i64::from(r.uid), r.kind, r.cause.clone())).collect()
+}
+
 fn wide(uids: &[u32]) -> Vec<i64> {
     uids.iter().copied().map(i64::from).collect()
 }
 
 fn narrow(value: i64) -> Result<u32, Fault> {
-    u32::try_from(value).map_err(|_| internal(format!("the ledger holds {value} where a UID belongs")))
+    u32::try_from(value).map_err(|_| damaged(&format!("it holds {value} where a UID belongs")))
+}
+
+/// The ledger holds what no run can have written.
+fn damaged(what: &str) -> Fault {
+    Fault::new(
+        FaultKind::Damaged,
+        format!(
+            "The ledger is damaged: {what}. Restore the database from a backup, or remove the mailbox from the job and \
+             add it again: what has arrived is recognised at the destination."
+        ),
+    )
+}
+
+/// An error of the store while it read the ledger: one of what it read is damage, and not the database's own failure.
+fn in_ledger(error: gatepost_store::Error) -> Fault {
+    match &error {
+        gatepost_store::Error::Corrupt { column, reason } => damaged(&format!("in the column {column}, {reason}")),
+        _ => internal(error),
+    }
+}
+
+fn proof(row: messages::ProofRow) -> Result<ProofRow, Fault> {
+    let id = row.id;
+    let wrong = |what: String| damaged(&format!("in its row {id}, {what}"));
+    Ok(ProofRow {
+        id: row.id,
+        uid: narrow(row.uid)?,
+        size: u64::try_from(row.size).map_err(|_| wrong(format!("{} stands where a size belongs", row.size)))?,
+        internal_date: row.internal_date.parse::<InternalDate>().map_err(wrong)?,
+        flags: Flags::from(&*row.flags),
+        state: row.state,
+        unwaived: row.unwaived,
+        dest_uid: row.dest_uid.map(narrow).transpose()?,
+        copied: row.copied,
+        fidelity: row.fidelity,
+        cause: row.cause,
+        kind: row.kind,
+        headed: row.headed,
+    })
 }
 
 fn placed(row: folders::FolderRow) -> PlacedFolder {
-    let part = |value: Option<i64>| value.and_then(|v| u32::try_from(v).ok());
+    // A number that cannot be one is another epoch than any server's: 0 is none (RFC 3501 section 2.3.1.1).
+    let part = |value: Option<i64>| value.map(|v| u32::try_from(v).unwrap_or_default());
     let cursor = row.cursor.and_then(|c| {
         Some(Cursor {
             epoch: part(Some(c.epoch))?,
@@ -204,7 +310,8 @@ fn placed(row: folders::FolderRow) -> PlacedFolder {
         source: FolderPath::from(row.source_path),
         dest: FolderPath::from(row.dest_path),
         special_use: row.special_use,
-        dest_epoch: part(row.dest_epoch),
+        // What can be no UIDVALIDITY is none that a server has: the folder counts as numbered anew.
+        dest_epoch: row.dest_epoch.map(|epoch| u32::try_from(epoch).unwrap_or_default()),
         cursor,
     }
 }

@@ -2,6 +2,7 @@
 //! log, runs the work and computes the gate. Knows no HTTP and no IMAP: those call it, or are handed in as
 //! [`Drivers`].
 
+mod access;
 mod actor;
 mod audit;
 mod auth;
@@ -9,6 +10,9 @@ mod budgets;
 mod care;
 mod clock;
 mod config;
+mod courier;
+mod cutover;
+mod dns;
 mod drivers;
 mod error;
 mod evidence;
@@ -17,23 +21,39 @@ mod gatepost;
 mod import;
 mod jobs;
 mod ledger;
+mod links;
 mod mailboxes;
+mod message;
 mod pace;
 mod phases;
+mod quarantine;
+mod report;
+mod residue;
 mod runs;
 pub mod standalone;
+mod stragglers;
 mod tenants;
 mod tickets;
+mod timeline;
 mod tokens;
 mod users;
 mod validate;
+mod waivers;
+mod webhooks;
 mod work;
 mod worker;
 
 pub use actor::Actor;
-pub use audit::{AuditProof, BrokenAudit};
+pub use audit::EXPORT_ROWS;
 pub use budgets::{HostRule, in_force, known_hosts};
 pub use config::Config;
+pub use courier::{Courier, Letter, Outbound, Reply, Undelivered};
+pub use cutover::SignedHeaders;
 pub use drivers::{Access, Credential, Drivers, GmailLabels};
 pub use error::{Error, Result};
 pub use gatepost::Gatepost;
+pub use gatepost_dns::mx_hosts;
+pub use links::{SharedFile, SharedReport};
+pub use message::MessageDownload;
+pub use report::{ReportData, report_key};
+pub use webhooks::{may_connect, names_host};

@@ -1,6 +1,6 @@
 //! Changing a job's phase: always by the table, always with history and audit.
 
-use crate::{Actor, Error, Result, audit::Entry, clock};
+use crate::{Actor, Error, Result, audit::Entry, clock, webhooks};
 use gatepost_contract::{Job, Phase};
 use gatepost_gate::phase;
 use gatepost_store::{Conn, jobs, phase_history};
@@ -24,5 +24,5 @@ pub(crate) async fn enter(tx: &mut Conn, actor: &Actor, job: &Job, to: Phase, re
         .reason(reason)
         .write(tx)
         .await?;
-    Ok(())
+    webhooks::phase_changed(tx, job, to, reason).await
 }

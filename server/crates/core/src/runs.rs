@@ -1,12 +1,17 @@
 //! Starting, watching, cancelling and repeating runs.
 
-use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, phases, users::checked_page};
+use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, phases, users::checked_page, webhooks};
 use gatepost_contract::{
-    Event, EventId, Job, JobId, MailboxId, Page, PageQuery, Phase, Run, RunId, RunStatus, RunType, RunView, Scope,
-    Started, SyncRequest, Tool, VerifyRequest,
+    Depth, Event, EventId, Job, JobId, MailboxId, Page, PageQuery, Phase, Run, RunId, RunStatus, RunType, RunView,
+    Scope, Started, SyncRequest, Tool, VerifyRequest,
 };
 use gatepost_gate::phase;
 use gatepost_store::{Conn, events, jobs, mailboxes, messages, runs, steps};
+use rand::Rng as _;
+use serde_json::json;
+
+/// How many of a hundred messages a deep verification reads unless told otherwise.
+const SAMPLE_PERCENT: f64 = 5.0;
 
 impl Gatepost {
     /// Looks at both servers, for every mailbox of the job.
@@ -24,8 +29,8 @@ impl Gatepost {
 
     /// Re-reads both servers.
     pub async fn start_verify(&self, actor: &Actor, job: JobId, request: VerifyRequest) -> Result<Started> {
-        let depth = request.depth.unwrap_or(gatepost_contract::Depth::Standard);
-        self.start(actor, job, RunType::Verify, &request.mailbox_ids, format!(r#"{{"depth":"{depth}"}}"#)).await
+        let params = verify_params(&request)?;
+        self.start(actor, job, RunType::Verify, &request.mailbox_ids, params.to_string()).await
     }
 
     async fn start(
@@ -95,6 +100,9 @@ impl Gatepost {
         Entry::new(actor, "run.cancel", format!("run/{id}")).job(run.job_id).before(&run.status).write(&mut tx).await?;
         let run = runs::get(&mut tx, id).await?.ok_or(Error::NotFound("run"))?;
         self.judge_job(&mut tx, actor, run.job_id).await?;
+        if run.status.is_final() {
+            webhooks::run_finished(&mut tx, id).await?;
+        }
         tx.commit().await?;
         self.crew().cancel(id);
         self.changed(id);
@@ -133,7 +141,29 @@ impl Gatepost {
     }
 }
 
-async fn enter_by_run(tx: &mut Conn, actor: &Actor, job: &Job, run_type: RunType) -> Result<()> {
+/// What a verification's run is told. The seed is in it, so that a run that is done again reads the same messages.
+fn verify_params(request: &VerifyRequest) -> Result<serde_json::Value> {
+    let depth = request.depth.unwrap_or(Depth::Standard);
+    let percent = request.sample_percent;
+    if percent.is_some_and(|percent| !(0.0..=100.0).contains(&percent)) {
+        return Err(Error::field("sample_percent", "is a number from 0 to 100"));
+    }
+    if depth != Depth::Deep && (request.all || percent.is_some() || request.seed.is_some()) {
+        return Err(Error::field("depth", "must be deep where all, sample_percent or seed is given"));
+    }
+    if request.all && percent.is_some() {
+        return Err(Error::field("sample_percent", "means nothing where all messages are read"));
+    }
+    if depth != Depth::Deep || request.all {
+        return Ok(json!({"depth": depth}));
+    }
+    // Whole numbers up to this one survive every reader of JSON.
+    let seed = request.seed.unwrap_or_else(|| rand::rng().random_range(0..1 << 53));
+    Ok(json!({"depth": depth, "sample_percent": percent.unwrap_or(SAMPLE_PERCENT), "seed": seed}))
+}
+
+/// Enters the phase that a run of this type begins, if it begins one.
+pub(crate) async fn enter_by_run(tx: &mut Conn, actor: &Actor, job: &Job, run_type: RunType) -> Result<()> {
     let entered = phase::run_allowed(job.phase, run_type).map_err(|e| Error::conflict("phase", e.to_string()))?;
     if let Some(phase) = entered {
         phases::enter(tx, actor, job, phase, &format!("{run_type} started")).await?;
@@ -141,7 +171,8 @@ async fn enter_by_run(tx: &mut Conn, actor: &Actor, job: &Job, run_type: RunType
     Ok(())
 }
 
-async fn enqueue(
+/// Puts a run into the queue.
+pub(crate) async fn enqueue(
     tx: &mut Conn,
     actor: &Actor,
     job: JobId,

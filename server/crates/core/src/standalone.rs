@@ -70,6 +70,8 @@ pub struct CopyRequest {
     pub dry_run: bool,
     /// Re-read both sides afterwards.
     pub verify: bool,
+    /// With `verify`: compare the bytes of every message too.
+    pub deep: bool,
     /// How many connections to each server are used at most; `None`: as many as suit the distance.
     pub connections: Option<u32>,
     /// How many messages pass in a second at most.
@@ -238,7 +240,7 @@ pub async fn copy(
             let note = |level, message| watch.note(level, "budget", message);
             let proof = async {
                 let _granted = Budget::connections(&source_budget.budget, &dest_budget.budget, &note).await;
-                verify(&*source, &*dest, &ledger, &watch, &request.cancel).await
+                verify(&*source, &*dest, &ledger, &watch, request.deep, &request.cancel).await
             };
             let proof = tokio::select! {
                 proof = proof => proof,
@@ -295,11 +297,13 @@ async fn verify(
     dest: &dyn Driver,
     ledger: &StoredLedger,
     watch: &Reporter,
+    deep: bool,
     cancel: &CancellationToken,
 ) -> std::result::Result<bool, Fault> {
-    let verify = Verify { source, dest, ledger, watch, depth: Depth::Standard, cancel: cancel.clone() };
+    let depth = if deep { Depth::Deep } else { Depth::Standard };
+    let verify = Verify { source, dest, ledger, watch, depth, sample: None, cancel: cancel.clone() };
     let folders = verify.run().await?;
-    Ok(folders.iter().all(|f| f.visited && f.tally.arrived == f.tally.source && f.changed == 0))
+    Ok(folders.iter().all(|f| f.visited && f.tally.arrived == f.tally.source && f.changed + f.doubled == 0))
 }
 
 fn stopped(fault: Fault) -> Error {

@@ -56,15 +56,14 @@ impl Checker {
     /// An address `local@domain`.
     pub fn email(&mut self, field: &str, value: &str) -> String {
         let value = self.text(field, value, 3..=320, false);
-        match value.rsplit_once('@') {
-            Some((local, domain))
+        match value.rsplit_once('@').map(|(local, domain)| (local, self::domain(domain))) {
+            Some((local, Ok(domain)))
                 if !local.is_empty()
                     && local.len() <= 64
                     && !value.contains(char::is_whitespace)
-                    && !value.contains(['<', '>', '"', ',', ';'])
-                    && self::domain(domain).is_ok() =>
+                    && !value.contains(['<', '>', '"', ',', ';']) =>
             {
-                format!("{local}@{}", domain.to_lowercase())
+                format!("{local}@{domain}")
             }
             _ if value.is_empty() => value,
             _ => {
@@ -132,14 +131,23 @@ impl Checker {
     }
 }
 
-/// A domain in lower case, without a trailing dot, at least two labels of letters, digits and hyphens
-/// (RFC 1123 section 2.1; names beyond ASCII in their `xn--` form).
+/// A domain as it is stored and compared: lower case, without a trailing dot, at least two labels of letters, digits and
+/// hyphens (RFC 1123 section 2.1), names beyond ASCII in their `xn--` form (UTS 46), so that however a domain is
+/// written it is the same domain.
 pub(crate) fn domain(value: &str) -> std::result::Result<String, &'static str> {
+    const OTHERWISE: &str = "is no domain; write it as example.com";
     let value = value.trim();
-    let value = value.strip_suffix('.').unwrap_or(value).to_ascii_lowercase();
-    if !value.is_ascii() {
-        return Err("contains letters beyond a-z; write the domain in its xn-- form");
+    if value.is_empty() || value.len() > 1000 {
+        return Err(OTHERWISE);
     }
+    let read = idna::uts46::Uts46::new().to_ascii(
+        value.as_bytes(),
+        idna::AsciiDenyList::STD3,
+        idna::uts46::Hyphens::CheckFirstLast,
+        idna::uts46::DnsLength::VerifyAllowRootDot,
+    );
+    let value = read.map_err(|_| OTHERWISE)?;
+    let value = value.strip_suffix('.').unwrap_or(&value).to_owned();
     let labels: Vec<&str> = value.split('.').collect();
     let fine = value.len() <= 253
         && labels.len() >= 2
@@ -150,7 +158,7 @@ pub(crate) fn domain(value: &str) -> std::result::Result<String, &'static str> {
                 && !label.ends_with('-')
         })
         && !labels.last().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
-    if fine { Ok(value) } else { Err("is no domain; write it as example.com") }
+    if fine { Ok(value) } else { Err(OTHERWISE) }
 }
 
 #[cfg(test)]
@@ -164,6 +172,15 @@ mod tests {
             ("example.com.", "example.com"),
             (" a-b.co.uk ", "a-b.co.uk"),
             ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+            ("XN--BCHER-KVA.Example.", "xn--bcher-kva.example"),
+            ("b\u{fc}cher.example", "xn--bcher-kva.example"),
+            ("BU\u{308}CHER.example", "xn--bcher-kva.example"),
+            ("B\u{dc}CHER\u{3002}example\u{3002}", "xn--bcher-kva.example"),
+            ("a\u{e7}\u{e3}o.com.br", "xn--ao-siap.com.br"),
+            ("\u{ff45}xample.com", "example.com"),
+            ("\u{a0}example.com\u{3000}", "example.com"),
+            ("stra\u{df}e.example", "xn--strae-oqa.example"),
+            ("\u{5d0}\u{5d1}.example", "xn--4dbc.example"),
         ];
         for (given, expect) in fine {
             assert_eq!(domain(given).as_deref(), Ok(expect));
@@ -175,12 +192,24 @@ mod tests {
             "-a.com",
             "a-.com",
             "a b.com",
-            "ação.com",
+            "example.com..",
+            ".example.com",
+            ".",
+            "a_b.com",
+            "xn--zz--zz.com",
+            "xn--\u{fc}.com",
+            "a\u{200d}b.com",
+            "\u{5d0}a.example",
+            "\u{202e}example.com",
+            "exa mple.com",
+            "example.com\0",
             "1.2.3.4",
             "a.com/../b",
             "a'; DROP TABLE x;--.com",
             "<b>.com",
             &format!("{}.com", "a".repeat(64)),
+            &format!("{}com", "a.".repeat(130)),
+            &"\u{fc}".repeat(100_000),
         ] {
             assert!(domain(bad).is_err(), "{bad}");
         }

@@ -4,9 +4,9 @@
 //! the same machine sees that the worker's process is gone, the run is taken up again and goes on from the ledger.
 
 use crate::{
-    Actor, Gatepost, Result, clock,
+    Actor, Error, Gatepost, Result, clock,
     jobs::found,
-    phases,
+    phases, stragglers, webhooks,
     work::{self, Ended, RunWatch},
 };
 use futures::FutureExt;
@@ -62,6 +62,11 @@ impl Crew {
         &self.name
     }
 
+    /// Cancelled when the process is to end.
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.stopping
+    }
+
     /// There may be work.
     pub fn wake(&self) {
         self.wake.notify_waiters();
@@ -98,6 +103,10 @@ impl Gatepost {
             let gatepost = self.clone();
             hands.spawn(async move { gatepost.work().await });
         }
+        let gatepost = self.clone();
+        hands.spawn(async move { gatepost.carry_webhooks().await });
+        let gatepost = self.clone();
+        hands.spawn(async move { gatepost.tend().await });
         Ok(())
     }
 
@@ -225,10 +234,13 @@ impl Gatepost {
             let mut tx = self.store().begin().await?;
             runs::hand_back(&mut tx, run.id, &self.crew().name).await?;
             tx.commit().await?;
-        } else {
-            self.conclude(&run, &ended).await?;
+        } else if let Err(error) = self.conclude(&run, &ended).await {
+            self.end_unsettled(&run, error).await?;
         }
         self.changed(run.id);
+        if !handed_back {
+            self.attach_due_reports().await;
+        }
         Ok(())
     }
 
@@ -277,9 +289,36 @@ impl Gatepost {
         }
         self.judge_job(&mut tx, &Actor::Worker, run.job_id).await?;
         self.follow_up(&mut tx, run).await?;
+        webhooks::run_finished(&mut tx, run.id).await?;
         tx.commit().await?;
         metrics::counter!("gatepost_runs_total", "type" => run.run_type.as_str(), "status" => ended.status.as_str())
             .increment(1);
+        Ok(())
+    }
+
+    /// Ends a run as failed when what follows from its end cannot be told, because a row of the database holds what no
+    /// version of this program writes: taken up again, it would end the same way for ever. After every other error the
+    /// run stays open, and is taken up again.
+    async fn end_unsettled(&self, run: &ClaimedRun, error: Error) -> Result<()> {
+        let Some(damage) = error.damage() else { return Err(error) };
+        let summary = format!(
+            "The ledger is damaged: {damage}. Restore the database from a backup, or remove the mailbox from the job and \
+             add it again: what has arrived is recognised at the destination."
+        );
+        tracing::error!(run = %run.id, damage, "a run could not be settled");
+        let now = clock::now();
+        let mut tx = self.store().begin().await?;
+        let finish = Finish { status: RunStatus::Failed, exit_code: Some(1), stats_json: "{}", summary: &summary };
+        if !runs::finish(&mut tx, run.id, &self.crew().name, &finish, &now).await? {
+            return Ok(());
+        }
+        steps::end_open(&mut tx, run.id, RunStatus::Failed, &now).await?;
+        if let Some(mailbox) = run.mailbox_id {
+            mailboxes::set_status(&mut tx, mailbox, MailboxStatus::Error, Some(&summary), &now).await?;
+        }
+        self.follow_up(&mut tx, run).await?;
+        webhooks::run_finished(&mut tx, run.id).await?;
+        tx.commit().await?;
         Ok(())
     }
 
@@ -292,6 +331,7 @@ impl Gatepost {
         if job.phase == Phase::FinalSync
             && matches!(run.run_type, RunType::Verify | RunType::Final)
             && proved(tx, job.id).await?
+            && stragglers::is_quiet(tx, &job, time::OffsetDateTime::now_utc()).await?
         {
             return phases::enter(tx, &Actor::Worker, &job, Phase::Verified, "the last verification found everything")
                 .await;
@@ -334,7 +374,7 @@ async fn proved(tx: &mut Conn, job: JobId) -> Result<bool> {
         let fresh = copied.is_some_and(|c| mailbox.run_id == Some(c.id) || c.finished_at <= mailbox.read_at);
         let whole = mailbox.tally.pending == 0
             && mailbox.tally.quarantined == 0
-            && mailbox.folders.iter().all(|f| f.changed == 0 && f.visited);
+            && mailbox.folders.iter().all(|f| f.visited && f.changed + f.misplaced + f.doubled == 0);
         if !fresh || !whole {
             return Ok(false);
         }

@@ -39,7 +39,7 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
         ended.stats.insert("resumed".into(), true.into());
     }
     if scene.run_type == RunType::Final && !outcome.cancelled {
-        let proof = verify::prove(scene, Depth::Standard).await?;
+        let proof = verify::prove(scene, Depth::Standard, None).await?;
         ended.summary = format!("{} {}", ended.summary, proof.summary);
         ended.stats.insert("proof".into(), Value::Object(proof.stats));
         if ended.status == RunStatus::Success {

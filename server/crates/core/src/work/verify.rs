@@ -2,19 +2,32 @@
 
 use super::{Ended, Scene, internal};
 use crate::{clock, ledger::StoredLedger};
-use gatepost_contract::{Depth, Tally};
-use gatepost_store::evidence;
-use gatepost_transfer::{Fault, verify::Verify};
+use gatepost_contract::{Depth, FolderEvidence, Tally};
+use gatepost_store::{evidence, waivers};
+use gatepost_transfer::{
+    Fault,
+    verify::{FolderCount, Sample, Verify},
+};
 use serde_json::{Map, Value, json};
 
 pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
     let depth =
         scene.params.get("depth").and_then(Value::as_str).and_then(|d| d.parse().ok()).unwrap_or(Depth::Standard);
-    prove(scene, depth).await
+    let number = |name: &str| scene.params.get(name);
+    // Runs of earlier versions say nothing of a sample: they read everything.
+    let sample = number("sample_percent").and_then(Value::as_f64).map(|percent| Sample {
+        percent,
+        at_least: SAMPLE_AT_LEAST,
+        seed: number("seed").and_then(Value::as_u64).unwrap_or_default(),
+    });
+    prove(scene, depth, sample).await
 }
 
+/// How many messages of a mailbox a sample holds at least.
+const SAMPLE_AT_LEAST: u64 = 200;
+
 /// Reads both sides and keeps what was read as evidence; with [`Depth::Quick`] only counts.
-pub(super) async fn prove(scene: &Scene, depth: Depth) -> Result<Ended, Fault> {
+pub(super) async fn prove(scene: &Scene, depth: Depth, sample: Option<Sample>) -> Result<Ended, Fault> {
     let _granted = scene.connections().await?;
     let ledger = StoredLedger { store: scene.gatepost.store().clone(), mailbox: scene.mailbox.id };
     let verify = Verify {
@@ -23,19 +36,25 @@ pub(super) async fn prove(scene: &Scene, depth: Depth) -> Result<Ended, Fault> {
         ledger: &ledger,
         watch: &*scene.watch,
         depth,
+        sample,
         cancel: scene.cancel.clone(),
     };
     if depth == Depth::Quick {
-        return count(&verify).await;
+        return count(scene, &verify).await;
     }
+    // Waivers of what the last copies found gone or arrived end first: the witness reads the true states.
+    let mut tx = scene.gatepost.store().begin().await.map_err(internal)?;
+    waivers::settle(&mut tx, scene.mailbox.id, &clock::now()).await.map_err(internal)?;
+    tx.commit().await.map_err(internal)?;
     let folders = verify.run().await?;
     let mut tally = Tally::default();
     for folder in &folders {
         tally += folder.tally;
     }
-    let sum = |f: fn(&gatepost_contract::FolderEvidence) -> i64| folders.iter().map(f).sum::<i64>();
+    let sum = |f: fn(&FolderEvidence) -> i64| folders.iter().map(f).sum::<i64>();
     let (changed, extra, bodies, flags_lost) =
         (sum(|f| f.changed), sum(|f| f.extra), sum(|f| f.bodies_read), sum(|f| f.flags_lost));
+    let (rewritten, misplaced, doubled) = (sum(|f| f.rewritten), sum(|f| f.misplaced), sum(|f| f.doubled));
     let row = evidence::NewEvidence {
         job_id: scene.job.id,
         mailbox_id: scene.mailbox.id,
@@ -50,42 +69,101 @@ pub(super) async fn prove(scene: &Scene, depth: Depth) -> Result<Ended, Fault> {
     evidence::add(&mut tx, &row).await.map_err(internal)?;
     tx.commit().await.map_err(internal)?;
 
-    let stats = match json!({
+    let mut stats = match json!({
         "source": tally.source, "arrived": tally.arrived, "pending": tally.pending,
         "quarantined": tally.quarantined, "waived": tally.waived, "folders": folders.len(),
-        "changed": changed, "extra": extra, "flags_lost": flags_lost, "bodies_read": bodies,
-        "errors": tally.pending + changed, "depth": depth,
+        "changed": changed, "rewritten": rewritten, "misplaced": misplaced, "doubled": doubled, "extra": extra,
+        "flags_lost": flags_lost, "bodies_read": bodies, "errors": tally.pending + changed + doubled, "depth": depth,
     }) {
         Value::Object(map) => map,
         _ => Map::new(),
     };
-    let summary = format!(
+    if let Some(sample) = sample {
+        stats.insert("sample_percent".into(), sample.percent.into());
+        stats.insert("seed".into(), sample.seed.into());
+    }
+    let mut summary = format!(
         "{} of {} messages arrived; {} missing, {} refused, {} waived, {changed} changed.",
         tally.arrived, tally.source, tally.pending, tally.quarantined, tally.waived
     );
-    if tally.pending + changed > 0 {
+    if misplaced > 0 {
+        summary.push_str(&format!(" Of the missing, {misplaced} lie in other folders."));
+    }
+    if doubled > 0 {
+        summary.push_str(&format!(" Of {doubled} the destination holds more than one copy."));
+    }
+    if depth == Depth::Deep {
+        let which = match sample {
+            Some(sample) => format!("a sample with seed {}", sample.seed),
+            None => "all that can be".to_owned(),
+        };
+        summary.push_str(&format!(" The bytes of {bodies} were compared: {which}."));
+    }
+    if tally.pending + changed + doubled > 0 {
         Ok(Ended::partial(summary, stats, None))
     } else {
         Ok(Ended::success(summary, stats))
     }
 }
 
-/// `quick`: counts alone. They are shown on the run and are no evidence: a gate cannot be opened or shut by them.
-async fn count(verify: &Verify<'_>) -> Result<Ended, Fault> {
+/// `quick`: counts alone. They are no evidence, and no gate opens by them; but where they contradict the newest
+/// evidence, that proves nothing any more.
+async fn count(scene: &Scene, verify: &Verify<'_>) -> Result<Ended, Fault> {
     let counts = verify.count().await?;
-    let source: u64 = counts.iter().map(|c| u64::from(c.source)).sum();
-    let behind: Vec<&str> = counts.iter().filter(|c| c.dest < Some(c.source)).map(|c| c.source_path.as_str()).collect();
+    let newest = {
+        let mut conn = scene.gatepost.store().reader().await.map_err(internal)?;
+        evidence::latest(&mut conn, scene.mailbox.id).await.map_err(internal)?
+    };
+    let source: u64 = counts.iter().map(|c| c.source.messages).sum();
+    let behind: Vec<&str> = counts.iter().filter(|c| c.is_behind()).map(|c| c.source_path.as_str()).collect();
+    let contradicted: Vec<&str> = match &newest {
+        Some((_, evidence)) => {
+            let otherwise = counts.iter().filter(|count| contradicts(count, &evidence.folders));
+            otherwise.map(|count| count.source_path.as_str()).collect()
+        }
+        None => Vec::new(),
+    };
+    let bytes: Option<u64> = counts.iter().map(|c| c.source.bytes).sum();
     let mut stats = Map::new();
     stats.insert("source".into(), source.into());
     stats.insert("folders".into(), counts.len().into());
     stats.insert("folders_behind".into(), behind.len().into());
+    stats.insert("contradicted".into(), contradicted.iter().take(CONTRADICTED_NAMED).copied().collect());
     stats.insert("depth".into(), json!(Depth::Quick));
-    if behind.is_empty() {
+    if let Some(bytes) = bytes {
+        stats.insert("bytes_source".into(), bytes.into());
+    }
+    if behind.is_empty() && contradicted.is_empty() {
         let summary =
             format!("{source} messages counted; no folder holds fewer at the destination. Counts are no proof.");
-        Ok(Ended::success(summary, stats))
-    } else {
-        let summary = format!("Fewer messages at the destination in: {}. Run a delta sync.", behind.join(", "));
-        Ok(Ended::partial(summary, stats, None))
+        return Ok(Ended::success(summary, stats));
+    }
+    let mut summary = match behind.as_slice() {
+        [] => format!("{source} messages counted; no folder holds fewer at the destination."),
+        behind => format!("Fewer messages at the destination in: {}. Run a delta sync.", behind.join(", ")),
+    };
+    if !contradicted.is_empty() {
+        summary.push_str(&format!(
+            " The last evidence holds no longer for: {}. Verify again after the delta.",
+            contradicted.join(", ")
+        ));
+    }
+    Ok(Ended::partial(summary, stats, None))
+}
+
+/// As many folders as a run keeps by name.
+const CONTRADICTED_NAMED: usize = 20;
+
+/// Whether the source holds more than it did, or the destination less than had arrived.
+fn contradicts(count: &FolderCount, evidence: &[FolderEvidence]) -> bool {
+    let held = |messages: u64| i64::try_from(messages).unwrap_or(i64::MAX);
+    let there = count.dest.map(|dest| held(dest.messages));
+    match evidence.iter().find(|folder| folder.source_path == count.source_path) {
+        None => count.source.messages > 0,
+        Some(folder) => {
+            held(count.source.messages) > folder.tally.source
+                || there.unwrap_or_default() < folder.tally.arrived
+                || folder.visited && there.is_none()
+        }
     }
 }

@@ -1,0 +1,177 @@
+//! Which addresses outside may be posted to. Unlike mail servers, which may well stand in the provider's own network,
+//! a webhook's receiver is on the internet unless the settings name it: otherwise a URL would be a way to make this
+//! machine talk to services that trust it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Whether a host that resolved to `ip` may be posted to. A private, loopback, link-local, metadata or otherwise
+/// special address only where `allowed` names the host, the address or its network.
+#[must_use]
+pub fn may_connect(allowed: &[String], host: &str, ip: IpAddr) -> bool {
+    is_public(ip) || is_allowed(allowed, host, Some(ip))
+}
+
+/// Whether the settings name this host, or the address that it is.
+#[must_use]
+pub fn names_host(allowed: &[String], host: &str) -> bool {
+    is_allowed(allowed, host, host.parse().ok())
+}
+
+fn is_allowed(allowed: &[String], host: &str, ip: Option<IpAddr>) -> bool {
+    allowed.iter().map(|entry| entry.trim()).any(|entry| {
+        if let Ok(address) = entry.parse::<IpAddr>() {
+            return ip.is_some_and(|ip| embedded(ip) == embedded(address));
+        }
+        match entry.split_once('/') {
+            Some((net, bits)) => match (net.parse(), bits.parse(), ip) {
+                (Ok(net), Ok(bits), Some(ip)) => within(embedded(ip), net, bits),
+                _ => false,
+            },
+            None => !entry.is_empty() && entry.eq_ignore_ascii_case(host.trim_end_matches('.')),
+        }
+    })
+}
+
+/// The IPv4 address within an IPv6 address: mapped (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056).
+fn embedded(ip: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = ip else { return ip };
+    if let Some(v4) = v6.to_ipv4_mapped() {
+        return v4.into();
+    }
+    let of = |high: u16, low: u16| IpAddr::from(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
+    match v6.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => of(high, low),
+        _ => ip,
+    }
+}
+
+/// Whether an address is of the internet, by the registries of special addresses (RFC 6890).
+fn is_public(ip: IpAddr) -> bool {
+    match embedded(ip) {
+        IpAddr::V4(v4) => is_public_v4(v4),
+        IpAddr::V6(v6) => is_public_v6(v6),
+    }
+}
+
+fn is_public_v4(ip: Ipv4Addr) -> bool {
+    !matches!(
+        ip.octets(),
+        [0 | 10 | 127 | 224..=255, ..]      // this network, private, loopback, multicast and reserved
+            | [100, 64..=127, ..]           // shared by carriers (RFC 6598), with a metadata service in it
+            | [169, 254, ..]                // link-local, with most metadata services in it
+            | [172, 16..=31, ..]            // private
+            | [192, 168, ..]                // private
+            | [192, 0, 0 | 2, _]            // protocol assignments, documentation
+            | [192, 88, 99, _]              // 6to4 relays, given up (RFC 7526)
+            | [198, 18 | 19, ..]            // benchmarks
+            | [198, 51, 100, _]             // documentation
+            | [203, 0, 113, _] // documentation
+    )
+}
+
+fn is_public_v6(ip: Ipv6Addr) -> bool {
+    // All that is given out lies in 2000::/3; of that, Teredo (it hides an IPv4 address), the protocol assignments
+    // around it and the documentation prefixes are not for us.
+    match ip.segments() {
+        [0x2001, second, ..] if second < 0x200 || second == 0xdb8 => false,
+        [0x3fff, second, ..] if second < 0x1000 => false,
+        [first, ..] => first & 0xe000 == 0x2000,
+    }
+}
+
+fn within(ip: IpAddr, net: IpAddr, bits: u32) -> bool {
+    match (ip, net) {
+        (IpAddr::V4(ip), IpAddr::V4(net)) if bits <= 32 => {
+            (u32::from(ip) ^ u32::from(net)).checked_shr(32 - bits).unwrap_or(0) == 0
+        }
+        (IpAddr::V6(ip), IpAddr::V6(net)) if bits <= 128 => {
+            (u128::from(ip) ^ u128::from(net)).checked_shr(128 - bits).unwrap_or(0) == 0
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn may(allowed: &[&str], ip: &str) -> bool {
+        let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+        may_connect(&allowed, "hooks.example.com", ip.parse().unwrap())
+    }
+
+    #[test]
+    fn only_addresses_of_the_internet_may_be_posted_to() {
+        for ip in [
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "100.100.100.200",
+            "127.0.0.1",
+            "127.8.8.8",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.192",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.51.100.7",
+            "203.0.113.9",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::7f00:1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::1",
+            "2002:7f00:1::1",
+            "2002:a9fe:a9fe::1",
+            "2001::1",
+            "2001:db8::1",
+            "3fff::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+        ] {
+            assert!(!may(&[], ip), "{ip}");
+        }
+        for ip in [
+            "8.8.8.8",
+            "1.1.1.1",
+            "100.63.0.1",
+            "100.128.0.1",
+            "172.15.0.1",
+            "172.32.0.1",
+            "192.0.1.1",
+            "198.17.0.1",
+            "2606:4700::1111",
+            "2001:4860:4860::8888",
+            "64:ff9b::808:808",
+            "2002:808:808::1",
+            "::ffff:8.8.8.8",
+        ] {
+            assert!(may(&[], ip), "{ip}");
+        }
+    }
+
+    #[test]
+    fn a_private_address_is_allowed_by_name_address_or_network() {
+        for entry in ["hooks.EXAMPLE.com", "10.1.2.3", "10.0.0.0/8", " 10.1.2.3 ", "::ffff:10.1.2.3"] {
+            assert!(may(&[entry], "10.1.2.3"), "{entry}");
+            assert!(may(&[entry], "::ffff:10.1.2.3"), "{entry}");
+        }
+        for entry in ["example.com", "10.1.2.4", "10.2.0.0/16", "10.0.0.0/33", "/", "", "10.0.0.0/x"] {
+            assert!(!may(&[entry], "10.1.2.3"), "{entry}");
+        }
+        assert!(names_host(&["Desk.local".into()], "desk.local."));
+        assert!(names_host(&["127.0.0.0/8".into()], "127.0.0.1"));
+        assert!(!names_host(&["127.0.0.0/8".into()], "localhost"), "a name is not resolved here");
+    }
+}
