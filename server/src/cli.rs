@@ -10,6 +10,7 @@ mod man;
 mod open;
 mod password;
 mod progress;
+mod report;
 mod serve;
 mod table;
 mod url;
@@ -55,6 +56,9 @@ enum Command {
     Verify(verify::Verify),
     /// Ask the gate whether a domain's MX may be changed
     Gate(gate::Gate),
+    /// Make a job's report, or check one against its signature
+    #[command(subcommand)]
+    Report(report::Report),
     /// Users and service tokens
     #[command(subcommand)]
     Admin(admin::Admin),
@@ -188,6 +192,7 @@ async fn with_settings(command: Command, config: Config) -> Outcome {
         Command::Copy(copy) => Box::pin(copy::run(*copy, config)).await,
         Command::Verify(verify) => verify::run(verify, config).await,
         Command::Gate(gate) => gate::run(gate, config).await,
+        Command::Report(report) => report::run(report, config).await,
         Command::Admin(admin) => admin::run(admin, config).await,
         Command::Vault(vault) => vault::run(vault, config).await,
         Command::Audit(audit) => audit::run(audit, config).await,

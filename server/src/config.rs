@@ -25,6 +25,11 @@ pub const SAMPLE: &str = include_str!("config/sample.toml");
 pub const NAMES: &[&str] = &[
     "GATEPOST_CONFIG",
     "GATEPOST_DATABASE_URL",
+    "GATEPOST_DELTA_MAX_AGE_HOURS",
+    "GATEPOST_DNS_RESOLVERS",
+    "GATEPOST_DNS_WEBHOOK_SECRET",
+    "GATEPOST_EVIDENCE_MAX_AGE_HOURS",
+    "GATEPOST_EMBED_ANCESTORS",
     "GATEPOST_JWT_KEY",
     "GATEPOST_LISTEN",
     "GATEPOST_LOG",
@@ -95,6 +100,8 @@ pub struct Config {
     pub site_root: Option<PathBuf>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// Who may frame the small page of the gate, as a content security policy writes it.
+    pub embed_ancestors: String,
     /// External programs.
     pub tools: Tools,
 }
@@ -157,6 +164,8 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
             "a number above 0 and at most 1, e.g. 0.99",
             |text| text.parse().ok().filter(|ratio: &f64| *ratio > 0.0 && *ratio <= 1.0).ok_or(()),
         ),
+        evidence_max_age_hours: s.number("GATEPOST_EVIDENCE_MAX_AGE_HOURS", 72, 1, 8760, "a number of hours"),
+        delta_max_age_hours: s.number("GATEPOST_DELTA_MAX_AGE_HOURS", 24, 1, 8760, "a number of hours"),
         override_roles: s
             .list("MIGRATION_GATE_OVERRIDE_ROLES", "technician, ops_lead, super_admin, comma separated", str::parse)
             .unwrap_or_else(|| vec![Role::SuperAdmin]),
@@ -183,6 +192,15 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
                 host(text).and_then(|host| host.ok_or(()))
             })
             .unwrap_or_default(),
+        dns_resolvers: s
+            .parsed(
+                "GATEPOST_DNS_RESOLVERS",
+                None,
+                "addresses of resolvers, ADDRESS or ADDRESS:PORT, comma separated, or none",
+                |text| gatepost_dns::parse_resolvers(text).map(Some),
+            )
+            .unwrap_or_else(gatepost_dns::system_resolvers),
+        dns_webhook_secret: webhook_secret(&s),
         hosts: hosts::read(&s),
         data_path,
     };
@@ -206,6 +224,13 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
         trusted_proxies: s
             .list("GATEPOST_TRUSTED_PROXIES", "addresses or networks, comma separated, e.g. 10.0.0.0/8", str::parse)
             .unwrap_or_default(),
+        embed_ancestors: s
+            .list(
+                "GATEPOST_EMBED_ANCESTORS",
+                "*, none, self, or origins such as https://tickets.example.net or https://*.example.net, comma separated",
+                ancestor,
+            )
+            .map_or_else(|| "*".to_owned(), |all| if all.is_empty() { "'none'".to_owned() } else { all.join(" ") }),
         tools: Tools {
             path: s.text("MIGRATION_TOOLS_PATH").map(PathBuf::from),
             imapsync: s.text("MIGRATION_IMAPSYNC_BIN").map(PathBuf::from),
@@ -259,6 +284,23 @@ fn jwt_key(s: &Settings) -> Option<Secret> {
     Some(Secret(text))
 }
 
+/// `whsec_` and 24 to 64 bytes in Base64, as Standard Webhooks wants it. Checked here, and not quoted.
+fn webhook_secret(s: &Settings) -> Option<Secret> {
+    let text = s.text("GATEPOST_DNS_WEBHOOK_SECRET")?;
+    let key = text.strip_prefix("whsec_").unwrap_or_default();
+    let digits = key.trim_end_matches('=');
+    let padded = key.len().is_multiple_of(4) && key.len() - digits.len() <= 2;
+    let base64 = digits.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/".contains(&b));
+    if padded && base64 && (24..=64).contains(&(digits.len() * 3 / 4)) {
+        return Some(Secret(text));
+    }
+    s.fault(
+        "GATEPOST_DNS_WEBHOOK_SECRET",
+        "must be whsec_ and 24 to 64 random bytes in Base64, e.g. whsec_ and what `openssl rand -base64 32` prints",
+    );
+    None
+}
+
 fn file(s: &Settings, name: &str) -> Option<PathBuf> {
     let path = PathBuf::from(s.text(name)?);
     if let Err(error) = std::fs::File::open(&path) {
@@ -270,6 +312,22 @@ fn file(s: &Settings, name: &str) -> Option<PathBuf> {
 fn host(text: &str) -> Result<Option<String>, ()> {
     url::Host::parse(text).or_else(|_| url::Host::parse(&format!("[{text}]"))).map_err(|_| ())?;
     Ok(Some(text.to_owned()))
+}
+
+/// A source of `frame-ancestors` (CSP Level 3, section 6.4.2.1).
+fn ancestor(text: &str) -> Result<String, ()> {
+    match text {
+        "*" => return Ok("*".to_owned()),
+        "self" | "none" => return Ok(format!("'{text}'")),
+        _ => {}
+    }
+    let (scheme, host) = text.split_once("://").ok_or(())?;
+    let host = host.trim_end_matches('/');
+    let named = host.strip_prefix("*.").unwrap_or(host);
+    let url = url::Url::parse(&format!("{scheme}://{named}/")).map_err(|_| ())?;
+    let plain = named.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b));
+    let known = matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.path() == "/";
+    if plain && known && url.username().is_empty() { Ok(format!("{scheme}://{host}")) } else { Err(()) }
 }
 
 fn security(text: &str) -> Result<Security, ()> {

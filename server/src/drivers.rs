@@ -1,6 +1,7 @@
 //! The protocols that this program brings: core asks here for a driver and knows no protocol itself.
 
-use gatepost_core::{Access, Credential, Drivers, GmailLabels};
+use gatepost_core::{Access, Courier, Credential, Drivers, GmailLabels, Outbound};
+use gatepost_courier::HttpCourier;
 use gatepost_imap::{Account, ImapDriver, NetPolicy, Timeouts};
 use gatepost_transfer::Driver;
 use std::sync::Arc;
@@ -34,5 +35,9 @@ impl Drivers for Imap {
                 timeouts: Timeouts::default(),
             },
         }))
+    }
+
+    fn courier(&self, outbound: Outbound) -> Arc<dyn Courier> {
+        Arc::new(HttpCourier::new(outbound))
     }
 }

@@ -2,6 +2,7 @@
 //! shapes the answer; no rule of the business lives here.
 
 pub mod api;
+pub mod audit_file;
 mod care;
 pub mod client;
 mod csrf;
@@ -11,8 +12,10 @@ mod error;
 mod extract;
 mod headers;
 mod identity;
+mod residue_file;
 mod serve;
 mod session;
+mod shared;
 mod trace;
 
 pub use desk::site::Site;
@@ -53,6 +56,8 @@ pub struct App {
     pub is_https: bool,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Arc<[Network]>,
+    /// Who may frame the small page of the gate, as a content security policy writes it.
+    pub embed_ancestors: Arc<str>,
     /// The pages' assets.
     pub site: Site,
     /// Where measurements are read.
@@ -75,7 +80,8 @@ impl FromRef<App> for LeptosOptions {
 
 /// Every address of the program.
 pub fn router(app: &App) -> Router {
-    let (api, document) = api::router(app.core.config().enabled);
+    let migration = app.core.config().enabled;
+    let (api, open_api, document) = api::router(migration);
     let docs = docs::Docs::new(&document, &app.site);
 
     let rest = Router::new()
@@ -99,8 +105,15 @@ pub fn router(app: &App) -> Router {
         .route("/metrics", get(care::metrics))
         .layer(from_fn(error::problems_only));
 
+    // With a signed link nobody is known: no session is read, no user looked up.
+    let mut linked = Router::new().nest("/api/v1", open_api);
+    if migration {
+        linked = linked.merge(shared::routes());
+    }
+
     Router::new()
         .merge(known_callers)
+        .merge(linked)
         .merge(care)
         .merge(desk::assets(app))
         .layer(RequestBodyLimitLayer::new(MAX_BODY))

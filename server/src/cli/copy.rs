@@ -87,6 +87,9 @@ pub struct Copy {
     /// Re-read both mailboxes afterwards and compare every message
     #[arg(long, conflicts_with = "dry_run")]
     verify: bool,
+    /// With --verify: compare the bytes of every message too
+    #[arg(long, requires = "verify")]
+    deep: bool,
     /// Print one JSON object as the last line
     #[arg(long)]
     json: bool,
@@ -256,6 +259,7 @@ fn request(args: Copy, config: &Config, cancel: tokio_util::sync::CancellationTo
         gmail_labels: args.gmail_labels.into(),
         dry_run: args.dry_run,
         verify: args.verify,
+        deep: args.deep,
         connections: args.connections,
         max_rate: args.max_rate,
         hosts: config.core.hosts.clone(),

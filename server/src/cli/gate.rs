@@ -28,7 +28,7 @@ pub async fn run(gate: Gate, config: Config) -> Outcome {
     } else {
         print_line(format_args!("{}: {}", answer.gate, answer.reason))?;
         for check in &answer.checks {
-            print_line(format_args!("  {:4}  {}: {}", check.status, check.check_id, check.message))?;
+            print_line(format_args!("  {:4}  {}: {}", check.status, check.check_id.title(), check.message))?;
         }
     }
     Ok(if answer.dns_allowed { Exit::Done } else { Exit::LeftOver })

@@ -45,6 +45,7 @@ pub async fn run(serve: Serve, config: Config) -> Outcome {
         core: core.clone(),
         is_https: config.is_https(),
         trusted_proxies: config.trusted_proxies.clone().into(),
+        embed_ancestors: config.embed_ancestors.as_str().into(),
         site,
         metrics,
         ending: ending_by_signal()?,

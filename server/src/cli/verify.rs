@@ -18,9 +18,18 @@ pub struct Verify {
     /// Show only this mailbox of it
     #[arg(long, value_name = "M")]
     mailbox_id: Option<i64>,
-    /// Read every message's body again, instead of those in doubt
+    /// Compare bodies too: a sample of them
     #[arg(long)]
     deep: bool,
+    /// With --deep: compare every body
+    #[arg(long, requires = "deep")]
+    all: bool,
+    /// With --deep: how many of a hundred bodies; 5 by default, and at least 200 of a mailbox
+    #[arg(long, value_name = "PERCENT", requires = "deep", conflicts_with = "all")]
+    sample: Option<f64>,
+    /// With --deep: choose the same sample as the verification that told this seed
+    #[arg(long, value_name = "N", requires = "deep", conflicts_with = "all")]
+    seed: Option<u64>,
     /// Show the stored evidence and read nothing again
     #[arg(long, conflicts_with = "deep")]
     stored: bool,
@@ -37,7 +46,13 @@ pub async fn run(verify: Verify, config: Config) -> Outcome {
     if !verify.stored {
         let depth = if verify.deep { Depth::Deep } else { Depth::Standard };
         let mailbox_ids = verify.mailbox_id.map(MailboxId).into_iter().collect();
-        let request = VerifyRequest { depth: Some(depth), mailbox_ids };
+        let request = VerifyRequest {
+            depth: Some(depth),
+            all: verify.all,
+            sample_percent: verify.sample,
+            seed: verify.seed,
+            mailbox_ids,
+        };
         let started = core.start_verify(&Actor::Cli, job, request).await?;
         core.work_on(&Actor::Cli, &started.run_ids).await?;
     }
@@ -66,7 +81,7 @@ fn is_complete(evidence: &JobEvidence) -> bool {
         m.run_id.is_some()
             && m.tally.pending == 0
             && m.tally.quarantined == 0
-            && m.folders.iter().all(|f| f.changed == 0)
+            && m.folders.iter().all(|f| f.changed + f.doubled == 0)
     };
     !evidence.mailboxes.is_empty() && evidence.mailboxes.iter().all(complete)
 }

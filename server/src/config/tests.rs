@@ -11,6 +11,7 @@ fn nothing_set_gives_the_documented_defaults() {
     assert_eq!(config.core.database_url, "sqlite://./data/gatepost.db?mode=rwc");
     assert_eq!(config.core.override_roles, [Role::SuperAdmin]);
     assert!((config.core.gate_min_ratio - 0.99).abs() < 1e-9);
+    assert_eq!((config.core.evidence_max_age_hours, config.core.delta_max_age_hours), (72, 24));
     assert!(config.core.enabled);
     assert_eq!(config.core.dest_imap_security, Security::Tls);
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
@@ -22,11 +23,17 @@ fn a_wrong_value_is_named_with_what_it_may_be() {
         ("GATEPOST_LISTEN", "8080", "ADDRESS:PORT"),
         ("GATEPOST_LOG_FORMAT", "xml", "text or json"),
         ("GATEPOST_WORKERS", "0", "from 1 to 64"),
+        ("GATEPOST_EVIDENCE_MAX_AGE_HOURS", "0", "from 1 to 8760"),
+        ("GATEPOST_DELTA_MAX_AGE_HOURS", "8761", "from 1 to 8760"),
         ("GATEPOST_PUBLIC_URL", "desk.example", "http or https"),
         ("GATEPOST_PUBLIC_URL", "https://desk.example/path", "without path"),
         ("GATEPOST_DATABASE_URL", "mysql://x", "sqlite://PATH"),
         ("GATEPOST_TRUSTED_PROXIES", "10.0.0.0/40", "networks"),
         ("GATEPOST_JWT_KEY", "short", "at least 32"),
+        ("GATEPOST_EMBED_ANCESTORS", "tickets.example", "origins"),
+        ("GATEPOST_EMBED_ANCESTORS", "https://a.example; script-src *", "origins"),
+        ("GATEPOST_EMBED_ANCESTORS", "https://a.example/path", "origins"),
+        ("GATEPOST_EMBED_ANCESTORS", "javascript://x", "origins"),
         ("MIGRATION_ENABLED", "maybe", "true or false"),
         ("MIGRATION_GATE_MIN_RATIO", "99", "at most 1"),
         ("MIGRATION_GATE_MIN_RATIO", "NaN", "at most 1"),
@@ -41,6 +48,20 @@ fn a_wrong_value_is_named_with_what_it_may_be() {
         assert_eq!(error.0.len(), 1, "{name}: {error}");
         assert_eq!(error.0[0].name, name);
         assert!(error.0[0].message.contains(says), "{name}: {error}");
+    }
+}
+
+#[test]
+fn who_may_frame_the_gate_is_written_as_a_policy_writes_it() {
+    for (given, policy) in [
+        ("", "*"),
+        ("*", "*"),
+        ("none", "'none'"),
+        ("self, https://tickets.example.net", "'self' https://tickets.example.net"),
+        ("https://*.example.net:8443/,http://[::1]:80", "https://*.example.net:8443 http://[::1]:80"),
+    ] {
+        let config = with(&[("GATEPOST_EMBED_ANCESTORS", given)]).expect(given);
+        assert_eq!(config.embed_ancestors, policy);
     }
 }
 

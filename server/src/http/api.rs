@@ -2,16 +2,23 @@
 
 mod audit;
 mod auth;
+mod cutover;
 mod events;
 mod evidence;
 mod gate;
 mod jobs;
+mod links;
 mod mailboxes;
+mod quarantine;
+mod report;
+mod residue;
 mod runs;
 mod tenants;
 mod tickets;
 mod tokens;
 mod users;
+mod waivers;
+mod webhooks;
 
 use super::{
     App,
@@ -31,8 +38,9 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// Every route of the API and its description. While the migration module is off its routes do not exist.
-pub fn router(migration: bool) -> (Router<App>, OpenApi) {
+/// Every route of the API and its description: those for known callers, and those that a signed link opens. While the
+/// migration module is off its routes do not exist.
+pub fn router(migration: bool) -> (Router<App>, Router<App>, OpenApi) {
     let desk = OpenApiRouter::with_openapi(document())
         .routes(routes!(auth::token))
         .routes(routes!(tokens::list, tokens::create))
@@ -44,12 +52,23 @@ pub fn router(migration: bool) -> (Router<App>, OpenApi) {
         .routes(routes!(tickets::list, tickets::create))
         .routes(routes!(tickets::get, tickets::update))
         .routes(routes!(tickets::attachment))
-        .routes(routes!(audit::list));
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::get, webhooks::update, webhooks::remove))
+        .routes(routes!(webhooks::replace_secret))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::replay))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::export))
+        .routes(routes!(audit::verify));
 
     let routes = if migration { desk.merge(migration_routes()) } else { desk };
     let (router, mut document) = routes.layer(DefaultBodyLimit::max(MAX_JSON)).split_for_parts();
+    let linked = if migration { public_routes() } else { OpenApiRouter::new() };
+    let (linked, more) = linked.split_for_parts();
+    document.merge(more);
     describe_refusals(&mut document);
-    (router, document)
+    (router, linked, document)
 }
 
 fn migration_routes() -> OpenApiRouter<App> {
@@ -72,13 +91,38 @@ fn migration_routes() -> OpenApiRouter<App> {
         .routes(routes!(events::follow))
         .routes(routes!(runs::cancel))
         .routes(routes!(runs::retry))
-        .routes(routes!(evidence::residue))
-        .routes(routes!(evidence::quarantine))
-        .routes(routes!(evidence::waive))
+        .routes(routes!(residue::list))
+        .routes(routes!(residue::classes))
+        .routes(routes!(residue::csv))
+        .routes(routes!(residue::json))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::retry_many))
+        .routes(routes!(quarantine::retry))
+        .routes(routes!(quarantine::waive))
+        .routes(routes!(quarantine::headers))
+        .routes(routes!(quarantine::message))
+        .routes(routes!(waivers::list, waivers::create))
+        .routes(routes!(waivers::get, waivers::withdraw))
+        .routes(routes!(links::list, links::create))
+        .routes(routes!(links::revoke))
         .routes(routes!(gate::approve))
         .routes(routes!(gate::view))
+        .routes(routes!(gate::history))
+        .routes(routes!(gate::timeline))
         .routes(routes!(gate::answer))
-        .routes(routes!(gate::dns_applied))
+        .routes(routes!(cutover::view, cutover::read))
+        .routes(routes!(cutover::settings, cutover::set_settings))
+        .routes(routes!(cutover::rollback))
+        .routes(routes!(cutover::dns_applied))
+        .routes(routes!(report::view, report::attach))
+        .routes(routes!(report::document))
+        .routes(routes!(report::signature))
+        .routes(routes!(report::paper))
+}
+
+/// For callers whom nobody knows: what a signed link opens, and what helps to check a report.
+fn public_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(links::badge)).routes(routes!(report::schema)).routes(routes!(report::key))
 }
 
 fn document() -> OpenApi {
@@ -103,6 +147,7 @@ fn document() -> OpenApi {
             ComponentsBuilder::new()
                 .schema(Problem::name(), problem_schema())
                 .schema(gatepost_contract::FieldError::name(), gatepost_contract::FieldError::schema())
+                .schema(gatepost_contract::FigureChange::name(), gatepost_contract::FigureChange::schema())
                 .security_scheme("bearer", SecurityScheme::Http(bearer))
                 .security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)))
                 .build(),

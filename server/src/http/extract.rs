@@ -30,6 +30,26 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
+/// A JSON body together with its very bytes, for what is signed.
+pub struct SignedJson<T> {
+    /// What it says.
+    pub value: T,
+    /// As it came.
+    pub bytes: Bytes,
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for SignedJson<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        if media_type(request.headers()).is_none_or(|t| t != "application/json" && !t.ends_with("+json")) {
+            return Err(Problem::new(415, "unsupported_media_type", "Send the body as application/json.").into());
+        }
+        let bytes = body(request, state).await?;
+        Ok(Self { value: json(&bytes)?, bytes })
+    }
+}
+
 /// A JSON body that may be left out.
 pub struct OptionalJson<T>(pub T);
 

@@ -2,21 +2,26 @@
 
 use crate::http::{
     error::Answer,
-    extract::{Json, OptionalJson, Path, Query},
+    extract::{Json, OptionalJson, Paging, Path, Query},
     identity::Caller,
 };
 use axum::extract::State;
-use gatepost_contract::{ApproveGate, DnsApplied, GateAnswer, GateView, JobId};
+use gatepost_contract::{
+    ApproveGate, GateAnswer, GateChange, GateView, JobId, Page, PageQuery, TimelineEntry, TimelineFilter,
+};
 use gatepost_core::Gatepost;
 use serde::Deserialize;
 
 /// Approve a job's gate
 ///
-/// For ops leads and above, on the newest evidence; an override is for super admins and needs a reason.
+/// For ops leads and above, on the newest evidence; an override is for super admins and needs a reason. Give
+/// `evidence_id` to sign what was looked at and nothing newer; the answer and the audit log say which evidence and which
+/// figures were signed.
 #[utoipa::path(post, path = "/migration/jobs/{id}/approve-gate", tag = "gate", params(("id" = i64, Path, description = "The job")),
     request_body = ApproveGate,
     responses((status = 200, description = "The gate as it is now", body = GateView),
-        (status = 409, description = "`gate_checks_failed`, with the failing checks")))]
+        (status = 409, description = "`gate_checks_failed`, with the failing checks; `evidence_replaced`, with the \
+            figures that have changed since; `already_approved`, with who and when; `no_evidence`")))]
 pub async fn approve(
     State(core): State<Gatepost>,
     Caller(actor): Caller,
@@ -39,6 +44,35 @@ pub async fn view(
     Ok(Json(core.gate_view(&actor, id).await?))
 }
 
+/// Look at the history of a job's gate
+///
+/// Every change of the verdict with its reason and its checks, oldest first.
+#[utoipa::path(get, path = "/migration/jobs/{id}/gate/history", tag = "gate", params(("id" = i64, Path, description = "The job")),
+    responses((status = 200, description = "The changes", body = Vec<GateChange>)))]
+pub async fn history(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Path(id): Path<JobId>,
+) -> Answer<Json<Vec<GateChange>>> {
+    Ok(Json(core.gate_history(&actor, id).await?))
+}
+
+/// Read a job's timeline
+///
+/// Phases, verdicts, approvals, waivers, runs, DNS and reports in the order in which they happened, newest first.
+#[utoipa::path(get, path = "/migration/jobs/{id}/timeline", tag = "gate",
+    params(("id" = i64, Path, description = "The job"), TimelineFilter, PageQuery),
+    responses((status = 200, description = "The events", body = Page<TimelineEntry>)))]
+pub async fn timeline(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Path(id): Path<JobId>,
+    Query(filter): Query<TimelineFilter>,
+    Paging(page): Paging,
+) -> Answer<Json<Page<TimelineEntry>>> {
+    Ok(Json(core.timeline(&actor, id, filter, page).await?))
+}
+
 /// Which domain is asked for.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -59,17 +93,4 @@ pub async fn answer(
     Query(query): Query<GateQuery>,
 ) -> Answer<Json<GateAnswer>> {
     Ok(Json(core.gate_answer(&actor, &query.domain).await?))
-}
-
-/// Report that the MX was changed
-///
-/// For tokens with `dns:write`.
-#[utoipa::path(post, path = "/migration/webhooks/dns-applied", tag = "gate", request_body = DnsApplied,
-    responses((status = 200, description = "The verdict", body = GateAnswer), (status = 409, description = "The gate is shut")))]
-pub async fn dns_applied(
-    State(core): State<Gatepost>,
-    Caller(actor): Caller,
-    Json(applied): Json<DnsApplied>,
-) -> Answer<Json<GateAnswer>> {
-    Ok(Json(core.dns_applied(&actor, applied).await?))
 }
