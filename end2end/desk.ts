@@ -201,6 +201,11 @@ export function pages(moved: MovedJob): { name: string; path: string; role: Role
     { name: 'import', path: `/jobs/${job}/import`, role: 'technician' },
     { name: 'evidence', path: `/jobs/${job}/evidence`, role: 'technician' },
     { name: 'residue', path: `/jobs/${job}/residue`, role: 'ops_lead' },
+    { name: 'timeline', path: `/jobs/${job}/timeline`, role: 'technician' },
+    { name: 'quarantine', path: `/jobs/${job}/quarantine`, role: 'ops_lead' },
+    { name: 'cutover', path: `/jobs/${job}/cutover`, role: 'ops_lead' },
+    { name: 'report', path: `/jobs/${job}/report`, role: 'technician' },
+    { name: 'timeline', path: `/jobs/${job}/timeline`, role: 'ops_lead' },
     { name: 'approval', path: `/jobs/${job}/approve`, role: 'super_admin' },
     { name: 'mailbox', path: `/mailboxes/${mailbox}`, role: 'technician' },
     { name: 'run', path: `/runs/${run}`, role: 'technician' },
@@ -208,6 +213,7 @@ export function pages(moved: MovedJob): { name: string; path: string; role: Role
     { name: 'audit', path: '/audit', role: 'ops_lead' },
     { name: 'users', path: '/users', role: 'super_admin' },
     { name: 'tokens', path: '/tokens', role: 'super_admin' },
+    { name: 'webhooks', path: '/webhooks', role: 'super_admin' },
     { name: 'not-found', path: '/jobs/999999', role: 'technician' },
   ];
 }

@@ -186,6 +186,7 @@ export class Lab {
       GATEPOST_CONFIG: pace,
       GATEPOST_SITE_ROOT: site,
       GATEPOST_LISTEN: `127.0.0.1:${port}`,
+      GATEPOST_DNS_RESOLVERS: 'none',
       GATEPOST_LOG: 'warn',
     };
     for (const person of Object.values(this.people)) {

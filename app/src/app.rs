@@ -38,11 +38,18 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/jobs/:id/import") view=pages::mailbox::import::ImportMailboxes ssr=all.clone()/>
                     <Route path=path!("/jobs/:id/evidence") view=pages::job::evidence::ShowEvidence ssr=all.clone()/>
                     <Route path=path!("/jobs/:id/residue") view=pages::job::residue::ShowResidue ssr=all.clone()/>
+                    <Route path=path!("/jobs/:id/quarantine") view=pages::job::quarantine::ShowQuarantine ssr=all.clone()/>
+                    <Route path=path!("/jobs/:id/messages/:message") view=pages::job::message::ShowMessage ssr=all.clone()/>
+                    <Route path=path!("/jobs/:id/timeline") view=pages::job::timeline::ShowTimeline ssr=all.clone()/>
+                    <Route path=path!("/jobs/:id/report") view=pages::job::report::ShowReport ssr=all.clone()/>
+                    <Route path=path!("/jobs/:id/cutover") view=pages::job::cutover::ShowCutover ssr=all.clone()/>
                     <Route path=path!("/jobs/:id/approve") view=pages::job::approve::ApproveJob ssr=all.clone()/>
                     <Route path=path!("/mailboxes/:id") view=pages::mailbox::show::ShowMailbox ssr=all.clone()/>
                     <Route path=path!("/runs/:id") view=pages::run::ShowRun ssr=all.clone()/>
                     <Route path=path!("/tenants") view=pages::tenant::TenantList ssr=all.clone()/>
                     <Route path=path!("/audit") view=pages::audit::AuditLog ssr=all.clone()/>
+                    <Route path=path!("/webhooks") view=pages::webhook::list::WebhookList ssr=all.clone()/>
+                    <Route path=path!("/webhooks/:id") view=pages::webhook::show::ShowWebhook ssr=all.clone()/>
                     <Route path=path!("/users") view=pages::user::UserList ssr=all.clone()/>
                     <Route path=path!("/tokens") view=pages::token::TokenList ssr=all/>
                 </FlatRoutes>

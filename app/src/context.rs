@@ -53,6 +53,12 @@ pub fn path() -> Option<String> {
     use_context::<Parts>().map(|parts| parts.uri.path().to_owned())
 }
 
+/// The host that the browser asked, as it wrote it.
+pub fn host() -> Option<String> {
+    let parts = use_context::<Parts>()?;
+    parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned)
+}
+
 /// The value of a cookie of the request.
 pub fn cookie(name: &str) -> Option<String> {
     let parts = use_context::<Parts>()?;

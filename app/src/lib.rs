@@ -33,6 +33,8 @@ mod pages;
 #[cfg(feature = "ssr")]
 pub mod session;
 #[cfg(feature = "ssr")]
+pub mod shared;
+#[cfg(feature = "ssr")]
 pub mod shell;
 
 #[cfg(feature = "ssr")]

@@ -64,6 +64,7 @@ fn Navigation(actor: Actor) -> AnyView {
     if actor.is_admin() {
         items.push(("/users", Shape::People, t!(nav.users)));
         items.push(("/tokens", Shape::Key, t!(nav.tokens)));
+        items.push(("/webhooks", Shape::Bell, t!(nav.webhooks)));
     }
     let items = items.into_iter().map(|(href, shape, text)| {
         let within = path == href || (href != "/" && path.strip_prefix(href).is_some_and(|rest| rest.starts_with('/')));

@@ -33,6 +33,8 @@ pub enum Shape {
     People,
     /// Tokens.
     Key,
+    /// Webhooks.
+    Bell,
     /// The audit log.
     Scroll,
     /// A lock, for secrets.
@@ -42,7 +44,8 @@ pub enum Shape {
 }
 
 impl Shape {
-    const fn path(self) -> &'static str {
+    /// The picture's lines, in a square of 16.
+    pub const fn path(self) -> &'static str {
         match self {
             Self::Shut => "M2.5 14V3.5M13.5 14V3.5M2.5 5.5h11M2.5 8.5h11M2.5 11.5h11",
             Self::Waiting => "M2.5 14V3.5M13.5 14V3.5M2.5 11.5h11M8 3v3.2l1.8 1.2",
@@ -61,6 +64,9 @@ impl Shape {
             }
             Self::Key => {
                 "M5 13.4a2.9 2.9 0 1 0 0-5.8 2.9 2.9 0 0 0 0 5.8zM7.2 8.4 13.4 2.2M10.4 5.2l2 2M12.2 3.4l1.4 1.4"
+            }
+            Self::Bell => {
+                "M3.4 11.6h9.2c-1-1-1.4-2-1.4-4.2a3.2 3.2 0 0 0-6.4 0c0 2.2-.4 3.2-1.4 4.2zM6.6 13.8h2.8M8 4.2V2.4"
             }
             Self::Scroll => "M3.6 1.8h6.6l2.4 2.4v10H3.6zM6 6.4h4.4M6 8.8h4.4M6 11.2h2.8",
             Self::Lock => "M3.4 7.2h9.2v6.4H3.4zM5.4 7.2V5a2.6 2.6 0 0 1 5.2 0v2.2",

@@ -1,6 +1,6 @@
 //! What every page has: its title, its heading, what happened just before, and what to show when it cannot be shown.
 
-use super::{Icon, Shape, field_id};
+use super::{Icon, Shape, count, field_id, percent};
 use crate::{
     context::{self, Desk},
     flash::Flash,
@@ -128,7 +128,7 @@ pub fn Refusal(problem: Problem) -> AnyView {
     let fields = (!problem.errors.is_empty()).then(|| {
         let items = problem.errors.iter().map(|error| {
             let href = format!("#{}", field_id(error.field.split('.').next().unwrap_or(&error.field)));
-            let text = format!("{}: {}", error.field, error.message);
+            let text = format!("{}: {}", names::field(&error.field), error.message);
             if error.field.starts_with("line ") {
                 view! { <li>{text}</li> }.into_any()
             } else {
@@ -143,18 +143,34 @@ pub fn Refusal(problem: Problem) -> AnyView {
         });
         view! { <ul>{items.collect_view()}</ul> }
     });
+    let changes = (!problem.changes.is_empty()).then(|| {
+        let items = problem.changes.iter().map(|change| {
+            let (seen, now) = (figure(&change.figure, &change.seen), figure(&change.figure, &change.now));
+            view! { <li><b>{names::figure(&change.figure)}</b>": "{seen}" → "{now}</li> }
+        });
+        view! { <p>{t!(approval.changed_since)}":"</p><ul>{items.collect_view()}</ul> }
+    });
     view! {
         <div class="notice bad" role="alert" tabindex="-1" autofocus=true id="refusal">
             <h2><Icon shape=Shape::Warn/>{heading}</h2>
             <p>{problem.detail}</p>
             {fields}
             {checks}
+            {changes}
         </div>
     }
     .into_any()
 }
 
 /// The text of `?notice=`; unknown ones are nothing.
+/// A figure of an approval, written as people read it.
+fn figure(name: &str, value: &serde_json::Number) -> String {
+    match value.as_i64() {
+        Some(number) if name != "worst_ratio" => count(number),
+        _ => percent(value.as_f64().unwrap_or(0.0) * 100.0),
+    }
+}
+
 fn notice() -> Option<&'static str> {
     Some(match query("notice").as_str() {
         "approved" => t!(notice.approved),
@@ -162,13 +178,24 @@ fn notice() -> Option<&'static str> {
         "created" => t!(notice.created),
         "deleted" => t!(notice.deleted),
         "dns_applied" => t!(notice.dns_applied),
+        "dns_read" => t!(notice.dns_read),
         "imported" => t!(notice.imported),
+        "link_revoked" => t!(notice.link_revoked),
         "logged_out" => t!(notice.logged_out),
+        "report_attached" => t!(notice.report_attached),
+        "retried" => t!(notice.retried),
         "revoked" => t!(notice.revoked),
         "saved" => t!(notice.saved),
         "started" => t!(notice.started),
         "waived" => t!(notice.waived),
+        "waived_many" => t!(notice.waived_many),
+        "webhook_created" => t!(notice.webhook_created),
+        "webhook_deleted" => t!(notice.webhook_deleted),
+        "webhook_replayed" => t!(notice.webhook_replayed),
+        "webhook_secret" => t!(notice.webhook_secret),
+        "webhook_tested" => t!(notice.webhook_tested),
         "welcome" => t!(notice.welcome),
+        "withdrawn" => t!(notice.withdrawn),
         _ => return None,
     })
 }

@@ -39,7 +39,7 @@ fn preferred() -> Locale {
 
 /// The language that an Accept-Language header prefers (RFC 9110, section 12.5.4). Any Portuguese is better served
 /// by the Brazilian one than by English.
-fn negotiate(header: &str) -> Locale {
+pub(crate) fn negotiate(header: &str) -> Locale {
     let mut wanted: Vec<(f32, &str)> = header
         .split(',')
         .filter_map(|part| {

@@ -1,8 +1,9 @@
 //! States, roles, checks and the like, in the language of the request.
 
 use gatepost_contract::{
-    CheckId, CheckStatus, Depth, Fidelity, Gate, Level, MailboxStatus, MessageState, Phase, Role, RunStatus, RunType,
-    Scope, Security, SourceType, SpecialUse, Tool,
+    CauseKind, CheckId, CheckStatus, Depth, DnsFindingKind, Fidelity, Gate, Level, LookupStatus, MailboxStatus,
+    MessageState, Phase, Role, RunStatus, RunType, Scope, Security, Severity, SourceType, SpecialUse, Spread,
+    TimelineKind, Tool, WebhookEvent,
 };
 
 /// Where a job stands.
@@ -118,6 +119,26 @@ pub fn message_state(state: MessageState) -> &'static str {
     }
 }
 
+/// Why a message is missing.
+pub fn cause(kind: CauseKind) -> &'static str {
+    match kind {
+        CauseKind::NotCopied => t!(cause.not_copied),
+        CauseKind::New => t!(cause.new),
+        CauseKind::Gone => t!(cause.gone),
+        CauseKind::Misplaced => t!(cause.misplaced),
+        CauseKind::NoFolder => t!(cause.no_folder),
+        CauseKind::Renumbered => t!(cause.renumbered),
+        CauseKind::Doubled => t!(cause.doubled),
+        CauseKind::Content => t!(cause.content),
+        CauseKind::Truncated => t!(cause.truncated),
+        CauseKind::Date => t!(cause.date),
+        CauseKind::TooLarge => t!(cause.too_large),
+        CauseKind::Refused => t!(cause.refused),
+        CauseKind::Unreadable => t!(cause.unreadable),
+        CauseKind::Disconnects => t!(cause.disconnects),
+    }
+}
+
 /// How a copy compares with its source.
 pub fn fidelity(fidelity: Fidelity) -> &'static str {
     match fidelity {
@@ -191,5 +212,144 @@ pub fn tool(tool: Tool) -> &'static str {
         Tool::Verify => t!(tool.verify),
         // Names of programs are the same in every language.
         Tool::Imapsync | Tool::Readpst | Tool::ImapUpload | Tool::Zmmailbox | Tool::Doveadm => tool.as_str(),
+    }
+}
+
+/// What a webhook is told of.
+pub fn webhook_event(event: WebhookEvent) -> &'static str {
+    match event {
+        WebhookEvent::GateReady => t!(webhook.event_gate_ready),
+        WebhookEvent::GateRevoked => t!(webhook.event_gate_revoked),
+        WebhookEvent::RunFinished => t!(webhook.event_run_finished),
+        WebhookEvent::PhaseChanged => t!(webhook.event_phase_changed),
+        WebhookEvent::Test => t!(webhook.event_test),
+    }
+}
+
+/// A field of a form by the label that it has there; its own name where it has none.
+pub fn field(name: &str) -> String {
+    let label = match name {
+        "domain" => t!(job.domain),
+        "tenant_id" => t!(job.tenant),
+        "source_server_label" => t!(job.source_label),
+        "dest_imap_host" => t!(job.destination),
+        "dest_imap_port" | "source_port" => t!(field.port),
+        "notes" => t!(job.notes),
+        "email" => t!(user.email),
+        "name" => t!(user.name),
+        "password" => t!(user.password),
+        "role" => t!(user.role),
+        "subject" => t!(ticket.subject),
+        "body" => t!(ticket.body),
+        "source_host" => t!(mailbox.old_server),
+        "source_type" => t!(mailbox.source_type),
+        "source_user" | "dest_user" => t!(mailbox.user),
+        "source_secret" => t!(mailbox.source_secret),
+        "dest_secret" => t!(mailbox.dest_secret),
+        "folder_map" => t!(mailbox.folder_map),
+        "scopes" => t!(token.scopes),
+        "url" => t!(webhook.url),
+        "description" => t!(webhook.description),
+        "events" => t!(webhook.events),
+        "expires_in_days" => t!(token.days),
+        "label" => t!(links.label),
+        "kind" => t!(links.kind),
+        "days" => t!(links.days),
+        "reason" => t!(approve.reason),
+        "note" => t!(approve.note),
+        other => return other.to_owned(),
+    };
+    label.to_owned()
+}
+
+/// A figure that an approval signs; its own name where it has none.
+pub fn figure(name: &str) -> String {
+    let label = match name {
+        "mailboxes" => t!(figure.mailboxes),
+        "source" => t!(figure.source),
+        "arrived" => t!(figure.arrived),
+        "pending" => t!(figure.pending),
+        "quarantined" => t!(figure.quarantined),
+        "waived" => t!(figure.waived),
+        "changed" => t!(figure.changed),
+        "misplaced" => t!(figure.misplaced),
+        "doubled" => t!(figure.doubled),
+        "rewritten" => t!(figure.rewritten),
+        "flags_lost" => t!(figure.flags_lost),
+        "worst_ratio" => t!(figure.worst_ratio),
+        other => return other.to_owned(),
+    };
+    label.to_owned()
+}
+
+/// A kind of event on a job's timeline.
+pub fn timeline_kind(kind: TimelineKind) -> &'static str {
+    match kind {
+        TimelineKind::Phase => t!(timeline.phase),
+        TimelineKind::Gate => t!(timeline.gate),
+        TimelineKind::Approval => t!(timeline.approval),
+        TimelineKind::Waiver => t!(timeline.waiver),
+        TimelineKind::Run => t!(timeline.run),
+        TimelineKind::Dns => t!(timeline.dns),
+        TimelineKind::Report => t!(timeline.report),
+    }
+}
+
+/// How grave a finding about the DNS is.
+pub fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => t!(severity.info),
+        Severity::Warning => t!(severity.warning),
+        Severity::Problem => t!(severity.problem),
+    }
+}
+
+/// Which MX a resolver gives.
+pub fn spread(spread: Spread) -> &'static str {
+    match spread {
+        Spread::New => t!(spread.new),
+        Spread::Old => t!(spread.old),
+        Spread::Other => t!(spread.other),
+        Spread::Unknown => t!(spread.unknown),
+    }
+}
+
+/// How a question to a resolver ended.
+pub fn lookup_status(status: LookupStatus) -> &'static str {
+    match status {
+        LookupStatus::Answered => t!(lookup.answered),
+        LookupStatus::Empty => t!(lookup.empty),
+        LookupStatus::Nxdomain => t!(lookup.nxdomain),
+        LookupStatus::Servfail => t!(lookup.servfail),
+        LookupStatus::Refused => t!(lookup.refused),
+        LookupStatus::Timeout => t!(lookup.timeout),
+        LookupStatus::Failed => t!(lookup.failed),
+    }
+}
+
+/// What was found in a domain's DNS.
+pub fn dns_finding(kind: DnsFindingKind) -> &'static str {
+    match kind {
+        DnsFindingKind::MxMissing => t!(dns_finding.mx_missing),
+        DnsFindingKind::MxTtl => t!(dns_finding.mx_ttl),
+        DnsFindingKind::MxCname => t!(dns_finding.mx_cname),
+        DnsFindingKind::MxNoAddress => t!(dns_finding.mx_no_address),
+        DnsFindingKind::MxNull => t!(dns_finding.mx_null),
+        DnsFindingKind::MxChanged => t!(dns_finding.mx_changed),
+        DnsFindingKind::MxMixed => t!(dns_finding.mx_mixed),
+        DnsFindingKind::NewHostNoAddress => t!(dns_finding.new_host_no_address),
+        DnsFindingKind::OldHostInDomain => t!(dns_finding.old_host_in_domain),
+        DnsFindingKind::SpfMissing => t!(dns_finding.spf_missing),
+        DnsFindingKind::SpfSeveral => t!(dns_finding.spf_several),
+        DnsFindingKind::SpfNewHost => t!(dns_finding.spf_new_host),
+        DnsFindingKind::DkimMissing => t!(dns_finding.dkim_missing),
+        DnsFindingKind::DkimOld => t!(dns_finding.dkim_old),
+        DnsFindingKind::DmarcMissing => t!(dns_finding.dmarc_missing),
+        DnsFindingKind::DmarcStrict => t!(dns_finding.dmarc_strict),
+        DnsFindingKind::MtaSts => t!(dns_finding.mta_sts),
+        DnsFindingKind::ClientsOld => t!(dns_finding.clients_old),
+        DnsFindingKind::Disagreement => t!(dns_finding.disagreement),
+        DnsFindingKind::ResolverSilent => t!(dns_finding.resolver_silent),
+        DnsFindingKind::NoAnswer => t!(dns_finding.no_answer),
     }
 }

@@ -7,6 +7,7 @@
 // `#[island]` exports a function for each island, which cannot carry documentation.
 #![allow(missing_docs)]
 
+pub mod copy;
 pub mod csv;
 pub mod dialog;
 pub mod live;

@@ -10,6 +10,7 @@ pub mod tenant;
 pub mod ticket;
 pub mod token;
 pub mod user;
+pub mod webhook;
 
 use crate::components::refused;
 use gatepost_contract::Problem;

@@ -86,23 +86,28 @@ const fn summary_class(status: RunStatus) -> &'static str {
     }
 }
 
+/// A figure of a run: its name in the data, its label, how it is written.
+type Figure = (&'static str, &'static str, fn(i64) -> String);
+
 #[component]
 fn RunFacts(run: Run) -> AnyView {
-    let stats = run.stats.iter().filter_map(|(name, value)| {
-        let number = value.as_i64()?;
-        let (label, text) = match name.as_str() {
-            "transferred" => (t!(stats.transferred), count(number)),
-            "already_there" => (t!(stats.already_there), count(number)),
-            "errors" => (t!(stats.errors), count(number)),
-            "folders" => (t!(stats.folders), count(number)),
-            "bytes" => (t!(stats.bytes), size(number)),
-            "quarantined" => (t!(stats.quarantined), count(number)),
-            "residue" => (t!(stats.residue), count(number)),
-            "seconds" => (t!(stats.seconds), numbers().duration(number)),
-            _ => return None,
-        };
-        Some(view! { <Fact name=label>{text}</Fact> })
+    // What was done first, what is left over next, how much and how long last.
+    let figures: [Figure; 8] = [
+        ("transferred", t!(stats.transferred), count),
+        ("already_there", t!(stats.already_there), count),
+        ("residue", t!(stats.residue), count),
+        ("quarantined", t!(stats.quarantined), count),
+        ("errors", t!(stats.errors), count),
+        ("folders", t!(stats.folders), count),
+        ("bytes", t!(stats.bytes), size),
+        ("seconds", t!(stats.seconds), |seconds| numbers().duration(seconds)),
+    ];
+    let stats = figures.into_iter().filter_map(|(name, label, shown)| {
+        let value = run.stats.get(name)?;
+        let number = value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds.round() as i64))?;
+        Some(view! { <Fact name=label>{shown(number)}</Fact> })
     });
+    let stats = stats.collect_view();
     view! {
         <dl class="facts wide">
             {run.email.map(|email| {
@@ -114,7 +119,7 @@ fn RunFacts(run: Run) -> AnyView {
             <Fact name=t!(run.started)><MaybeAt at=run.started_at/></Fact>
             <Fact name=t!(run.finished)><MaybeAt at=run.finished_at/></Fact>
             {run.exit_code.map(|code| view! { <Fact name=t!(run.exit_code)>{code}</Fact> })}
-            {stats.collect_view()}
+            {stats}
         </dl>
     }
     .into_any()

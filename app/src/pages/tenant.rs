@@ -34,7 +34,7 @@ pub fn TenantList() -> AnyView {
                     <h2 id="new">{t!(tenant.new)}</h2>
                     <form method="post" action=CreateTenant::url() class="form">
                         <TextField state name="name" label=t!(tenant.name) required=true max=200/>
-                        <button type="submit" class="button primary">{t!(tenant.create)}</button>
+                        <div class="submit"><button type="submit" class="button primary">{t!(tenant.create)}</button></div>
                     </form>
                 </section>
             })}

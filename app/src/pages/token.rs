@@ -56,7 +56,7 @@ pub fn TokenList() -> AnyView {
                         <TickField state=state.clone() name="scope_jobs_read" label=names::scope(Scope::JobsRead)/>
                     </fieldset>
                     <TextField state name="expires_in_days" kind="number" label=t!(token.days) hint=t!(token.days_hint) min=1 max=3_650/>
-                    <button type="submit" class="button primary">{t!(token.create)}</button>
+                    <div class="submit"><button type="submit" class="button primary">{t!(token.create)}</button></div>
                 </form>
             </section>
         }

@@ -41,7 +41,7 @@ pub fn UserList() -> AnyView {
                     <TextField state=state.clone() name="name" label=t!(user.name) max=200/>
                     <SelectField state=state.clone() name="role" label=t!(user.role) hint=t!(user.role_hint) options=roles required=true/>
                     <TextField state name="password" kind="password" label=t!(user.password) hint=t!(user.password_hint) required=true min=12 max=200 autocomplete="new-password"/>
-                    <button type="submit" class="button primary">{t!(user.create)}</button>
+                    <div class="submit"><button type="submit" class="button primary">{t!(user.create)}</button></div>
                 </form>
             </section>
         }

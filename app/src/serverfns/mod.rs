@@ -7,10 +7,13 @@
 // `#[server]` makes a struct of each function's arguments, and its fields cannot carry documentation.
 #![allow(missing_docs)]
 
+pub mod cutover;
 pub mod gate;
 pub mod job;
+pub mod link;
 pub mod mailbox;
 pub mod preferences;
+pub mod report;
 pub mod residue;
 pub mod run;
 pub mod session;
@@ -18,6 +21,9 @@ pub mod tenant;
 pub mod ticket;
 pub mod token;
 pub mod user;
+pub mod webhook;
 
 #[cfg(feature = "ssr")]
 mod input;
+#[cfg(feature = "ssr")]
+pub mod once;

@@ -43,36 +43,22 @@ pub async fn revoke_token(token_id: TokenId) -> Result<(), Problem> {
     Ok(())
 }
 
-/// New tokens between the form that made them and the page that shows them. They are in memory only: a session is
-/// stored, and a token's secret must not be.
+/// New tokens between the form that made them and the page that shows them.
 #[cfg(feature = "ssr")]
 pub mod issued {
+    use crate::serverfns::once::Once;
     use gatepost_contract::IssuedToken;
     use gatepost_core::Actor;
-    use std::{
-        collections::HashMap,
-        sync::{Mutex, PoisonError},
-        time::{Duration, Instant},
-    };
 
-    const SHOWN_WITHIN: Duration = Duration::from_secs(120);
-
-    static WAITING: Mutex<Option<HashMap<String, (Instant, IssuedToken)>>> = Mutex::new(None);
-
-    fn with<T>(change: impl FnOnce(&mut HashMap<String, (Instant, IssuedToken)>) -> T) -> T {
-        let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = waiting.get_or_insert_with(HashMap::new);
-        waiting.retain(|_, (since, _)| since.elapsed() < SHOWN_WITHIN);
-        change(waiting)
-    }
+    static WAITING: Once<IssuedToken> = Once::new();
 
     /// Keeps a token for the person who made it.
     pub fn keep(actor: &Actor, token: IssuedToken) {
-        with(|waiting| waiting.insert(actor.label(), (Instant::now(), token)));
+        WAITING.keep(actor.label(), token);
     }
 
     /// Hands it out, once.
     pub fn take(actor: &Actor) -> Option<IssuedToken> {
-        with(|waiting| waiting.remove(&actor.label())).map(|(_, token)| token)
+        WAITING.take(&actor.label())
     }
 }

@@ -1,15 +1,13 @@
-//! The gate of a job: the verdict, every check, the approval.
+//! The gate of a job: the verdict, every check, who approved.
 
 use crate::{
-    components::{
-        AreaField, At, CheckBadge, Fact, FormState, GateBadge, Hidden, Icon, PostButton, Shape, TallySum, TickField,
-        count, percent,
-    },
+    components::{At, CheckBadge, GateBadge, Icon, PostButton, Shape},
     i18n::names,
     islands::dialog::DialogLink,
-    serverfns::gate::{ApplyDns, ApproveGate},
+    pages::job::approve::ApproveForm,
+    serverfns::gate::ApplyDns,
 };
-use gatepost_contract::{CheckStatus, GateView, Job, JobEvidence};
+use gatepost_contract::{GateView, Job};
 use gatepost_core::Actor;
 use leptos::{prelude::*, server_fn::ServerFn};
 
@@ -20,8 +18,6 @@ pub fn GatePanel(
     job: Job,
     /// Its gate.
     gate: GateView,
-    /// What was verified.
-    evidence: JobEvidence,
     /// Who is looking.
     actor: Actor,
 ) -> AnyView {
@@ -36,23 +32,45 @@ pub fn GatePanel(
     let overridden = gate.override_reason.clone().map(|reason| {
         view! { <p class="notice warn"><Icon shape=Shape::Warn/><span><b>{t!(gate_panel.overridden)}</b>" "{reason}</span></p> }
     });
-    let approved = gate.approved_by.clone().map(|by| {
+    let taken = gate.revoked_why.clone().map(|why| {
         view! {
-            <p class="approved">
-                {t!(gate_panel.approved_by, who = by)}" "
-                {gate.approved_at.clone().map(|at| view! { <At at/> })}
+            <p class="notice warn">
+                <Icon shape=Shape::Warn/>
+                <span>
+                    <b>{t!(approval.taken_away)}</b>" "{why}
+                    {gate.revoked_at.clone().map(|at| view! { " · "<At at/> })}
+                </span>
             </p>
         }
     });
+    let approved = gate.approved_by.clone().map(|by| {
+        let evidence = gate.signed.as_ref().and_then(|signed| signed.evidence_id);
+        view! {
+            <p class="approved">
+                {t!(gate_panel.approved_by, who = by)}" "
+                {evidence.map(|id| format!("{} ", t!(approval.signed_evidence, id = id.to_string())))}
+                {gate.approved_at.clone().map(|at| view! { <At at/> })}
+                {gate.approval_note.clone().map(|note| view! { <br/>{t!(approval.note_said)}" "{note} })}
+            </p>
+        }
+    });
+    let expires = gate.evidence_expires_at.clone().map(|at| {
+        view! { <p class="approved">{t!(approval.expires)}" "<At at/></p> }
+    });
     let open = gate.gate.dns_allowed();
-    let may = actor.can_approve() && !open && (gate.approvable || actor.can_override());
+    let may = actor.can_approve() && (gate.approvable || !open && actor.can_override());
     let approve = may.then(|| {
-        let content = view! { <ApproveForm job=job.clone() gate=gate.clone() evidence actor=actor.clone() dialog=true/> };
+        let content = view! { <ApproveForm job=job.clone() gate=gate.clone() actor=actor.clone() dialog=true/> };
+        let (text, class) = match (gate.approvable, open) {
+            (true, false) => (t!(gate_panel.approve), "button primary"),
+            (true, true) => (t!(approval.renew), "button"),
+            (false, _) => (t!(gate_panel.override_), "button danger"),
+        };
         view! {
             <DialogLink
                 href=format!("/jobs/{}/approve", job.id)
-                text=if gate.approvable { t!(gate_panel.approve).to_owned() } else { t!(gate_panel.override_).to_owned() }
-                class=if gate.approvable { "button primary".to_owned() } else { "button danger".to_owned() }
+                text=text.to_owned()
+                class=class.to_owned()
                 heading="approve-heading".to_owned()
             >
                 {content.into_any()}
@@ -77,65 +95,13 @@ pub fn GatePanel(
             </header>
             <p class="reason">{gate.reason.clone()}</p>
             {overridden}
+            {taken}
             {approved}
+            {expires}
             <ul class="checks">{checks.collect_view()}</ul>
             <div class="actions">{approve}{dns}</div>
+            <p class="approved"><a href=format!("/jobs/{}/timeline?kind=gate", job.id)>{t!(approval.history)}</a></p>
         </section>
-    }
-    .into_any()
-}
-
-/// What is signed, and the form that signs it.
-#[component]
-pub fn ApproveForm(
-    /// The job.
-    job: Job,
-    /// Its gate.
-    gate: GateView,
-    /// What was verified.
-    evidence: JobEvidence,
-    /// Who signs.
-    actor: Actor,
-    /// Whether it stands in a dialog, which has its own heading and a button that closes it.
-    dialog: bool,
-) -> AnyView {
-    let state = FormState::of(ApproveGate::url());
-    let failing = gate.checks.iter().filter(|check| check.status == CheckStatus::Fail).map(|check| {
-        view! { <li><b>{names::check(check.check_id)}</b>": "{check.message.clone()}</li> }
-    });
-    let failing = failing.collect_view();
-    let overrides = !gate.approvable;
-    view! {
-        {dialog.then(|| view! { <h2 id="approve-heading">{t!(approve.title, domain = job.domain.clone())}</h2> })}
-        <p>{if overrides { t!(approve.lead_override) } else { t!(approve.lead) }}</p>
-        <dl class="facts">
-            <Fact name=t!(approve.evidence)>{gate.evidence_id.map_or_else(|| "–".to_owned(), |id| format!("#{id}"))}</Fact>
-            <Fact name=t!(approve.read_at)>{gate.evidence_at.clone().map(|at| view! { <At at/> })}</Fact>
-            <Fact name=t!(approve.worst)>{evidence.worst_ratio.map_or_else(|| "–".to_owned(), |ratio| percent(ratio * 100.0))}</Fact>
-            <Fact name=t!(approve.residue)>{count(evidence.totals.pending + evidence.totals.quarantined)}</Fact>
-            <Fact name=t!(approve.waived)>{count(evidence.totals.waived)}</Fact>
-        </dl>
-        <TallySum tally=evidence.totals/>
-        {overrides.then(|| view! { <div class="notice bad"><p><b>{t!(approve.failing)}</b></p><ul>{failing}</ul></div> })}
-        <form method="post" action=ApproveGate::url() class="form">
-            <Hidden name="job_id" value=job.id.to_string()/>
-            <Hidden name="evidence_id" value=gate.evidence_id.map(|id| id.to_string()).unwrap_or_default()/>
-            <AreaField state=state.clone() name="note" label=t!(approve.note) rows=2 max=2_000/>
-            {(overrides && actor.can_override()).then(|| view! {
-                <TickField state=state.clone() name="override_checks" label=t!(approve.override_) hint=t!(approve.override_hint)/>
-                <AreaField state=state.clone() name="reason" label=t!(approve.reason) hint=t!(approve.reason_hint) rows=3 max=2_000/>
-            })}
-            <div class="submit">
-                <button type="submit" class=if overrides { "button danger" } else { "button primary" }>
-                    {if overrides { t!(approve.submit_override) } else { t!(approve.submit) }}
-                </button>
-                {if dialog {
-                    view! { <button type="submit" formmethod="dialog" formnovalidate=true class="button quiet">{t!(form.cancel)}</button> }.into_any()
-                } else {
-                    view! { <a class="button quiet" href=format!("/jobs/{}", job.id)>{t!(form.cancel)}</a> }.into_any()
-                }}
-            </div>
-        </form>
     }
     .into_any()
 }

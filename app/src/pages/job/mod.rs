@@ -1,15 +1,25 @@
 //! Jobs: the list, the job itself, its evidence, its gate.
 
 pub mod approve;
+pub mod cutover;
+mod dns_records;
 pub mod edit;
 pub mod evidence;
 mod gate;
 pub mod history;
+pub mod links;
 pub mod list;
+pub mod message;
 pub mod new;
+pub mod quarantine;
+pub mod report;
 pub mod residue;
+mod residue_form;
+mod residue_rows;
 pub mod show;
 mod start;
+pub mod timeline;
+mod waivers;
 
 use gatepost_contract::Job;
 

@@ -1,117 +1,111 @@
-//! The residue of a job: what is missing, message by message, and its waivers.
+//! The residue of a job: what is missing, message by message and class by class, and what was given up.
 
 use crate::{
     components::{
-        AreaField, At, Empty, FormState, Hidden, ListAddress, PageHead, SelectField, StateBadge, Table, head,
-        head_actions, head_figure, load, page_query, param, query_as, size,
+        Empty, JobTab, JobTabs, ListAddress, PageHead, StateBadge, Table, TallySum, count, head, head_actions,
+        head_figure, load, page_query, param, size,
     },
     i18n::names,
-    pages::job::crumbs,
-    serverfns::residue::WaiveMessage,
+    pages::job::{
+        crumbs,
+        residue_form::{self, Asked, FilterForm, WaiveForm},
+        residue_rows::{Columns, residue_rows},
+        waivers::Waivers,
+    },
 };
-use gatepost_contract::{JobId, MailboxId, MessageState, Residue, ResidueFilter};
-use leptos::{prelude::*, server_fn::ServerFn};
+use gatepost_contract::{JobId, PageQuery, Residue, ResidueClass};
+use leptos::prelude::*;
+
+/// How many classes the page shows; the largest come first.
+const CLASSES: usize = 30;
+/// How many decisions the page shows; the newest come first.
+const DECISIONS: u32 = 50;
 
 /// The residue in pages.
 #[component]
 pub fn ShowResidue() -> AnyView {
     let id = param::<JobId>("id", "job");
     let asked = page_query();
-    let filter =
-        ResidueFilter { mailbox_id: query_as::<MailboxId>("mailbox_id"), state: query_as::<MessageState>("state") };
+    let filter = Asked::of_query();
     load(|desk| async move {
-        let id = id?;
-        let job = desk.gatepost.get_job(&desk.actor, id).await?;
-        let page = desk.gatepost.residue(&desk.actor, id, filter.clone(), asked.clone()).await?;
+        let (gatepost, actor, id) = (desk.gatepost, desk.actor, id?);
+        let job = gatepost.get_job(&actor, id).await?;
+        let mailboxes = gatepost.list_mailboxes(&actor, id).await?;
+        let evidence = gatepost.evidence(&actor, id).await?;
+        let page = gatepost.residue(&actor, id, filter.filter(), asked.clone()).await?;
+        let classes = gatepost.residue_classes(&actor, id, filter.filter()).await?;
+        let newest = PageQuery { per_page: DECISIONS, ..PageQuery::default() };
+        let decisions = gatepost.waivers(&actor, id, newest).await?;
+        let waivable = if actor.can_approve() { gatepost.waivable(&actor, id, filter.filter()).await? } else { 0 };
         let path = format!("/jobs/{id}/residue");
-        let state = filter.state.map(|state| state.to_string()).unwrap_or_default();
-        let mailbox = filter.mailbox_id.map(|id| id.to_string()).unwrap_or_default();
-        let address =
-            ListAddress::new(path.clone(), &asked, &[("state", state.clone()), ("mailbox_id", mailbox.clone())]);
-        let options = std::iter::once((String::new(), t!(form.any).to_owned()))
-            .chain(MessageState::ALL.iter().map(|one| (one.to_string(), names::message_state(*one).to_owned())))
-            .collect();
-        let up = crumbs(&job);
+        let address = ListAddress::new(path.clone(), &asked, &filter.pairs());
         let list = if page.items.is_empty() {
-            view! { <Empty text=t!(residue.none)/> }.into_any()
+            let text = if filter.is_empty() { t!(residue.none) } else { t!(residue.none_match) };
+            view! { <Empty text/> }.into_any()
         } else {
+            let columns =
+                Columns { job: id, may_waive: actor.can_approve(), may_read: actor.can_manage(), quarantine: false };
             let pager = address.pager(&page);
-            view! { {residue_table(id, page.items, desk.actor.can_approve())} {pager} }.into_any()
+            view! { {residue_rows(page.items, columns)} {pager} }.into_any()
         };
+        let verified = evidence.mailboxes.iter().any(|m| m.read_at.is_some());
+        let files = residue_form::downloads(id, &filter);
+        let up = crumbs(&job);
         Ok(view! {
-            <PageHead title=t!(residue.title).to_owned() up/>
+            <PageHead title=t!(residue.title).to_owned() up>
+                {files}
+            </PageHead>
+            <JobTabs id current=JobTab::Residue/>
             <p class="lead">{t!(residue.lead)}</p>
-            <form method="get" action=path class="filters">
-                {(!mailbox.is_empty()).then(|| view! { <Hidden name="mailbox_id" value=mailbox/> })}
-                <SelectField state=FormState::default() name="state" label=t!(residue.state) value=state options filter=true/>
-                <button type="submit" class="button">{t!(form.filter)}</button>
-            </form>
-            {list}
+            {verified.then(|| view! { <TallySum tally=evidence.totals/> })}
+            <FilterForm path=path.clone() asked=filter.clone() mailboxes states=true/>
+            {(waivable > 0).then(|| view! { <WaiveForm job=id asked=filter.clone() messages=waivable page="residue"/> })}
+            <section aria-label=t!(residue.title)>{list}</section>
+            {(classes.len() > 1).then(|| class_table(&path, classes))}
+            {(decisions.total > 0).then(|| view! { <Waivers job=id decisions=decisions.items may_withdraw=actor.can_approve()/> })}
         }
         .into_any())
     })
 }
 
-/// A table of messages that have not arrived.
+/// The first messages that have not arrived, for the job's own page.
 pub fn residue_table(job: JobId, residue: Vec<Residue>, may_waive: bool) -> AnyView {
-    let mut heads = vec![
-        head(t!(residue.state)),
-        head(t!(mailbox.email)),
-        head(t!(residue.message)),
-        head(t!(residue.date)),
-        head_figure(t!(residue.size)),
-        head(t!(residue.cause)),
-    ];
-    if may_waive {
-        heads.push(head_actions());
-    }
-    let rows = residue.into_iter().map(|one| row(job, one, may_waive)).collect_view().into_any();
-    view! { <Table caption=t!(residue.title).to_owned() heads rows/> }.into_any()
+    residue_rows(residue, Columns { job, may_waive, may_read: false, quarantine: false })
 }
 
-fn row(job: JobId, one: Residue, may_waive: bool) -> AnyView {
-    let id = one.message_id.to_string();
-    let open = matches!(one.state, MessageState::Pending | MessageState::Quarantined);
-    let state = FormState::with(WaiveMessage::url(), "message_id", &id);
-    let refused = state.refused();
-    let waive = may_waive.then(|| {
+/// What stands in one folder, in one state, for one reason; each class leads to its messages.
+pub fn class_table(path: &str, classes: Vec<ResidueClass>) -> AnyView {
+    let heads = vec![
+        head(t!(residue.folder)),
+        head(t!(residue.state)),
+        head(t!(residue.cause)),
+        head_figure(t!(residue.messages)),
+        head_figure(t!(residue.size)),
+        head_actions(),
+    ];
+    let rows = classes.into_iter().take(CLASSES).map(|class| {
+        let asked = Asked::of_class(&class);
+        let of = format!("{} {}", class.email, class.folder);
         view! {
-            <td>
-                {open.then(|| view! {
-                    <details class="confirm" open=refused>
-                        <summary class="button small">{t!(residue.waive)}</summary>
-                        <form method="post" action=WaiveMessage::url() class="form">
-                            <Hidden name="job_id" value=job.to_string()/>
-                            <Hidden name="message_id" value=id/>
-                            <WaiveReason state/>
-                            <button type="submit" class="button small danger">{t!(residue.waive_confirm)}</button>
-                        </form>
-                    </details>
-                })}
-            </td>
+            <tr>
+                <th scope="row" data-label=t!(residue.folder) class="path">
+                    <span><bdi>{class.folder}</bdi><small>{class.email}</small></span>
+                </th>
+                <td data-label=t!(residue.state)><StateBadge state=class.state/></td>
+                <td data-label=t!(residue.cause)>{class.cause_kind.map_or(t!(cause.unknown), names::cause)}</td>
+                <td data-label=t!(residue.messages) class="num">{count(class.messages)}</td>
+                <td data-label=t!(residue.size) class="num">{size(class.bytes)}</td>
+                <td><a class="button small" href=asked.address(path)>{t!(residue.open_class)}<span class="hidden">" "{of}</span></a></td>
+            </tr>
         }
     });
+    let rows = rows.collect_view().into_any();
     view! {
-        <tr>
-            <td data-label=t!(residue.state)>
-                <StateBadge state=one.state/>
-                {one.fidelity.map(|fidelity| view! { <span class="tag">{names::fidelity(fidelity)}</span> })}
-            </td>
-            <td data-label=t!(mailbox.email)>{one.email}</td>
-            <td data-label=t!(residue.message) class="path">
-                {one.folder}" · UID "{one.source_uid}
-                <small>{one.message_id_header.unwrap_or_else(|| t!(residue.no_message_id).to_owned())}</small>
-            </td>
-            <td data-label=t!(residue.date)><At at=one.internal_date/></td>
-            <td data-label=t!(residue.size) class="num">{size(one.size)}</td>
-            <td data-label=t!(residue.cause)>{one.cause}</td>
-            {waive}
-        </tr>
+        <section aria-labelledby="classes">
+            <h2 id="classes">{t!(residue.classes)}</h2>
+            <p class="hint">{t!(residue.classes_lead)}</p>
+            <Table caption=t!(residue.classes).to_owned() heads rows/>
+        </section>
     }
     .into_any()
-}
-
-#[component]
-fn WaiveReason(state: FormState) -> AnyView {
-    view! { <AreaField state name="reason" label=t!(residue.reason) hint=t!(approve.reason_hint) required=true rows=2 max=2_000/> }.into_any()
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     components::{
-        At, Badge, Empty, Fact, GateBadge, Icon, JobTab, JobTabs, MailboxBadge, PageHead, PhaseRail, Shape, Share, Table, Tone, count,
-        head, head_figure, load, page_query, param, size,
+        At, Badge, Empty, Fact, GateBadge, Icon, JobTab, JobTabs, MailboxBadge, PageHead, PhaseRail, Shape, Share,
+        Table, Tone, count, head, head_figure, load, page_query, param, size,
     },
     i18n::names,
     pages::{
@@ -100,13 +100,16 @@ pub fn ShowJob() -> AnyView {
                     })}
                     {(!phases.is_empty()).then(|| view! {
                         <section aria-labelledby="phases">
-                            <h2 id="phases">{t!(job.phases)}</h2>
+                            <div class="line">
+                                <h2 id="phases">{t!(job.phases)}</h2>
+                                <a href=format!("/jobs/{id}/timeline")>{t!(tabs.timeline)}</a>
+                            </div>
                             <PhaseHistory changes=phases/>
                         </section>
                     })}
                 </div>
                 <div>
-                    <GatePanel job=job.clone() gate evidence=evidence.clone() actor=actor.clone()/>
+                    <GatePanel job=job.clone() gate actor=actor.clone()/>
                     <JobFacts job/>
                 </div>
             </div>
