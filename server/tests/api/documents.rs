@@ -1,7 +1,7 @@
 //! The OpenAPI document and the routes that exist.
 
 use crate::kit::Server;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What the contract promises for this stage.
 const PROMISED: &[(&str, &str)] = &[
@@ -45,7 +45,16 @@ const PROMISED: &[(&str, &str)] = &[
     ("post", "/migration/jobs/{id}/approve-gate"),
     ("get", "/migration/gate"),
     ("post", "/migration/webhooks/dns-applied"),
+    ("get", "/migration/jobs/{id}/links"),
+    ("post", "/migration/jobs/{id}/links"),
+    ("delete", "/migration/links/{id}"),
+    ("get", "/migration/jobs/{id}/badge.svg"),
+    ("get", "/migration/jobs/{id}/gate"),
+    ("get", "/migration/jobs/{id}/gate/history"),
+    ("get", "/migration/jobs/{id}/timeline"),
     ("get", "/audit"),
+    ("get", "/audit/export"),
+    ("get", "/audit/verify"),
 ];
 
 fn operations(document: &Value) -> Vec<(String, String, Value)> {
@@ -108,11 +117,16 @@ fn every_route_of_the_document_exists() {
 #[test]
 fn every_route_but_the_log_in_wants_to_know_who_asks() {
     let server = Server::start();
-    for (method, path, _) in operations(&document(&server)) {
+    for (method, path, operation) in operations(&document(&server)) {
         let real = path.replace("{id}", "1").replace("{attachment_id}", "1");
         let reply = server.send(&method.to_uppercase(), &format!("/api/v1{real}"), &[], "");
         if path == "/auth/token" {
             assert_eq!(reply.status, 415, "{reply:?}");
+        } else if path.ends_with("/badge.svg") {
+            assert_eq!((reply.status, reply.header("content-type")), (403, "image/svg+xml; charset=utf-8"));
+        } else if operation["security"] == json!([{}]) {
+            assert!(["/report-key", "/report.schema.json"].contains(&&*path), "{path} is open to everybody");
+            reply.expect(200);
         } else {
             assert_eq!(reply.header("www-authenticate"), "Bearer realm=\"gatepost\"", "{method} {path}");
             reply.problem(401, "unauthorized");

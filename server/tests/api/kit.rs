@@ -85,6 +85,7 @@ pub fn gatepost(dir: &Path) -> Command {
         .env("GATEPOST_SITE_ROOT", dir.join("site"))
         .env("GATEPOST_LISTEN", "127.0.0.1:0")
         .env("GATEPOST_LOG", "warn")
+        .env("GATEPOST_DNS_RESOLVERS", "none")
         .stdin(Stdio::null());
     command
 }

@@ -7,5 +7,8 @@ mod documents;
 mod input;
 #[allow(dead_code, reason = "other test programs use the rest")]
 mod kit;
+mod links;
+mod report;
 mod roles;
 mod settings;
+mod webhooks;

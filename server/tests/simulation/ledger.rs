@@ -1,13 +1,13 @@
 //! A ledger in memory that keeps the promises of the one in the store: fast enough for thousands of simulations.
 
 use async_trait::async_trait;
-use gatepost_contract::{FolderId, MessageId, MessageState, SpecialUse};
+use gatepost_contract::{CauseKind, FolderId, MessageId, MessageState, SpecialUse};
 use gatepost_transfer::{
-    Arrival, Cursor, Fault, Finding, Flags, FolderPath, Ledger, LedgerRow, NewMessage, PlacedFolder, Refusal, Standing,
-    UidSet,
+    Arrival, Cursor, Fault, Finding, Flags, FolderPath, Ledger, LedgerRow, MessageHead, NewMessage, PlacedFolder,
+    ProofRow, Refusal, Standing, UidSet,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -25,6 +25,9 @@ struct Folder {
     gone: bool,
     rows: BTreeMap<u32, LedgerRow>,
     causes: BTreeMap<u32, String>,
+    /// What verifications found of messages, and which messages have been copied once.
+    findings: BTreeMap<u32, Finding>,
+    copied: BTreeSet<u32>,
 }
 
 impl Tables {
@@ -34,6 +37,17 @@ impl Tables {
 }
 
 impl Folder {
+    fn new(placed: PlacedFolder) -> Self {
+        Self {
+            placed,
+            gone: false,
+            rows: BTreeMap::new(),
+            causes: BTreeMap::new(),
+            findings: BTreeMap::new(),
+            copied: BTreeSet::new(),
+        }
+    }
+
     /// What had arrived is pending again.
     fn unplace(&mut self) {
         for row in self.rows.values_mut().filter(|row| row.state == MessageState::Arrived) {
@@ -65,6 +79,24 @@ impl MemoryLedger {
                 row.state = MessageState::Pending;
             }
             folder.causes.clear();
+        }
+    }
+
+    /// What verifications found amiss: folder, UID and finding.
+    pub fn findings(&self) -> Vec<(String, u32, Finding)> {
+        let tables = self.lock();
+        let named = |folder: &Folder| {
+            let path = folder.placed.source.to_string();
+            let amiss = folder.findings.iter().filter(|(_, finding)| finding.kind.is_some());
+            amiss.map(|(uid, finding)| (path.clone(), *uid, finding.clone())).collect::<Vec<_>>()
+        };
+        tables.folders.iter().flat_map(named).collect()
+    }
+
+    /// Gives a message up, as a person would.
+    pub fn waive(&self, folder: &str, uid: u32) {
+        for known in self.lock().folders.iter_mut().filter(|known| known.placed.source.to_string() == folder) {
+            known.rows.get_mut(&uid).expect("it is in the ledger").state = MessageState::Waived;
         }
     }
 
@@ -111,7 +143,7 @@ impl Ledger for MemoryLedger {
                     dest_epoch: None,
                     cursor: None,
                 };
-                tables.folders.push(Folder { placed, gone: false, rows: BTreeMap::new(), causes: BTreeMap::new() });
+                tables.folders.push(Folder::new(placed));
             }
         }
         self.placed().await
@@ -130,8 +162,26 @@ impl Ledger for MemoryLedger {
         Ok(tables.folders.iter().filter(wanted).map(|folder| (folder.placed.id, folder.standing())).collect())
     }
 
-    async fn rows(&self, folder: FolderId) -> Result<Vec<LedgerRow>, Fault> {
-        Ok(self.lock().of(folder).rows.values().cloned().collect())
+    async fn proofs(&self, folder: FolderId, after: Option<u32>, most: u32) -> Result<Vec<ProofRow>, Fault> {
+        let mut tables = self.lock();
+        let folder = tables.of(folder);
+        let from = after.map_or(0, |uid| uid.saturating_add(1));
+        let proof = |row: &LedgerRow| ProofRow {
+            id: row.id,
+            uid: row.uid,
+            size: row.size,
+            internal_date: row.internal_date,
+            flags: row.flags.clone(),
+            state: row.state,
+            unwaived: false,
+            dest_uid: row.dest_uid,
+            copied: row.dest_uid.is_some() || folder.copied.contains(&row.uid),
+            fidelity: folder.findings.get(&row.uid).and_then(|finding| finding.fidelity),
+            cause: folder.causes.get(&row.uid).cloned(),
+            kind: folder.findings.get(&row.uid).and_then(|finding| finding.kind),
+            headed: true,
+        };
+        Ok(folder.rows.range(from..).take(most as usize).map(|(_, row)| proof(row)).collect())
     }
 
     async fn rows_of(&self, folder: FolderId, uids: &[u32]) -> Result<Vec<LedgerRow>, Fault> {
@@ -196,6 +246,8 @@ impl Ledger for MemoryLedger {
                 row.dest_uid = arrival.dest_uid;
                 row.digests = Some(arrival.digests);
                 folder.causes.remove(&arrival.uid);
+                folder.findings.remove(&arrival.uid);
+                folder.copied.insert(arrival.uid);
             }
         }
         Ok(())
@@ -213,6 +265,26 @@ impl Ledger for MemoryLedger {
             }
         }
         Ok(())
+    }
+
+    async fn hindered(&self, _: FolderId, _: &[Refusal]) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn came(&self, folder: FolderId, messages: &[NewMessage], _: &str) -> Result<(), Fault> {
+        self.add(folder, messages).await
+    }
+
+    async fn unproved(&self, _: FolderId, _: CauseKind, _: &str) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn headed(&self, _: FolderId, _: &[MessageHead]) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn flaws(&self) -> Result<Vec<String>, Fault> {
+        Ok(Vec::new())
     }
 
     async fn vanished(&self, folder: FolderId, uids: &[u32]) -> Result<(), Fault> {
@@ -251,7 +323,19 @@ impl Ledger for MemoryLedger {
         Ok(())
     }
 
-    async fn verified(&self, _: FolderId, _: &[Finding]) -> Result<(), Fault> {
+    async fn verified(&self, folder: FolderId, findings: &[Finding]) -> Result<(), Fault> {
+        let mut tables = self.lock();
+        let folder = tables.of(folder);
+        for finding in findings {
+            let Some(row) = folder.rows.values_mut().find(|row| row.id == finding.id) else { continue };
+            row.state = finding.state;
+            row.dest_uid = finding.dest_uid;
+            match &finding.cause {
+                Some(cause) => _ = folder.causes.insert(row.uid, cause.clone()),
+                None => _ = folder.causes.remove(&row.uid),
+            }
+            folder.findings.insert(row.uid, finding.clone());
+        }
         Ok(())
     }
 
