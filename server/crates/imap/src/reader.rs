@@ -3,14 +3,16 @@
 //!
 //! Shared with the engine are the connection ([`crate::net`]), the rules that make a folder's path of its name
 //! ([`crate::folders`]) and folders of Gmail's labels ([`crate::gmail`]), and four small formats for which async-imap
-//! has no reader or a lossy one: modified UTF-7, INTERNALDATE, NAMESPACE and X-GM-LABELS. Commands are sent through async-imap's `run_command`, because its own fetch takes a
-//! NO at the end for success.
+//! has no reader or a lossy one: modified UTF-7, INTERNALDATE, NAMESPACE and X-GM-LABELS. Commands are sent through
+//! async-imap's `run_command`, because its own fetch takes a NO at the end for success.
 //!
 //! UTF8=ACCEPT is not enabled here. Memory stays flat: two windows of a listing at a time, one body (`bodies`), and
 //! large ones in pieces.
 
 mod bodies;
 mod totals;
+mod values;
+mod words;
 
 use crate::{
     account::{Account, Credential},
@@ -19,25 +21,22 @@ use crate::{
     gmail::{self, Labels},
     net::{self, Stream},
     uids::{Portion, Portions},
-    wire::{Decoder, Event, Response as WireResponse, Status as WireStatus, date, printable, utf7},
+    wire::{Decoder, Event, Response as WireResponse, Status as WireStatus, utf7},
 };
 use async_imap::{
     Authenticator, Client, Session,
     error::Error,
-    imap_proto::{
-        AttributeValue, MailboxDatum, MessageSection, NameAttribute, RequestId, Response, ResponseCode, SectionPath,
-        Status,
-    },
+    imap_proto::{MailboxDatum, RequestId, Response, Status},
 };
 use async_trait::async_trait;
-use gatepost_transfer::{
-    Digests, Fault, FaultKind, Flags, FolderTotals, InternalDate, ReadMessage, Reader, RemoteFolder, UidSet,
-};
+use gatepost_transfer::{Digests, Fault, FaultKind, FolderTotals, ReadMessage, Reader, RemoteFolder, UidSet};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::mpsc,
 };
+use values::{attribute, header, message, uid, unescaped};
+use words::{fault, words};
 
 // async-imap writes every command, passwords too, to the `log` crate at the level TRACE. The feature that this
 // crate sets on `log` compiles that level out of the whole program.
@@ -423,210 +422,6 @@ impl Reader for ImapReader {
             if !matches!(goodbye, Ok(Ok(()))) {
                 tracing::debug!(server = %self.server, "no answer to LOGOUT");
             }
-        }
-    }
-}
-
-/// async-imap hands quoted names over as they were quoted. It does not tell a quoted name from a literal; what
-/// cannot be the inside of a quoted string is left alone.
-fn unescaped(name: String) -> String {
-    let mut out = String::with_capacity(name.len());
-    let mut chars = name.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' => return name,
-            '\\' => match chars.next() {
-                Some(c @ ('"' | '\\')) => out.push(c),
-                _ => return name,
-            },
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-fn uid(items: &[AttributeValue<'_>]) -> Option<u32> {
-    items.iter().find_map(|item| match item {
-        AttributeValue::Uid(uid) => Some(*uid),
-        _ => None,
-    })
-}
-
-fn header<'a>(items: &'a [AttributeValue<'_>]) -> Option<&'a [u8]> {
-    items.iter().find_map(|item| match item {
-        AttributeValue::BodySection {
-            section: Some(SectionPath::Full(MessageSection::Header)),
-            data: Some(header),
-            ..
-        } => Some(&**header),
-        _ => None,
-    })
-}
-
-/// A message of a listing; a FETCH response without a size is a change of flags that nobody asked for.
-fn message(response: &Response<'_>) -> Option<ReadMessage> {
-    let Response::Fetch(_, items) = response else { return None };
-    let mut message = ReadMessage {
-        uid: uid(items)?,
-        size: 0,
-        internal_date: InternalDate { seconds: 0, zone_minutes: 0 },
-        flags: Flags::default(),
-        message_id: None,
-    };
-    let mut listed = false;
-    for item in items {
-        match item {
-            AttributeValue::Flags(flags) => message.flags = flags.iter().collect(),
-            AttributeValue::InternalDate(text) => {
-                message.internal_date = date::parse(text.as_bytes()).unwrap_or(message.internal_date);
-            }
-            AttributeValue::Rfc822Size(size) => {
-                message.size = u64::from(*size);
-                listed = true;
-            }
-            _ => {}
-        }
-    }
-    message.message_id = header(items).and_then(message_id);
-    listed.then_some(message)
-}
-
-/// The Message-Id in a header block, unfolded and trimmed.
-fn message_id(header: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(header);
-    let mut lines = text.lines();
-    let first = lines.find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.trim_end().eq_ignore_ascii_case("Message-ID").then_some(value)
-    })?;
-    let mut value = first.to_owned();
-    for line in lines.take_while(|line| line.starts_with([' ', '\t'])) {
-        value.push_str(line);
-    }
-    let value = value.trim();
-    (!value.is_empty()).then(|| value.to_owned())
-}
-
-fn attribute(attribute: &NameAttribute<'_>) -> String {
-    match attribute {
-        NameAttribute::NoSelect => "\\noselect".into(),
-        NameAttribute::All => "\\all".into(),
-        NameAttribute::Archive => "\\archive".into(),
-        NameAttribute::Drafts => "\\drafts".into(),
-        NameAttribute::Flagged => "\\flagged".into(),
-        NameAttribute::Junk => "\\junk".into(),
-        NameAttribute::Sent => "\\sent".into(),
-        NameAttribute::Trash => "\\trash".into(),
-        NameAttribute::Extension(name) => name.to_ascii_lowercase(),
-        _ => String::new(),
-    }
-}
-
-fn words(code: Option<&ResponseCode<'_>>, information: Option<&str>) -> String {
-    let information = printable(information.unwrap_or_default().as_bytes(), 300);
-    match code {
-        Some(code) => {
-            let code = printable(format!("{code:?}").as_bytes(), 60);
-            format!("[{code}] {information}")
-        }
-        None => information,
-    }
-}
-
-/// async-imap's errors in words. Its texts may hold what the server sent, somebody's mail for instance: they stay
-/// out, unless the server meant them for us.
-fn fault(server: &str, timeouts: crate::account::Timeouts, command: &str, error: Error) -> Fault {
-    let (kind, answered, words) = match error {
-        Error::Io(e) if e.kind() == std::io::ErrorKind::Other => {
-            return Fault::new(
-                FaultKind::Protocol,
-                format!("The witness cannot understand what {server} sent to {command}."),
-            );
-        }
-        Error::Io(e) => return faults::io(server, timeouts, e),
-        Error::ConnectionLost => return faults::lost(server),
-        Error::No(words) => match words.strip_prefix("BYE ") {
-            Some(goodbye) => return faults::bye(server, None, goodbye),
-            None => (FaultKind::Refused, "NO", words),
-        },
-        Error::Bad(words) => (FaultKind::Refused, "BAD", words),
-        _ => {
-            return Fault::new(
-                FaultKind::Protocol,
-                format!("The witness cannot understand what {server} sent to {command}."),
-            );
-        }
-    };
-    let lower = words.to_ascii_lowercase();
-    let any = |texts: &[&str]| texts.iter().any(|text| lower.contains(text));
-    let kind = if any(&["nonexistent", "trycreate", "doesn't exist", "does not exist"]) {
-        FaultKind::FolderGone
-    } else if any(&["unavailable", "inuse", "limit", "throttled", "too many"]) || faults::says_slow_down(&words) {
-        FaultKind::Throttled
-    } else {
-        kind
-    };
-    let mut fault = Fault::new(
-        kind,
-        format!("{server} answered {answered} to {command}: {:?}.", printable(spoken(&words).as_bytes(), 300)),
-    );
-    fault.retry_after = (kind == FaultKind::Throttled).then(|| faults::time_to_wait(&words));
-    fault
-}
-
-/// The server's own words. async-imap tells a refusal in the debug form of what it read.
-fn spoken(told: &str) -> String {
-    let quoted = ["information: Some(\"", "info: Some(\""].iter().find_map(|before| told.split_once(before));
-    let Some((_, quoted)) = quoted else { return told.to_owned() };
-    let mut words = String::with_capacity(quoted.len());
-    let mut rest = quoted.chars();
-    while let Some(letter) = rest.next() {
-        match letter {
-            '"' => break,
-            '\\' => words.extend(rest.next()),
-            letter => words.push(letter),
-        }
-    }
-    words
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_is_told_in_the_servers_own_words() {
-        for (told, expected) in [
-            (r#"code: None, info: Some("[AUTHENTICATIONFAILED] No \"ana\".")"#, r#"[AUTHENTICATIONFAILED] No "ana"."#),
-            (r#"outcome: Outcome { code: None, information: Some("Internal error") }"#, "Internal error"),
-            ("code: None, info: None", "code: None, info: None"),
-            ("plain words", "plain words"),
-        ] {
-            assert_eq!(spoken(told), expected);
-        }
-    }
-
-    #[test]
-    fn quoted_names_are_unescaped_and_others_left_alone() {
-        for (name, expected) in
-            [(r"a", "a"), (r#"a\"b"#, "a\"b"), (r"a\\b", r"a\b"), (r"a\b", r"a\b"), (r#"a"b"#, r#"a"b"#)]
-        {
-            assert_eq!(unescaped(name.into()), expected);
-        }
-    }
-
-    #[test]
-    fn a_message_id_is_unfolded_and_trimmed() {
-        let cases: &[(&str, Option<&str>)] = &[
-            ("Message-ID: <a@b>\r\n\r\n", Some("<a@b>")),
-            ("message-id:\r\n <a@b>\r\n\r\n", Some("<a@b>")),
-            ("Message-Id :  <a\r\n\t@b> \r\n", Some("<a\t@b>")),
-            ("Message-ID:  \r\n\r\n", None),
-            ("\r\n", None),
-            ("Subject: Message-ID: x\r\n", None),
-        ];
-        for (header, expected) in cases {
-            assert_eq!(message_id(header.as_bytes()).as_deref(), *expected, "{header}");
         }
     }
 }

@@ -5,7 +5,7 @@
 //! A server may hold back the end of a command while it answers the next (Dovecot does): what comes is told by its UID
 //! and place, and never by the command that is being waited for.
 
-use super::{ImapReader, PIECE, uid};
+use super::{ImapReader, PIECE, values::uid};
 use crate::uids::{Portion, Portions};
 use async_imap::imap_proto::{AttributeValue, Response};
 use gatepost_transfer::{Digester, Digests, Fault, FaultKind, UidSet};
