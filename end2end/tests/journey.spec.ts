@@ -111,7 +111,7 @@ for (const { title, javaScript, mailbox, tenant } of WAYS) {
       await press(page, 'Verify');
       await ended('Verify', 'Success');
       await evidenceAddsUp(page);
-      await expect(section(page, 'Residue')).toContainText('Nothing is missing.');
+      await expect(section(page, 'What is missing')).toContainText('Nothing is missing.');
       expect((await gateOf(lab, domain, 'technician')).body.gate).toBe('warning');
     });
 
