@@ -34,6 +34,10 @@ ALTER TABLE migration_jobs ADD COLUMN approval_revoked_why TEXT NULL;
 -- After the cutover: how often stragglers are fetched, and how long the source must have been quiet.
 ALTER TABLE migration_jobs ADD COLUMN straggler_minutes INTEGER NULL CHECK (straggler_minutes BETWEEN 5 AND 1440);
 ALTER TABLE migration_jobs ADD COLUMN quiet_hours INTEGER NOT NULL DEFAULT 24 CHECK (quiet_hours BETWEEN 1 AND 720);
+-- When the word came that the MX was changed: however early that is told to have been, quiet hours count from here.
+ALTER TABLE migration_jobs ADD COLUMN dns_cutover_told_at TEXT NULL;
+-- When the newest message of any source was first seen. It stays when that message is deleted there.
+ALTER TABLE migration_jobs ADD COLUMN last_new_at TEXT NULL;
 -- The hosts that the new MX will name, and DKIM selectors to look for: comma separated.
 ALTER TABLE migration_jobs ADD COLUMN new_mx TEXT NOT NULL DEFAULT '';
 ALTER TABLE migration_jobs ADD COLUMN dkim_selectors TEXT NOT NULL DEFAULT '';
@@ -65,10 +69,12 @@ CREATE TABLE migration_dns_snapshots (
 );
 CREATE INDEX idx_migration_dns_snapshots_job ON migration_dns_snapshots (job_id, id);
 
--- Outgoing webhooks. The secret is sealed; a delivery holds the very bytes that are signed.
+-- Outgoing webhooks. The secret is sealed, and so is the URL: at many receivers its path is the password. Only the
+-- origin (scheme, host, port) can be read. A delivery holds the very bytes that are signed.
 CREATE TABLE webhooks (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
-    url          TEXT NOT NULL,
+    origin       TEXT NOT NULL,
+    url_blob     BLOB NOT NULL,
     description  TEXT NOT NULL DEFAULT '',
     events       TEXT NOT NULL,
     secret_blob  BLOB NOT NULL,
@@ -107,11 +113,13 @@ CREATE INDEX idx_webhook_deliveries_due ON webhook_deliveries (next_attempt_at) 
 CREATE INDEX idx_webhook_deliveries_leased ON webhook_deliveries (webhook_id, lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX idx_webhook_deliveries_age ON webhook_deliveries (created_at);
 
--- Webhooks that came in with an id: the same one again changes nothing.
+-- Webhooks that came in with an id: the same one again from the same sender changes nothing.
 CREATE TABLE webhook_receipts (
-    message_id   TEXT PRIMARY KEY,
+    sender       TEXT NOT NULL,
+    message_id   TEXT NOT NULL,
     body_digest  TEXT NOT NULL,
-    received_at  TEXT NOT NULL
+    received_at  TEXT NOT NULL,
+    PRIMARY KEY (sender, message_id)
 );
 
 -- Signed links to one job, for a ticket of another system or for the customer. The token itself is not stored.

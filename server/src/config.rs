@@ -11,6 +11,7 @@ mod tests;
 pub use source::{Fault, Settings};
 
 use crate::http::client::Network;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use gatepost_contract::{Role, Secret, Security};
 use std::{
     fmt,
@@ -38,6 +39,7 @@ pub const NAMES: &[&str] = &[
     "GATEPOST_PUBLIC_URL",
     "GATEPOST_SITE_ROOT",
     "GATEPOST_TRUSTED_PROXIES",
+    "GATEPOST_WEBHOOK_ALLOWED_HOSTS",
     "GATEPOST_WORKERS",
     "MIGRATION_ALLOWED_HOSTS",
     "MIGRATION_ALLOW_PLAINTEXT",
@@ -187,11 +189,8 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
         jwt_key: jwt_key(&s),
         ca_file: file(&s, "GATEPOST_CA_FILE"),
         allow_plaintext: s.truth("MIGRATION_ALLOW_PLAINTEXT", false),
-        allowed_hosts: s
-            .list("MIGRATION_ALLOWED_HOSTS", "host names or addresses, comma separated", |text| {
-                host(text).and_then(|host| host.ok_or(()))
-            })
-            .unwrap_or_default(),
+        allowed_hosts: hosts_named(&s, "MIGRATION_ALLOWED_HOSTS"),
+        webhook_allowed_hosts: hosts_named(&s, "GATEPOST_WEBHOOK_ALLOWED_HOSTS"),
         dns_resolvers: s
             .parsed(
                 "GATEPOST_DNS_RESOLVERS",
@@ -287,11 +286,9 @@ fn jwt_key(s: &Settings) -> Option<Secret> {
 /// `whsec_` and 24 to 64 bytes in Base64, as Standard Webhooks wants it. Checked here, and not quoted.
 fn webhook_secret(s: &Settings) -> Option<Secret> {
     let text = s.text("GATEPOST_DNS_WEBHOOK_SECRET")?;
-    let key = text.strip_prefix("whsec_").unwrap_or_default();
-    let digits = key.trim_end_matches('=');
-    let padded = key.len().is_multiple_of(4) && key.len() - digits.len() <= 2;
-    let base64 = digits.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/".contains(&b));
-    if padded && base64 && (24..=64).contains(&(digits.len() * 3 / 4)) {
+    // Decoded as signatures do it: what passes here can be used there.
+    let key = text.strip_prefix("whsec_").and_then(|key| STANDARD.decode(key).ok());
+    if key.is_some_and(|key| (24..=64).contains(&key.len())) {
         return Some(Secret(text));
     }
     s.fault(
@@ -307,6 +304,11 @@ fn file(s: &Settings, name: &str) -> Option<PathBuf> {
         s.fault(name, format!("{} cannot be read: {error}", path.display()));
     }
     Some(path)
+}
+
+fn hosts_named(s: &Settings, name: &'static str) -> Vec<String> {
+    let named = |text: &str| host(text).and_then(|host| host.ok_or(()));
+    s.list(name, "host names or addresses, comma separated", named).unwrap_or_default()
 }
 
 fn host(text: &str) -> Result<Option<String>, ()> {

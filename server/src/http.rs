@@ -6,6 +6,7 @@ pub mod audit_file;
 mod care;
 pub mod client;
 mod csrf;
+mod csv;
 mod desk;
 mod docs;
 mod error;

@@ -146,8 +146,22 @@ fn the_change_is_recorded_once_and_only_through_an_open_gate() {
     }
     scene.applied(&json!({"domain": DOMAIN, "mx": "10 mx.new.example"})).problem(422, "invalid");
     scene.applied(&json!({"domain": "nobody.example"})).problem(409, "gate_shut");
+    // Ten hours pass between the job's opening and the gate's.
+    let ago = |minutes: i64| format!("strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-{minutes} minutes')");
+    scene.sql(&format!("UPDATE migration_jobs SET created_at = {};", ago(600)));
+    let told = |minutes: i64| {
+        let at = time::OffsetDateTime::now_utc() - time::Duration::minutes(minutes);
+        at.format(&time::format_description::well_known::Rfc3339).expect("a time")
+    };
+    let problem = scene.applied(&json!({"domain": DOMAIN, "applied_at": told(300)})).problem(422, "invalid");
+    assert!(text(&problem["errors"][0]["message"]).contains("before the gate opened"), "{problem}");
     assert!(journey.job()["dns_cutover_at"].is_null());
-    scene.applied(&json!({"domain": DOMAIN})).expect(200);
+    scene.sql(&format!("UPDATE migration_gate_history SET at = {};", ago(500)));
+    let (told, received) = (told(300), told(0));
+    scene.applied(&json!({"domain": DOMAIN, "applied_at": told})).expect(200);
+    assert_eq!(text(&journey.job()["dns_cutover_at"])[..19], told[..19], "it is kept as it was told");
+    let quiet = text(&scene.cutover()["stragglers"]["quiet_since"]);
+    assert!(quiet[..19] >= received[..19], "quiet hours begin when it is told: {quiet}");
     let at = text(&journey.job()["dns_cutover_at"]);
     scene.applied(&json!({"domain": DOMAIN, "mx": "mx.other.example"})).expect(200);
     assert_eq!(text(&journey.job()["dns_cutover_at"]), at, "saying it again changes nothing");
@@ -161,12 +175,15 @@ fn a_signed_webhook_is_taken_once_and_forged_stale_or_replayed_ones_change_nothi
     let scene = scene(&[("GATEPOST_DNS_RESOLVERS", "none"), ("GATEPOST_DNS_WEBHOOK_SECRET", SECRET)]);
     let journey = &scene.journey;
     scene.open();
-    let wizard = json!({"scopes": ["dns:write"], "name": "wizard"});
-    let wizard = journey.server.call(&journey.admin, "POST", "/tokens", &wizard).expect(201).json();
-    let bearer = format!("Bearer {}", text(&wizard["secret"]));
-    let send = |id: &str, at: i64, signature: &str, body: &str| {
+    let issue = || {
+        let wizard = json!({"scopes": ["dns:write"], "name": "wizard"});
+        let wizard = journey.server.call(&journey.admin, "POST", "/tokens", &wizard).expect(201).json();
+        format!("Bearer {}", text(&wizard["secret"]))
+    };
+    let (bearer, other_bearer) = (issue(), issue());
+    let send_as = |bearer: &str, id: &str, at: i64, signature: &str, body: &str| {
         let at = at.to_string();
-        let mut headers = vec![("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let mut headers = vec![("authorization", bearer), ("content-type", "application/json")];
         for (name, value) in [("webhook-id", id), ("webhook-timestamp", &at), ("webhook-signature", signature)] {
             if !value.is_empty() {
                 headers.push((name, value));
@@ -174,6 +191,7 @@ fn a_signed_webhook_is_taken_once_and_forged_stale_or_replayed_ones_change_nothi
         }
         journey.server.send("POST", "/api/v1/migration/webhooks/dns-applied", &headers, body)
     };
+    let send = |id: &str, at: i64, signature: &str, body: &str| send_as(&bearer, id, at, signature, body);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").as_secs();
     let now = i64::try_from(now).expect("a clock");
     let body = json!({"domain": DOMAIN, "mx": "mx.new.example"}).to_string();
@@ -209,6 +227,12 @@ fn a_signed_webhook_is_taken_once_and_forged_stale_or_replayed_ones_change_nothi
     assert_eq!(journey.audit("dns.applied").len(), 1);
     let moved = json!({"domain": DOMAIN, "mx": "mx.evil.example"}).to_string();
     send("msg_1", now, &signed("msg_1", now, &moved), &moved).problem(409, "webhook_id_reused");
+    send_as(&other_bearer, "msg_1", now, &signed("msg_1", now, &moved), &moved).expect(200);
+    // However the job stands by now, what came before gets its answer.
+    scene.sql("UPDATE migration_jobs SET phase = 'closed';");
+    let late = send("msg_1", now, &signed("msg_1", now, &body), &body).expect(200).json();
+    assert_eq!((&late["job_id"], &late["dns_allowed"]), (&first["job_id"], &json!(false)));
+    send("msg_2", now, &signed("msg_2", now, &body), &body).problem(409, "gate_shut");
     assert_eq!(scene.cutover()["settings"]["new_mx"], json!(["mx.new.example"]));
     assert!(!journey.server.stdout().contains(SECRET));
 }
@@ -243,9 +267,9 @@ fn stragglers_are_fetched_until_the_old_server_has_been_quiet() {
     deliver(&scene.old.account(USER), [letter("INBOX", "straggler", &[])]);
     assert!(scene.finals().is_empty(), "nothing is due for five minutes");
 
-    // Time passes: the change was made ten minutes ago.
+    // Time passes: the change was made, and told, ten minutes ago.
     let back = |minutes: i64| format!("strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-{minutes} minutes')");
-    scene.sql(&format!("UPDATE migration_jobs SET dns_cutover_at = {};", back(10)));
+    scene.sql(&format!("UPDATE migration_jobs SET dns_cutover_at = {0}, dns_cutover_told_at = {0};", back(10)));
     let run = wait_for("a run by itself", || scene.finals().first().map(|run| number(&run["id"])));
     let run = journey.ended(run);
     assert_eq!((stat(&run, "transferred"), &run["triggered_by"]), (1, &json!("worker")), "{run:#}");
@@ -256,10 +280,11 @@ fn stragglers_are_fetched_until_the_old_server_has_been_quiet() {
 
     // Two hours later nothing has come.
     scene.sql(&format!(
-        "UPDATE migration_jobs SET dns_cutover_at = {long}; UPDATE migration_messages SET first_seen_at = {long};
+        "UPDATE migration_jobs SET dns_cutover_at = {long}, dns_cutover_told_at = {long}, last_new_at = {long};
+         UPDATE migration_messages SET first_seen_at = {long};
          UPDATE migration_runs SET queued_at = {long}, finished_at = {short} WHERE run_type = 'final';",
         long = back(120),
-        short = back(10),
+        short = back(70),
     ));
     wait_for("the end of the job", || (journey.job()["phase"] == "verified").then_some(()));
     assert_eq!(scene.finals().len(), 2, "one brought the straggler, one found nothing");

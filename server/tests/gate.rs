@@ -23,7 +23,16 @@ impl Stage {
     }
 
     fn set_with(settings: &[(&str, &str)]) -> Self {
-        let (old, new) = (old_server().start().expect("a server"), new_server().start().expect("a server"));
+        Self::between(new_server(), settings)
+    }
+
+    /// The new server takes no message that is larger.
+    fn set_limited(bytes: u64) -> Self {
+        Self::between(new_server().max_message_bytes(bytes), &[])
+    }
+
+    fn between(new: gatepost_testkit::dovecot::Builder, settings: &[(&str, &str)]) -> Self {
+        let (old, new) = (old_server().start().expect("a server"), new.start().expect("a server"));
         for folder in ["INBOX", "Projetos"] {
             deliver(&old.account(USER), (0..2).map(|n| letter(folder, &format!("{folder}-{n}"), &["\\Seen"])));
         }
@@ -144,6 +153,46 @@ fn an_approval_ends_where_newer_evidence_is_worse_though_no_check_fails() {
     let view = stage.view();
     assert_eq!((&view["gate"], &view["revoked_why"]), (&json!("ready_for_dns"), &Value::Null), "{view:#}");
     assert_eq!(stage.verdicts(), ["warning", "ready_for_dns", "warning", "ready_for_dns"]);
+}
+
+#[test]
+fn what_a_delta_leaves_or_a_broken_verification_finds_takes_an_approval_away_without_new_evidence() {
+    let stage = Stage::set_limited(60_000);
+    stage.journey.approve().expect(200);
+    let evidence = stage.view()["evidence_id"].clone();
+    let delta = stage.journey.succeed("delta");
+    assert_eq!((&delta["stats"]["quarantined"], &stage.view()["gate"]), (&json!(0), &json!("ready_for_dns")));
+
+    // The new server refuses this one.
+    let large = common::sized_letter("INBOX", "large", &[], 100_000);
+    deliver(&stage.old.account(USER), [letter("INBOX", "small", &[]), large]);
+    assert_eq!(stage.journey.run("delta")[0]["stats"]["quarantined"], 1);
+    let view = stage.view();
+    assert_eq!((&view["gate"], &view["evidence_id"]), (&json!("blocked"), &evidence), "{view:#}");
+    assert!(text(&view["revoked_why"]).contains("INBOX (1)"), "{view:#}");
+    let (status, message) = check(&stage.journey.gate(), "pst_quarantine");
+    assert_eq!(status, "fail", "{message}");
+    assert_eq!(stage.journey.audit("gate.revoke").len(), 1);
+
+    // The message goes at the source; all the rest has arrived.
+    Raw::within(&stage.old.account(USER), "INBOX", &["STORE 4 +FLAGS (\\Deleted)", "EXPUNGE"]);
+    stage.journey.run("delta");
+    stage.journey.succeed("verify");
+    stage.journey.approve().expect(200);
+    // As a verification leaves it that has found a message gone and breaks off before there is evidence.
+    let last = "(SELECT max(id) FROM migration_runs)";
+    stage.database(&format!(
+        "UPDATE migration_runs SET status = 'running', finished_at = NULL, lease_until = 9999999999 WHERE id = {last};
+         UPDATE migration_messages SET state = 'pending' WHERE id = (SELECT min(id) FROM migration_messages)"
+    ));
+    assert_eq!(stage.journey.gate()["gate"], "ready_for_dns", "the rows of a run at work are in motion");
+    stage.database(&format!(
+        "UPDATE migration_runs SET status = 'failed', finished_at = queued_at, lease_until = NULL WHERE id = {last}"
+    ));
+    let gate = stage.journey.gate();
+    assert_eq!(gate["gate"], "blocked", "{gate:#}");
+    assert!(text(&gate["reason"]).contains("amiss than it knows of"), "{gate:#}");
+    stage.journey.approve().problem(409, "gate_checks_failed");
 }
 
 #[test]

@@ -191,7 +191,7 @@ pub struct DnsApplied {
     /// The new MX.
     #[serde(default)]
     pub mx: Option<String>,
-    /// When; now, where left out.
+    /// When, no earlier than the gate opened; now, where left out.
     #[serde(default)]
     pub applied_at: Option<String>,
 }

@@ -2,15 +2,17 @@
 
 use crate::{DeliveryId, DeliveryStatus, JobId, Secret, WebhookEvent, WebhookId};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
-/// An address that is told of events. Its secret is never read again.
+/// An address that is told of events. Its secret is never read again, nor is its URL: at many receivers the path is the
+/// password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Webhook {
     /// Its id.
     pub id: WebhookId,
-    /// Where events are posted.
-    pub url: String,
+    /// Where events are posted, without path and query: `https://hooks.example.com`.
+    pub origin: String,
     /// What it is for.
     pub description: String,
     /// What it is told of.
@@ -33,11 +35,12 @@ pub struct Webhook {
     pub updated_at: String,
 }
 
-/// A new webhook.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// A new webhook. Its URL is not printed.
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewWebhook {
-    /// An https URL. Plain http, private and loopback addresses only for hosts that the settings allow.
+    /// An https URL. Plain http, private and loopback addresses only for hosts that
+    /// GATEPOST_WEBHOOK_ALLOWED_HOSTS names.
     pub url: String,
     /// What it is for; at most 200 characters.
     #[serde(default)]
@@ -47,8 +50,8 @@ pub struct NewWebhook {
     pub events: Vec<WebhookEvent>,
 }
 
-/// What changes about a webhook; what is left out stays.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// What changes about a webhook; what is left out stays. Its URL is not printed.
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WebhookPatch {
     /// A new address.
@@ -63,6 +66,23 @@ pub struct WebhookPatch {
     /// Whether it is told of nothing. What still waits for it is given up.
     #[serde(default)]
     pub disabled: Option<bool>,
+}
+
+impl fmt::Debug for NewWebhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { url: _, description, events } = self;
+        let mut shown = f.debug_struct("NewWebhook");
+        shown.field("description", description).field("events", events).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for WebhookPatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { url: _, description, events, disabled } = self;
+        let mut shown = f.debug_struct("WebhookPatch");
+        shown.field("description", description).field("events", events).field("disabled", disabled);
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// A webhook on the one occasion on which its secret is shown.

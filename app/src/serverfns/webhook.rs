@@ -24,12 +24,12 @@ pub async fn create_webhook(
     Ok(())
 }
 
-/// Changes a webhook.
+/// Changes a webhook. An empty URL leaves the address as it is: pages cannot show it.
 #[allow(clippy::too_many_arguments, reason = "a form has as many fields as it has")]
 #[server(prefix = "/api/fn", endpoint = "update_webhook")]
 pub async fn update_webhook(
     webhook_id: WebhookId,
-    url: String,
+    #[server(default)] url: String,
     #[server(default)] description: String,
     #[server(default)] event_gate_ready: String,
     #[server(default)] event_gate_revoked: String,
@@ -41,7 +41,7 @@ pub async fn update_webhook(
     let desk = context::desk()?;
     let events = chosen([event_gate_ready, event_gate_revoked, event_run_finished, event_phase_changed])?;
     let patch = gatepost_contract::WebhookPatch {
-        url: Some(url),
+        url: Some(url).filter(|url| !url.trim().is_empty()),
         description: Some(description),
         events: Some(events),
         disabled: Some(ticked(&disabled)),

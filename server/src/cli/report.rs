@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use gatepost_contract::JobId;
 use gatepost_core::Actor;
-use gatepost_report::{Edition, Lang, Trusted, check, enclosed};
+use gatepost_report::{Edition, Lang, Trusted, check, check_pdf};
 use std::{
     fs,
     io::Write,
@@ -31,7 +31,8 @@ pub enum Report {
 /// What is checked against what
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// report.json, or the PDF, which carries the document and its signature with it
+    /// report.json, or the PDF, which carries the document and its signature with it; its pages are drawn again from that
+    /// and compared, for which it takes the version of Gatepost that made it
     file: PathBuf,
     /// The detached signature; FILE.sig where left out. Not for a PDF
     #[arg(long, value_name = "FILE")]
@@ -114,15 +115,11 @@ fn verify(wanted: &Verify, config: &Config) -> Outcome {
 
 fn trusted(wanted: &Verify, config: &Config) -> anyhow::Result<Trusted> {
     let file = read(&wanted.file)?;
-    let (document, signature) = if file.starts_with(b"%PDF-") {
-        enclosed(&file).with_context(|| {
-            format!("{} carries no report; check the JSON document with --signature", wanted.file.display())
-        })?
-    } else {
-        let beside = wanted.signature.clone().unwrap_or_else(|| with_ending(&wanted.file));
-        (file, read(&beside)?)
-    };
-    Ok(check(&document, &signature, &key(wanted, config)?)?)
+    if file.starts_with(b"%PDF-") {
+        return Ok(check_pdf(&file, &key(wanted, config)?)?);
+    }
+    let beside = wanted.signature.clone().unwrap_or_else(|| with_ending(&wanted.file));
+    Ok(check(&file, &read(&beside)?, &key(wanted, config)?)?)
 }
 
 fn key(wanted: &Verify, config: &Config) -> anyhow::Result<String> {

@@ -42,6 +42,8 @@ fn a_wrong_value_is_named_with_what_it_may_be() {
         ("MIGRATION_DEST_IMAP_PORT", "99999", "1 to 65535"),
         ("MIGRATION_DEST_IMAP_SSL", "ssl3", "STARTTLS"),
         ("MIGRATION_DEST_IMAP_HOST", "a b", "host name"),
+        ("MIGRATION_ALLOWED_HOSTS", "a b", "host names"),
+        ("GATEPOST_WEBHOOK_ALLOWED_HOSTS", "10.0.0.0/8", "host names"),
         ("GATEPOST_CA_FILE", "/nonexistent/ca.pem", "cannot be read"),
     ] {
         let error = with(&[(name, value)]).expect_err(name);
@@ -49,6 +51,33 @@ fn a_wrong_value_is_named_with_what_it_may_be() {
         assert_eq!(error.0[0].name, name);
         assert!(error.0[0].message.contains(says), "{name}: {error}");
     }
+}
+
+#[test]
+fn a_webhook_secret_is_one_that_can_sign_and_the_samples_is_none() {
+    const NAME: &str = "GATEPOST_DNS_WEBHOOK_SECRET";
+    let of = |bytes: usize| format!("whsec_{}", STANDARD.encode(vec![0xff; bytes]));
+    for (secret, fine) in [
+        (of(24), true),
+        (of(32), true),
+        (of(64), true),
+        (of(23), false),
+        (of(65), false),
+        (of(32).replace("whsec_", ""), false),
+        (of(32).replace('=', ""), false),
+        // Its last digit has bits that belong to no byte.
+        (format!("whsec_{}/=", "A".repeat(42)), false),
+        (of(32).replace('/', "_"), false),
+    ] {
+        let read = with(&[(NAME, &secret)]);
+        assert_eq!(read.is_ok(), fine, "{secret}");
+        if let Err(error) = read {
+            assert!(error.0[0].name == NAME && !error.to_string().contains(&secret), "{error}");
+        }
+    }
+    let line =
+        SAMPLE.lines().find_map(|line| line.strip_prefix("#dns_webhook_secret = ")).expect("it is in the sample");
+    assert!(with(&[(NAME, line.trim_matches('"'))]).is_err(), "{line} must not be used as it is");
 }
 
 #[test]
@@ -63,6 +92,14 @@ fn who_may_frame_the_gate_is_written_as_a_policy_writes_it() {
         let config = with(&[("GATEPOST_EMBED_ANCESTORS", given)]).expect(given);
         assert_eq!(config.embed_ancestors, policy);
     }
+}
+
+#[test]
+fn hosts_that_are_allowed_for_mail_are_not_allowed_for_webhooks() {
+    let config = with(&[("MIGRATION_ALLOWED_HOSTS", "127.0.0.1")]).expect("valid").core;
+    assert_eq!((config.allowed_hosts, config.webhook_allowed_hosts), (vec!["127.0.0.1".to_owned()], vec![]));
+    let config = with(&[("GATEPOST_WEBHOOK_ALLOWED_HOSTS", "desk.local, ::1")]).expect("valid").core;
+    assert_eq!((config.allowed_hosts, config.webhook_allowed_hosts), (vec![], vec!["desk.local".into(), "::1".into()]));
 }
 
 #[test]
@@ -101,7 +138,7 @@ fn every_line_of_the_sample_is_a_setting_that_can_be_used() {
             Some(_) => None,
             None => Some(line),
         })
-        .filter(|line| !line.contains("_key =") && !line.contains("ca_file"))
+        .filter(|line| !["_key =", "_secret =", "ca_file"].iter().any(|own| line.contains(own)))
         .map(|line| format!("{line}\n"))
         .collect();
     let settings = Settings::new([], Some((Path::new("sample.toml"), &lines)));

@@ -1,5 +1,6 @@
 //! The audit log as a file: JSON for programs, CSV for spreadsheets, written as it is read.
 
+use crate::http::csv;
 use axum::body::Bytes;
 use futures::{Stream, StreamExt, stream};
 use gatepost_contract::{AuditEntry, AuditFilter, Problem};
@@ -73,25 +74,7 @@ fn csv_row(out: &mut Vec<u8>, entry: &AuditEntry) {
         &entry.previous_hash,
         &entry.hash,
     ];
-    for (n, field) in fields.into_iter().enumerate() {
-        if n > 0 {
-            out.push(b',');
-        }
-        // RFC 4180. What a spreadsheet would take for a formula is made text: reasons are typed by people.
-        let formula = field.starts_with(['=', '+', '-', '@', '\t', '\r']);
-        out.push(b'"');
-        if formula {
-            out.push(b'\'');
-        }
-        for byte in field.bytes() {
-            if byte == b'"' {
-                out.push(b'"');
-            }
-            out.push(byte);
-        }
-        out.push(b'"');
-    }
-    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(csv::line(&fields).as_bytes());
 }
 
 #[cfg(test)]
@@ -110,13 +93,13 @@ mod tests {
             subject: "job/3".into(),
             before: Some(r#"{"gate":"warning"}"#.into()),
             after: None,
-            reason: Some("=HYPERLINK(\"x\")\nsecond line, ok".into()),
+            reason: Some("=HYPERLINK(\"x\")\nsecond line, ok;=1".into()),
             previous_hash: "0".into(),
             hash: "1".into(),
         };
         let text = written(&[entry], ExportFormat::Csv).expect("it is written");
         let expected = "\"7\",\"2026-11-21T04:12:00.000Z\",\"lead@example.org\",\"gate.approve\",\"\",\"job/3\",\
-            \"{\"\"gate\"\":\"\"warning\"\"}\",\"\",\"'=HYPERLINK(\"\"x\"\")\nsecond line, ok\",\"0\",\"1\"\r\n";
+            \"{\"\"gate\"\":\"\"warning\"\"}\",\"\",\"'=HYPERLINK(\"\"x\"\")\nsecond line, ok;'=1\",\"0\",\"1\"\r\n";
         assert_eq!(String::from_utf8_lossy(&text), expected);
     }
 }

@@ -1,7 +1,8 @@
 //! Defence against requests that another site makes in a user's name.
 //!
 //! Asked for on every unsafe method that could ride on the session cookie: browsers say where a request comes from in
-//! `Sec-Fetch-Site`, older ones in `Origin` or `Referer`. A request with an `Authorization` header is exempt, for no
+//! `Sec-Fetch-Site`, older ones in `Origin` or `Referer`. So is it on the few safe ones that reach out to the old mail
+//! server, where browsers say that another site has made them. A request with an `Authorization` header is exempt, for no
 //! other site can make a browser add one; so is an API request that carries no session cookie at all.
 
 use super::{App, error::Refusal, session::COOKIE};
@@ -15,7 +16,12 @@ use http::{HeaderMap, header};
 
 /// Refuses what comes from elsewhere.
 pub async fn defend(State(app): State<App>, request: Request, next: Next) -> Response {
-    if request.method().is_safe() || !could_ride(request.headers(), request.uri().path()) {
+    let path = request.uri().path();
+    let asked = !request.method().is_safe() || reads_mail(path);
+    if !asked || !could_ride(request.headers(), path) {
+        return next.run(request).await;
+    }
+    if request.method().is_safe() && !is_cross_site(request.headers()) {
         return next.run(request).await;
     }
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
@@ -28,6 +34,24 @@ pub async fn defend(State(app): State<App>, request: Request, next: Next) -> Res
         "This request came from another site. Open the Desk at its own address and try again.",
     ))
     .into_response()
+}
+
+/// Whether a GET of this address logs in at the old mail server and writes who read a message: another site must not be
+/// able to make somebody do that. A segment with escapes may be any.
+fn reads_mail(path: &str) -> bool {
+    let is = |segment: &str, name: &str| segment == name || segment.contains('%');
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    match segments[..] {
+        ["api", "v1", migration, quarantine, _, what] => {
+            is(migration, "migration") && is(quarantine, "quarantine") && (is(what, "message") || is(what, "headers"))
+        }
+        [jobs, _, messages, _] => is(jobs, "jobs") && is(messages, "messages"),
+        _ => false,
+    }
+}
+
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site.as_bytes() == b"cross-site")
 }
 
 fn could_ride(headers: &HeaderMap, path: &str) -> bool {
@@ -79,6 +103,24 @@ mod tests {
             (&[("authorization", "Bearer x"), ("cookie", "gatepost=x")], "/api/v1/tenants", false),
         ] {
             assert_eq!(could_ride(&headers(pairs), path), asked, "{pairs:?} {path}");
+        }
+    }
+
+    #[test]
+    fn the_addresses_that_read_a_message_are_known_however_they_are_written() {
+        for (path, reads) in [
+            ("/api/v1/migration/quarantine/7/message", true),
+            ("/api/v1/migration/quarantine/7/headers", true),
+            ("/api/v1/migration/quarantine/7/retry", false),
+            ("/api/v1/migration/jobs/7/quarantine", false),
+            ("/jobs/1/messages/7", true),
+            ("/jobs/1/messages/7/", true),
+            ("/jobs//1/%6Dessages/7", true),
+            ("/jobs/1/residue", false),
+            ("/jobs/1", false),
+            ("/", false),
+        ] {
+            assert_eq!(reads_mail(path), reads, "{path}");
         }
     }
 

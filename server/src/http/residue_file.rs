@@ -1,5 +1,6 @@
 //! The residue as a file: CSV for spreadsheets, JSON for programs, written as it is read.
 
+use crate::http::csv;
 use axum::{
     body::{Body, Bytes},
     response::{IntoResponse, Response},
@@ -8,7 +9,7 @@ use futures::{Stream, StreamExt, TryStreamExt, stream};
 use gatepost_contract::{JobId, Residue};
 use gatepost_core::Error;
 use http::header;
-use std::{borrow::Cow, fmt::Write as _, io};
+use std::io;
 
 /// How it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ fn pieces(
         let mut text = String::new();
         for row in &portion {
             match format {
-                Format::Csv => csv_row(&mut text, row),
+                Format::Csv => text.push_str(&csv_row(row)),
                 Format::Json => {
                     text.push_str(if std::mem::take(&mut first) { "\n" } else { ",\n" });
                     text.push_str(&serde_json::to_string(row)?);
@@ -94,50 +95,33 @@ fn csv_names() -> String {
     NAMES.join(",") + "\r\n"
 }
 
-fn csv_row(out: &mut String, row: &Residue) {
+fn csv_row(row: &Residue) -> String {
     let waiver = row.waiver.as_ref();
-    let fields: [Cow<'_, str>; NAMES.len()] = [
-        row.message_id.to_string().into(),
-        text(&row.email),
-        text(&row.folder),
-        row.source_uid.to_string().into(),
-        row.state.as_str().into(),
-        row.fidelity.map_or("", |f| f.as_str()).into(),
-        row.internal_date.as_str().into(),
-        row.size.to_string().into(),
-        text(row.from.as_deref().unwrap_or_default()),
-        text(row.subject.as_deref().unwrap_or_default()),
-        text(row.date.as_deref().unwrap_or_default()),
-        text(row.message_id_header.as_deref().unwrap_or_default()),
-        row.cause_kind.map_or("", |k| k.as_str()).into(),
-        text(row.cause.as_deref().unwrap_or_default()),
-        row.first_seen_at.as_str().into(),
-        waiver.map(|w| w.id.to_string()).unwrap_or_default().into(),
-        text(waiver.map_or("", |w| &w.actor)),
-        waiver.map_or("", |w| w.at.as_str()).into(),
-        text(waiver.map_or("", |w| &w.reason)),
-        row.mailbox_id.to_string().into(),
-        row.folder_id.to_string().into(),
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let fields: [String; NAMES.len()] = [
+        row.message_id.to_string(),
+        row.email.clone(),
+        row.folder.clone(),
+        row.source_uid.to_string(),
+        row.state.to_string(),
+        row.fidelity.map(|fidelity| fidelity.to_string()).unwrap_or_default(),
+        row.internal_date.clone(),
+        row.size.to_string(),
+        text(&row.from),
+        text(&row.subject),
+        text(&row.date),
+        text(&row.message_id_header),
+        row.cause_kind.map(|kind| kind.to_string()).unwrap_or_default(),
+        text(&row.cause),
+        row.first_seen_at.clone(),
+        waiver.map(|w| w.id.to_string()).unwrap_or_default(),
+        waiver.map(|w| w.actor.clone()).unwrap_or_default(),
+        waiver.map(|w| w.at.clone()).unwrap_or_default(),
+        waiver.map(|w| w.reason.clone()).unwrap_or_default(),
+        row.mailbox_id.to_string(),
+        row.folder_id.to_string(),
     ];
-    for (n, field) in fields.iter().enumerate() {
-        let comma = if n == 0 { "" } else { "," };
-        let written = if field.contains(['"', ',', '\r', '\n']) {
-            write!(out, "{comma}\"{}\"", field.replace('"', "\"\""))
-        } else {
-            write!(out, "{comma}{field}")
-        };
-        written.expect("a string takes everything");
-    }
-    out.push_str("\r\n");
-}
-
-/// Text of others: a spreadsheet takes what begins with one of these for a formula, and would run it.
-fn text(value: &str) -> Cow<'_, str> {
-    if value.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
-        Cow::Owned(format!("'{value}"))
-    } else {
-        Cow::Borrowed(value)
-    }
+    csv::line(&fields)
 }
 
 #[cfg(test)]
@@ -158,7 +142,7 @@ mod tests {
             internal_date: "2020-02-29T23:59:58-03:00".into(),
             size: 100,
             message_id_header: Some("<a@b>".into()),
-            from: Some("\"Ana\" <ana@x>, b".into()),
+            from: Some("\"Ana\" <ana@x>, b;=1".into()),
             subject: Some("=HYPERLINK(\"http://x\")".into()),
             date: None,
             cause_kind: Some(CauseKind::TooLarge),
@@ -186,13 +170,11 @@ mod tests {
         assert_eq!(names.split(',').count(), NAMES.len());
         assert_eq!(
             line,
-            "1,ana@cliente.example,INBOX,10,waived,,2020-02-29T23:59:58-03:00,100,\"\"\"Ana\"\" <ana@x>, b\",\
-             \"'=HYPERLINK(\"\"http://x\"\")\",,<a@b>,too_large,\"two\nlines\",2026-11-21T04:12:00.000Z,9,\
-             lead@desk.example,2026-11-21T05:00:00.000Z,\"agreed, by telephone\",2,3\r\n"
+            "\"1\",\"ana@cliente.example\",\"INBOX\",\"10\",\"waived\",\"\",\"2020-02-29T23:59:58-03:00\",\"100\",\
+             \"\"\"Ana\"\" <ana@x>, b;'=1\",\"'=HYPERLINK(\"\"http://x\"\")\",\"\",\"<a@b>\",\"too_large\",\"two\nlines\",\
+             \"2026-11-21T04:12:00.000Z\",\"9\",\"lead@desk.example\",\"2026-11-21T05:00:00.000Z\",\
+             \"agreed, by telephone\",\"2\",\"3\"\r\n"
         );
-        for (given, shown) in [("+1", "'+1"), ("-x", "'-x"), ("@a", "'@a"), ("a=b", "a=b"), ("", "")] {
-            assert_eq!(text(given), shown);
-        }
     }
 
     #[tokio::test]

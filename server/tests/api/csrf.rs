@@ -45,6 +45,27 @@ fn a_cookie_opens_the_api_but_not_for_other_sites() {
 }
 
 #[test]
+fn another_site_cannot_make_somebody_read_a_message() {
+    let server = Server::start();
+    let job = server.job(&server.token("technician"), "read.example");
+    let cookie = server.cookie("technician");
+    let page = format!("/jobs/{job}/messages/1");
+    for path in ["/api/v1/migration/quarantine/1/message", "/api/v1/migration/quarantine/1/headers", &page] {
+        for method in ["GET", "HEAD"] {
+            let headers = [("cookie", cookie.as_str()), ("sec-fetch-site", "cross-site")];
+            assert_eq!(server.send(method, path, &headers, "").status, 403, "{method} {path}");
+        }
+        for site in ["same-origin", "same-site", "none"] {
+            let headers = [("cookie", cookie.as_str()), ("sec-fetch-site", site)];
+            assert_ne!(server.send("GET", path, &headers, "").status, 403, "{site} {path}");
+        }
+        assert_ne!(server.send("GET", path, &[("cookie", cookie.as_str())], "").status, 403, "{path}");
+    }
+    let headers = [("cookie", cookie.as_str()), ("sec-fetch-site", "cross-site")];
+    server.send("GET", &format!("/jobs/{job}"), &headers, "").expect(200);
+}
+
+#[test]
 fn another_site_cannot_log_somebody_in() {
     let server = Server::start();
     let form = "email=technician%40desk.example&password=correct+horse+battery";

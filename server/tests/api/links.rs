@@ -334,6 +334,26 @@ fn many_wrong_tokens_are_slowed_down_and_a_good_one_still_opens() {
 }
 
 #[test]
+fn a_good_token_opens_so_often_a_minute_and_no_other_link_has_to_wait_for_it() {
+    let server = Server::start();
+    let staff = server.token("technician");
+    let job = server.job(&staff, "often.example");
+    let [busy, other] = ["badge", "badge"].map(|kind| secret(&link(&server, &staff, job, kind)));
+    let customer = secret(&link(&server, &staff, job, "customer"));
+    let until_refused = |ask: &dyn Fn() -> Reply| {
+        // More are given back while this goes on, two a second.
+        let replies = (0..2000).map(|_| ask()).enumerate().find(|(_, reply)| reply.status != 200);
+        let (opened, slowed) = replies.expect("a limit");
+        assert!(opened >= 120, "{opened}");
+        let wait: u64 = slowed.expect(429).header("retry-after").parse().expect("seconds");
+        assert!((1..=60).contains(&wait));
+    };
+    until_refused(&|| badge(&server, job, &busy, "", &[]));
+    badge(&server, job, &other, "", &[]).expect(200);
+    until_refused(&|| server.send("GET", &format!("/c/{customer}"), &[], ""));
+}
+
+#[test]
 fn while_the_module_is_off_no_link_opens() {
     let server = Server::start_with(&[("MIGRATION_ENABLED", "false")]);
     badge(&server, 1, "1.x.y", "", &[]).problem(404, "not_found");

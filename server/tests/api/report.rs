@@ -2,6 +2,7 @@
 
 use crate::kit::{Reply, Server, gatepost, run};
 use serde_json::{Value, json};
+use sqlx::Connection;
 use std::{fs, path::Path};
 
 fn below(job: i64, rest: &str) -> String {
@@ -12,6 +13,20 @@ fn code(dir: &Path, arguments: &[&str]) -> (i32, String) {
     let output = run(dir, arguments);
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     (output.status.code().unwrap_or(-1), said)
+}
+
+/// Puts so many files on a ticket, as reports of months would.
+fn fill(server: &Server, ticket: &Value, files: i64) {
+    let database = format!("sqlite://{}", server.dir.path().join("data/gatepost.db").display());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let filled = runtime.block_on(async {
+        let mut conn = sqlx::SqliteConnection::connect(&database).await?;
+        let statement = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2)
+             INSERT INTO ticket_attachments (ticket_id, name, media_type, size, digest, content, created_by, created_at)
+             SELECT $1, 'r.json', 'application/json', 2, 'd', x'7b7d', '1', '2026-11-21T04:12:00.000Z' FROM n";
+        sqlx::query(statement).bind(ticket.as_i64()).bind(files).execute(&mut conn).await
+    });
+    assert_eq!(filled.expect("it is filled").rows_affected(), files.unsigned_abs());
 }
 
 fn unknown(server: &Server, path: &str) -> Reply {
@@ -124,6 +139,23 @@ fn a_report_is_attached_to_a_ticket_and_to_nothing_else() {
 }
 
 #[test]
+fn reports_are_attached_by_hand_until_the_ticket_is_full() {
+    let server = Server::start();
+    let staff = server.token("technician");
+    let job = server.job(&staff, "full.example");
+    let tenant = server.get(&staff, &format!("/migration/jobs/{job}")).expect(200).json()["tenant_id"].clone();
+    let ticket = json!({"tenant_id": tenant, "subject": "Move us"});
+    let ticket = server.call(&staff, "POST", "/tickets", &ticket).expect(201).json()["id"].clone();
+    server.call(&staff, "PATCH", &format!("/migration/jobs/{job}"), &json!({"ticket_id": ticket})).expect(200);
+    fill(&server, &ticket, 57);
+    server.call(&staff, "POST", &below(job, ""), &json!({})).expect(201);
+    let refused = server.call(&staff, "POST", &below(job, ""), &json!({})).problem(409, "ticket_full");
+    assert!(refused["detail"].as_str().is_some_and(|d| d.contains("60 files")), "{refused}");
+    let held = server.get(&staff, &format!("/tickets/{ticket}")).expect(200).json()["attachments"].clone();
+    assert_eq!(held.as_array().map(Vec::len), Some(60), "nothing was added");
+}
+
+#[test]
 fn the_command_line_makes_reports_and_tells_good_ones_from_forged_ones() {
     let server = Server::start();
     let staff = server.token("technician");
@@ -165,6 +197,16 @@ fn the_command_line_makes_reports_and_tells_good_ones_from_forged_ones() {
     }
     let (none, said) = there(&["report", "verify", &json]);
     assert!(none == Some(1) && said.contains("--key"), "{said}");
+
+    // Whoever draws the pages anew keeps the attachments: these are genuine, the file is not.
+    let mut redrawn = fs::read(&pdf).expect("a file");
+    redrawn.extend_from_slice(b"\n% more\n");
+    fs::write(at("redrawn.pdf"), redrawn).expect("a file");
+    let (failed, said) = code(dir, &["report", "verify", &at("redrawn.pdf")]);
+    assert!(failed == 1 && said.contains("document is genuine, the pages are not proved"), "{said}");
+    fs::write(at("empty.pdf"), "%PDF-1.7 no more than that").expect("a file");
+    let (failed, said) = code(dir, &["report", "verify", &at("empty.pdf"), "--json"]);
+    assert!(failed == 1 && said.contains("carries no report"), "{said}");
 
     let forged = document.replace("\"all_arrived\":false", "\"all_arrived\":true ");
     assert_ne!(forged, document);

@@ -33,7 +33,7 @@ fn receiver() -> (String, Receiver<(String, String)>) {
 }
 
 fn server() -> Server {
-    Server::start_with(&[("MIGRATION_ALLOWED_HOSTS", "127.0.0.1")])
+    Server::start_with(&[("GATEPOST_WEBHOOK_ALLOWED_HOSTS", "127.0.0.1")])
 }
 
 #[track_caller]
@@ -108,6 +108,9 @@ fn a_webhook_is_made_told_of_what_happens_replayed_and_deleted() {
     assert_ne!(renewed["secret"], made["secret"]);
     let listed = server.get(&admin, "/webhooks").expect(200);
     assert!(!listed.text.contains(&secret) && !listed.text.contains("whsec_"), "{listed:?}");
+    let origin = url.split("/hook").next().expect("an origin");
+    assert_eq!(listed.json()["items"][0]["origin"], origin, "and no path: it may be a password");
+    assert!(!listed.text.contains("planted"), "{listed:?}");
     server.call(&admin, "DELETE", &format!("/webhooks/{id}"), &Value::Null).expect(204);
     server.get(&admin, &format!("/webhooks/{id}")).problem(404, "not_found");
 
@@ -218,10 +221,10 @@ fn the_pages_work_without_javascript_and_show_a_secret_once() {
     wait_for(|| json!(page(&here)), |page| page.as_str().is_some_and(|page| page.contains("/api/fn/replay_delivery")));
     let replaced = submit(&server, &cookie, "replace_webhook_secret", &here, &format!("webhook_id={id}"));
     assert!(page(replaced.header("location")).contains("whsec_"));
-    let changed =
-        format!("webhook_id={id}&url={encoded}&description=planted%3Cb%3E&event_gate_ready=true&disabled=true");
+    let changed = format!("webhook_id={id}&url=&description=planted%3Cb%3E&event_gate_ready=true&disabled=true");
     submit(&server, &cookie, "update_webhook", &here, &changed);
     let shown = page(&here);
+    assert!(!shown.contains("planted=1") && !page("/webhooks").contains("planted=1"), "{shown}");
     assert!(shown.contains("Disabled") && shown.contains("planted&lt;b&gt;"), "{shown}");
     let gone = submit(&server, &cookie, "delete_webhook", &here, &format!("webhook_id={id}"));
     assert_eq!(gone.header("location"), "/webhooks?notice=webhook_deleted");

@@ -295,6 +295,11 @@ pub fn at_the_source() -> Vec<Fault> {
             s.source().command("RENAME \"Projetos/Água\" \"Projetos/Vinho\"");
         })
         .turns("folder_coverage", "fail", &["Projetos/Vinho"]),
+        // Only a copy takes a folder for gone that a listing leaves out.
+        fault("A folder is deleted at the source after the last delta", "standard", |s| {
+            s.source().command("DELETE \"Projetos/Água\"");
+        })
+        .turns("folder_coverage", "fail", &["Projetos/Água"]),
         fault("A message that the destination refuses waits in quarantine", "standard", |s| {
             let mut large = letter("INBOX", "large-01", 1);
             large.bytes.extend(b"All work and no play.\r\n".repeat(LIMIT / 20));
@@ -411,7 +416,10 @@ pub fn no_faults() -> Vec<Fault> {
             s.dest().deliver([letter("Novidades", "fresh-03", 3)]);
         }),
         harmless("A message is deleted at the source", "standard", |s| s.source().remove("INBOX", "inbox-50")),
-        harmless("A folder is deleted at the source", "standard", |s| s.source().command("DELETE \"Projetos/Água\"")),
+        harmless("A folder is deleted at the source, and a delta sees it", "standard", |s| {
+            s.source().command("DELETE \"Projetos/Água\"");
+            assert_eq!(s.run("delta")["status"], "success");
+        }),
         harmless("The destination adds a line of delivery to a head", "deep", |s| {
             s.rewrite("INBOX", "inbox-51", |text| format!("Delivered-To: ana@example.org\n{text}"));
         }),

@@ -28,6 +28,8 @@ struct Folder {
     /// What verifications found of messages, and which messages have been copied once.
     findings: BTreeMap<u32, Finding>,
     copied: BTreeSet<u32>,
+    /// Those that some evidence is about.
+    proved: BTreeSet<u32>,
 }
 
 impl Tables {
@@ -45,6 +47,7 @@ impl Folder {
             causes: BTreeMap::new(),
             findings: BTreeMap::new(),
             copied: BTreeSet::new(),
+            proved: BTreeSet::new(),
         }
     }
 
@@ -91,6 +94,13 @@ impl MemoryLedger {
             amiss.map(|(uid, finding)| (path.clone(), *uid, finding.clone())).collect::<Vec<_>>()
         };
         tables.folders.iter().flat_map(named).collect()
+    }
+
+    /// A verification has ended, and its evidence is kept.
+    pub fn prove(&self) {
+        for folder in &mut self.lock().folders {
+            folder.proved.clone_from(&folder.copied);
+        }
     }
 
     /// Gives a message up, as a person would.
@@ -176,6 +186,7 @@ impl Ledger for MemoryLedger {
             unwaived: false,
             dest_uid: row.dest_uid,
             copied: row.dest_uid.is_some() || folder.copied.contains(&row.uid),
+            proved: folder.proved.contains(&row.uid),
             fidelity: folder.findings.get(&row.uid).and_then(|finding| finding.fidelity),
             cause: folder.causes.get(&row.uid).cloned(),
             kind: folder.findings.get(&row.uid).and_then(|finding| finding.kind),
@@ -248,6 +259,7 @@ impl Ledger for MemoryLedger {
                 folder.causes.remove(&arrival.uid);
                 folder.findings.remove(&arrival.uid);
                 folder.copied.insert(arrival.uid);
+                folder.proved.remove(&arrival.uid);
             }
         }
         Ok(())

@@ -126,7 +126,7 @@ fn action(action: &str) -> Option<&'static str> {
         "gate.approve" => t!(timeline.approved),
         "gate.override" => t!(timeline.overridden),
         "gate.revoke" => t!(timeline.revoked),
-        "message.waive" => t!(timeline.waived),
+        "message.waive" | "messages.waive" => t!(timeline.waived),
         "waiver.withdraw" => t!(timeline.withdrawn),
         "waiver.expire" => t!(timeline.expired),
         "dns.applied" => t!(timeline.dns_applied),

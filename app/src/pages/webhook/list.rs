@@ -21,7 +21,7 @@ pub fn WebhookList() -> AnyView {
         } else {
             let pager = address.pager(&page);
             let heads = vec![
-                address.head("url", t!(webhook.url)),
+                address.head("origin", t!(webhook.url)),
                 head(t!(webhook.events)),
                 head(t!(webhook.status)),
                 address.head("last_attempt_at", t!(webhook.last_attempt)),
@@ -53,7 +53,7 @@ fn row(webhook: Webhook) -> AnyView {
     view! {
         <tr>
             <th scope="row" data-label=t!(webhook.url)>
-                <a class="path" href=href>{webhook.url}</a>
+                <a class="path" href=href>{webhook.origin}</a>
                 {(!webhook.description.is_empty()).then(|| view! { <div class="note">{webhook.description}</div> })}
             </th>
             <td data-label=t!(webhook.events)>{tags}</td>

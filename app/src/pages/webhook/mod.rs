@@ -23,16 +23,18 @@ const BOXES: [(WebhookEvent, &str); 4] = [
 fn WebhookFields(state: FormState, webhook: Option<Webhook>) -> AnyView {
     let error = state.error("events");
     let wrong = error.is_some();
-    let (url, description, events) = match webhook {
-        Some(webhook) => (webhook.url, webhook.description, webhook.events),
-        None => (String::new(), String::new(), BOXES.map(|(event, _)| event).to_vec()),
+    let new = webhook.is_none();
+    let url_hint = if new { t!(webhook.url_hint) } else { t!(webhook.url_kept) };
+    let (description, events) = match webhook {
+        Some(webhook) => (webhook.description, webhook.events),
+        None => (String::new(), BOXES.map(|(event, _)| event).to_vec()),
     };
     let boxes = BOXES.map(|(event, name)| {
         let value = events.contains(&event);
         view! { <TickField state=state.clone() name label=names::webhook_event(event) hint=event.as_str() value/> }
     });
     view! {
-        <TextField state=state.clone() name="url" kind="url" label=t!(webhook.url) hint=t!(webhook.url_hint) value=url required=true max=2_000/>
+        <TextField state=state.clone() name="url" kind="url" label=t!(webhook.url) hint=url_hint required=new max=2_000/>
         <TextField state=state.clone() name="description" label=t!(webhook.description) hint=t!(webhook.description_hint) value=description max=200/>
         <fieldset id="field-events" tabindex="-1" aria-describedby=wrong.then_some("field-events-error")>
             <legend>{t!(webhook.events)}</legend>

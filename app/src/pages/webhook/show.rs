@@ -36,7 +36,7 @@ pub fn ShowWebhook() -> AnyView {
         let filtered = filter != DeliveryFilter::default();
         let test = vec![("webhook_id", id.to_string())];
         let badge = badge(&webhook);
-        let title = if webhook.description.is_empty() { webhook.url.clone() } else { webhook.description.clone() };
+        let title = if webhook.description.is_empty() { webhook.origin.clone() } else { webhook.description.clone() };
         let up = vec![("/webhooks".to_owned(), t!(nav.webhooks).to_owned())];
         Ok(view! {
             <PageHead title up>
@@ -76,7 +76,7 @@ fn WebhookFacts(webhook: Webhook) -> AnyView {
     let tags = tags(&webhook.events);
     view! {
         <dl class="facts wide">
-            <Fact name=t!(webhook.url)>{webhook.url}</Fact>
+            <Fact name=t!(webhook.url)>{webhook.origin}"/…"</Fact>
             <Fact name=t!(webhook.events)>{tags}</Fact>
             <Fact name=t!(webhook.last_attempt)><MaybeAt at=webhook.last_attempt_at/></Fact>
             <Fact name=t!(webhook.waiting)>{count(webhook.waiting)}</Fact>

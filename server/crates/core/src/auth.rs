@@ -1,13 +1,16 @@
 //! Log-in, JWTs, service tokens, and the first user.
 
-use crate::{Actor, Error, Gatepost, Result, clock, validate::Checker};
+use crate::{
+    Actor, Error, Gatepost, Result, clock,
+    limits::{Client, Limiter},
+    validate::Checker,
+};
 use argon2::{
     Argon2,
     password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString},
 };
 use gatepost_contract::{AccessToken, LogIn, NewUser, Role, Secret, User, UserId};
 use gatepost_store::{settings, tokens, users};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
@@ -20,6 +23,10 @@ const JWT_SECONDS: i64 = 3600;
 const TOKEN_PREFIX: &str = "gpt_";
 /// The settings row of the set-up link's hash.
 const SETUP_KEY: &str = "setup_token_sha256";
+
+/// Attempts a minute to log in, from one client and for one address from one client.
+const BY_CLIENT: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
+const BY_EMAIL: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
 
 /// Claims of a JWT.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,8 +47,8 @@ struct Claims {
 pub(crate) struct Gatekeeper {
     encoding: EncodingKey,
     decoding: DecodingKey,
-    by_client: DefaultKeyedRateLimiter<IpAddr>,
-    by_email: DefaultKeyedRateLimiter<(String, IpAddr)>,
+    by_client: Limiter<Client>,
+    by_email: Limiter<(String, Client)>,
     /// Hashing takes 19 MB a time: a few at once, the others wait.
     hashing: tokio::sync::Semaphore,
     /// Checked for unknown users, so that they take as long as known ones.
@@ -50,26 +57,20 @@ pub(crate) struct Gatekeeper {
 
 impl Gatekeeper {
     pub fn new(key: &Secret) -> Result<Self> {
-        let a_minute = |n: u32| Quota::per_minute(NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN));
         Ok(Self {
             encoding: EncodingKey::from_secret(key.0.as_bytes()),
             decoding: DecodingKey::from_secret(key.0.as_bytes()),
-            by_client: RateLimiter::keyed(a_minute(30)),
-            by_email: RateLimiter::keyed(a_minute(10)),
+            by_client: Limiter::per_minute(BY_CLIENT),
+            by_email: Limiter::per_minute(BY_EMAIL),
             hashing: tokio::sync::Semaphore::new(4),
             decoy: hash_password(&Secret(random_text()))?,
         })
     }
 
     fn attempt(&self, email: &str, client: IpAddr) -> Result<()> {
-        self.by_client.retain_recent();
-        self.by_email.retain_recent();
-        let clock = governor::clock::DefaultClock::default();
-        let wait = |until: governor::NotUntil<_>| Error::TooMany {
-            retry_after: until.wait_time_from(clock.now()).as_secs() + 1,
-        };
-        self.by_client.check_key(&client).map_err(wait)?;
-        self.by_email.check_key(&(email.to_owned(), client)).map_err(wait)
+        let client = Client::from(client);
+        self.by_client.check(&client)?;
+        self.by_email.check(&(email.to_owned(), client))
     }
 }
 

@@ -43,8 +43,10 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// Plain connections beyond the loopback addresses.
     pub allow_plaintext: bool,
-    /// Hosts that may be used although their addresses are link-local or otherwise refused.
+    /// Mail hosts that may be used although their addresses are link-local or otherwise refused.
     pub allowed_hosts: Vec<String>,
+    /// Hosts that webhooks may be posted to although their addresses are private, and without TLS.
+    pub webhook_allowed_hosts: Vec<String>,
     /// The resolvers that are asked about domains; none: the DNS is not read.
     pub dns_resolvers: Vec<SocketAddr>,
     /// What signs the webhooks that say that an MX was changed. With it they must be signed.
@@ -77,6 +79,7 @@ impl Config {
             ca_file: None,
             allow_plaintext: false,
             allowed_hosts: Vec::new(),
+            webhook_allowed_hosts: Vec::new(),
             dns_resolvers: Vec::new(),
             dns_webhook_secret: None,
             hosts: Vec::new(),

@@ -10,7 +10,7 @@ use std::{fmt, path::PathBuf};
 pub struct Outbound {
     /// Certificates to trust beside the system's.
     pub ca_file: Option<PathBuf>,
-    /// Hosts, addresses and networks that may be used although they are private, and without TLS.
+    /// Hosts, addresses and networks that may be used although they are private; without TLS only hosts named exactly.
     pub allowed_hosts: Vec<String>,
 }
 

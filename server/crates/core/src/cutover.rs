@@ -8,7 +8,7 @@ use crate::{
     Actor, Error, Gatepost, Result, audit::Entry, clock, gate::failing, jobs::found, validate, validate::Checker,
 };
 use gatepost_contract::{CutoverSettings, DnsApplied, DnsMoment, GateAnswer, Job, JobId, Phase, Scope};
-use gatepost_store::{Conn, cutovers, jobs, webhook_receipts};
+use gatepost_store::{Conn, cutovers, gate_history, jobs, webhook_receipts};
 use inbound::Receipt;
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
@@ -52,7 +52,18 @@ impl Gatepost {
         let at = applied_at(&mut checker, request.applied_at.as_deref(), now);
         checker.finish()?;
 
-        let known = jobs::by_domain(&mut *self.store().reader().await?, &domain).await?;
+        let sender = sender(actor);
+        let known = {
+            let mut conn = self.store().reader().await?;
+            // Before all else: what came before gets its answer, however the gate stands by now.
+            if let Some(receipt) = &receipt
+                && receipt.taken_before(webhook_receipts::get(&mut conn, &sender, &receipt.id).await?)?
+            {
+                drop(conn);
+                return self.answer(&domain).await;
+            }
+            jobs::by_domain(&mut conn, &domain).await?
+        };
         let open: Vec<&Job> = known.iter().filter(|job| job.phase != Phase::Closed).collect();
         if let Some(later) = open.iter().find(|job| job.dns_cutover_at.is_none() && opened_after(job, at)) {
             let why = format!("lies before the job was opened ({})", later.created_at);
@@ -70,19 +81,19 @@ impl Gatepost {
         let mut applied = Vec::new();
         let mut tx = self.store().begin().await?;
         if let Some(receipt) = &receipt
-            && receipt.taken_before(webhook_receipts::get(&mut tx, &receipt.id).await?)?
+            && receipt.taken_before(webhook_receipts::get(&mut tx, &sender, &receipt.id).await?)?
         {
             return Ok(answer);
         }
         for job in jobs::by_domain(&mut tx, &domain).await?.into_iter().filter(|j| j.phase != Phase::Closed) {
             if job.dns_cutover_at.is_none() {
-                self.apply_to_job(&mut tx, actor, &job, mx.as_deref(), &clock::text(at)).await?;
+                self.apply_to_job(&mut tx, actor, &job, mx.as_deref(), at).await?;
                 applied.push(job.id);
             }
         }
         if let Some(receipt) = &receipt {
             let forget = clock::text(now - inbound::REMEMBERED);
-            webhook_receipts::put(&mut tx, &receipt.id, &receipt.digest, &clock::text(now), &forget).await?;
+            webhook_receipts::put(&mut tx, &sender, &receipt.id, &receipt.digest, &clock::text(now), &forget).await?;
         }
         tx.commit().await?;
         for job in applied {
@@ -91,7 +102,14 @@ impl Gatepost {
         self.answer(&domain).await
     }
 
-    async fn apply_to_job(&self, tx: &mut Conn, actor: &Actor, job: &Job, mx: Option<&str>, at: &str) -> Result<()> {
+    async fn apply_to_job(
+        &self,
+        tx: &mut Conn,
+        actor: &Actor,
+        job: &Job,
+        mx: Option<&str>,
+        at: OffsetDateTime,
+    ) -> Result<()> {
         // Judged once more in the transaction that acts on it.
         let verdict = self.judge_job(tx, actor, job.id).await?;
         if !verdict.gate.dns_allowed() {
@@ -101,8 +119,13 @@ impl Gatepost {
                 checks: failing(&verdict),
             });
         }
-        let now = clock::now();
-        jobs::set_dns_cutover(tx, job.id, at, &now).await?;
+        let opened = gate_history::opened_at(tx, job.id).await?;
+        if let Some(opened) = opened.as_deref().filter(|opened| before_opening(opened, at)) {
+            let why = format!("lies before the gate opened ({opened}); leave it out to take the present time");
+            return Err(Error::field("applied_at", why));
+        }
+        let (at, now) = (clock::text(at), clock::now());
+        jobs::set_dns_cutover(tx, job.id, &at, &now).await?;
         if let Some(mx) = mx {
             let mut settings = settings_of(tx, job.id).await?;
             if settings.new_mx.is_empty() {
@@ -195,6 +218,20 @@ fn opened_after(job: &Job, at: OffsetDateTime) -> bool {
     clock::parse(&job.created_at).is_some_and(|opened| at.unix_timestamp() < opened.unix_timestamp())
 }
 
+/// Whether a change of the MX is told to have been made while the gate was still shut.
+fn before_opening(opened: &str, at: OffsetDateTime) -> bool {
+    clock::parse(opened).is_some_and(|opened| at < opened - SKEW)
+}
+
+/// Whose ids of webhooks these are: a token's name may be given twice, its number not.
+fn sender(actor: &Actor) -> String {
+    match actor {
+        Actor::Token { id, .. } => format!("token/{id}"),
+        Actor::User { id, .. } => format!("user/{id}"),
+        Actor::Worker | Actor::Cli => actor.label(),
+    }
+}
+
 /// A host of an MX: a name, however it is written.
 fn mx_host(checker: &mut Checker, field: &'static str, text: &str) -> String {
     let text = text.trim();
@@ -260,6 +297,19 @@ mod tests {
             let at = applied_at(&mut checker, text, now);
             let read = checker.finish().is_ok().then(|| clock::text(at));
             assert_eq!(read.as_deref(), expect, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_change_may_be_told_to_the_gates_opening_but_for_what_clocks_differ() {
+        let opened = "2026-11-21T10:00:00.000Z";
+        for (at, before) in [
+            ("2026-11-21T10:00:00Z", false),
+            ("2026-11-21T09:55:00Z", false),
+            ("2026-11-21T09:54:59Z", true),
+            ("2026-11-20T10:00:00Z", true),
+        ] {
+            assert_eq!(before_opening(opened, clock::parse(at).unwrap()), before, "{at}");
         }
     }
 

@@ -11,7 +11,7 @@ use gatepost_contract::{
     Check, CheckId, CheckStatus, Gate, GateAnswer, GateChange, GateView, Job, JobId, Phase, Scope,
 };
 use gatepost_gate::{Facts, Verdict, judge, phase};
-use gatepost_store::{Conn, evidence, gate_checks, gate_history, jobs};
+use gatepost_store::{Conn, gate_checks, gate_history, jobs};
 use serde_json::json;
 
 impl Gatepost {
@@ -19,10 +19,9 @@ impl Gatepost {
     pub async fn gate_view(&self, actor: &Actor, id: JobId) -> Result<GateView> {
         actor.read(Scope::JobsRead)?;
         let (job, facts, verdict) = self.judged_now(id).await?;
-        let (approval, revocation, evidence_at) = {
-            let mut conn = self.store().reader().await?;
-            let evidence_at = evidence::for_job(&mut conn, id).await?.evidence_at;
-            (jobs::approval(&mut conn, id).await?, jobs::revocation(&mut conn, id).await?, evidence_at)
+        let (approval, revocation) = {
+            let mut conn = self.store().snapshot().await?;
+            (jobs::approval(&mut conn, id).await?, jobs::revocation(&mut conn, id).await?)
         };
         let read = facts.mailboxes.iter().filter_map(|m| m.read_seconds).min();
         let expires = read.filter(|_| facts.current_evidence.is_some() && !facts.dns_cutover);
@@ -36,7 +35,7 @@ impl Gatepost {
             approvable: verdict.approvable && unsigned && phase_allows_approval(job.phase),
             checks: verdict.checks,
             evidence_id: facts.current_evidence,
-            evidence_at,
+            evidence_at: facts.evidence_at.clone(),
             signs: facts.figures(),
             evidence_expires_at: expires
                 .and_then(|at| time::OffsetDateTime::from_unix_timestamp(at).ok())
@@ -74,14 +73,14 @@ impl Gatepost {
     pub(crate) async fn answer(&self, domain: &str) -> Result<GateAnswer> {
         let known = jobs::by_domain(&mut *self.store().reader().await?, domain).await?;
         let open: Vec<JobId> = known.iter().filter(|j| j.phase != Phase::Closed).map(|j| j.id).collect();
-        let mut worst: Option<(Job, Verdict)> = None;
+        let mut worst: Option<(Job, Facts, Verdict)> = None;
         for id in open {
-            let (job, _, verdict) = self.judged_now(id).await?;
-            if worst.as_ref().is_none_or(|(_, w)| verdict.gate < w.gate) {
-                worst = Some((job, verdict));
+            let (job, facts, verdict) = self.judged_now(id).await?;
+            if worst.as_ref().is_none_or(|(_, _, w)| verdict.gate < w.gate) {
+                worst = Some((job, facts, verdict));
             }
         }
-        let Some((job, verdict)) = worst else {
+        let Some((job, facts, verdict)) = worst else {
             // What a closed job once proved says nothing about today.
             let closed = known.last();
             return Ok(GateAnswer {
@@ -108,7 +107,8 @@ impl Gatepost {
             checks: verdict.checks,
             approved_by: job.approved_by_email,
             approved_at: job.approved_at,
-            evidence_at: self.evidence_at(job.id).await?,
+            // The oldest part, by whose age the evidence ends.
+            evidence_at: facts.evidence_at,
             override_reason: job.override_reason,
         })
     }
@@ -180,7 +180,7 @@ impl Gatepost {
     /// The verdict at this moment. Where it differs from the stored one, the stored one is brought up to date.
     async fn judged_now(&self, id: JobId) -> Result<(Job, Facts, Verdict)> {
         let (job, facts, verdict) = {
-            let mut conn = self.store().reader().await?;
+            let mut conn = self.store().snapshot().await?;
             let job = found(jobs::get(&mut conn, id).await?)?;
             let facts = self.facts(&mut conn, &job).await?;
             let verdict = verdict_of(&job, &facts);
@@ -195,10 +195,6 @@ impl Gatepost {
         let facts = self.facts(&mut tx, &job).await?;
         tx.commit().await?;
         Ok((job, facts, verdict))
-    }
-
-    async fn evidence_at(&self, id: JobId) -> Result<Option<String>> {
-        Ok(evidence::for_job(&mut *self.store().reader().await?, id).await?.evidence_at)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Config, Courier, Drivers, Error, Result, auth::Gatekeeper, budgets::Budgets, courier::Outbound, dns::Readings,
-    links::Signer, worker::Crew,
+    links::Signer, message::Readers, worker::Crew,
 };
 use gatepost_contract::{RunId, Secret};
 use gatepost_store::Store;
@@ -32,6 +32,7 @@ struct Inner {
     crew: Crew,
     budgets: Budgets,
     readings: Readings,
+    readers: Readers,
 }
 
 impl std::fmt::Debug for Gatepost {
@@ -61,8 +62,8 @@ impl Gatepost {
         };
         let store = Store::open(&config.database_url).await?;
         let crew = Crew::new();
-        let courier =
-            drivers.courier(Outbound { ca_file: config.ca_file.clone(), allowed_hosts: config.allowed_hosts.clone() });
+        let allowed_hosts = config.webhook_allowed_hosts.clone();
+        let courier = drivers.courier(Outbound { ca_file: config.ca_file.clone(), allowed_hosts });
         Ok(Self(Arc::new(Inner {
             courier,
             gatekeeper: Gatekeeper::new(&jwt_key)?,
@@ -70,6 +71,7 @@ impl Gatepost {
             changes: broadcast::channel(1024).0,
             budgets: Budgets::new(&config.hosts, crew.name().to_owned()),
             readings: Readings::default(),
+            readers: Readers::default(),
             crew,
             config,
             store,
@@ -127,6 +129,10 @@ impl Gatepost {
 
     pub(crate) fn readings(&self) -> &Readings {
         &self.0.readings
+    }
+
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.0.readers
     }
 
     pub(crate) fn crew(&self) -> &Crew {

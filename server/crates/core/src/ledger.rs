@@ -210,6 +210,7 @@ impl Ledger for StoredLedger {
                 fidelity: f.fidelity,
                 dest_uid: f.dest_uid.map(i64::from),
                 waiver_over: f.waiver_over.is_some(),
+                listed: f.listed.map(|(size, date)| (i64::try_from(size).unwrap_or(i64::MAX), date.to_string())),
             })
             .collect();
         let now = clock::now();
@@ -288,6 +289,7 @@ fn proof(row: messages::ProofRow) -> Result<ProofRow, Fault> {
         unwaived: row.unwaived,
         dest_uid: row.dest_uid.map(narrow).transpose()?,
         copied: row.copied,
+        proved: row.proved,
         fidelity: row.fidelity,
         cause: row.cause,
         kind: row.kind,

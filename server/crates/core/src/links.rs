@@ -5,14 +5,21 @@
 //! whether the link was revoked or has expired. Whoever holds a token is nobody else: it opens what its kind allows
 //! and no other door. All refusals are alike, so that nothing is learned from them.
 
-use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, users::checked_page, validate::Checker};
+use crate::{
+    Actor, Error, Gatepost, Result,
+    audit::Entry,
+    clock,
+    jobs::found,
+    limits::{Client, Limiter},
+    users::checked_page,
+    validate::Checker,
+};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use gatepost_contract::{
     Gate, IssuedLink, Job, JobEvidence, JobId, LinkId, LinkKind, NewLink, Page, PageQuery, Phase, Secret, ShareLink,
     SharedGate, SharedProgress, SharedProof, Snippet,
 };
 use gatepost_store::{evidence, jobs, mailboxes, share_links};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
 use hmac::{Hmac, Mac};
 use rand::RngCore;
 use sha2::Sha256;
@@ -32,6 +39,8 @@ const MAX_TOKEN: usize = 100;
 const MAX_LINKS: i64 = 100;
 /// Refusals a minute for one client; beyond them the answer says to wait.
 const REFUSALS: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
+/// How often a minute one link may be opened. A frame asks once a minute: enough for a hundred people who look on.
+const OPENINGS: NonZeroU32 = NonZeroU32::new(120).expect("not zero");
 /// Reports a minute for one link: each is gathered, signed and printed anew.
 const REPORTS: NonZeroU32 = NonZeroU32::new(12).expect("not zero");
 /// Pixels: what the small page needs for its lines.
@@ -64,11 +73,12 @@ pub struct SharedFile {
     pub signature: Option<(String, String)>,
 }
 
-/// Signs links' tokens, and counts those that are refused.
+/// Signs links' tokens, and counts how often they are opened and refused.
 pub(crate) struct Signer {
     key: Hmac<Sha256>,
-    refused: DefaultKeyedRateLimiter<IpAddr>,
-    reports: DefaultKeyedRateLimiter<LinkId>,
+    refused: Limiter<Client>,
+    opened: Limiter<LinkId>,
+    reports: Limiter<LinkId>,
 }
 
 impl Signer {
@@ -76,8 +86,12 @@ impl Signer {
         let mut derive = Hmac::<Sha256>::new_from_slice(installation.0.as_bytes()).map_err(Error::internal)?;
         derive.update(PURPOSE);
         let key = Hmac::new_from_slice(&derive.finalize().into_bytes()).map_err(Error::internal)?;
-        let refused = RateLimiter::keyed(Quota::per_minute(REFUSALS));
-        Ok(Self { key, refused, reports: RateLimiter::keyed(Quota::per_minute(REPORTS)) })
+        Ok(Self {
+            key,
+            refused: Limiter::per_minute(REFUSALS),
+            opened: Limiter::per_minute(OPENINGS),
+            reports: Limiter::per_minute(REPORTS),
+        })
     }
 
     fn sign(&self, id: LinkId, nonce: &str) -> Secret {
@@ -106,29 +120,19 @@ impl Signer {
 
     /// The refusal of a token, or that there were too many of them from this client.
     fn refusal(&self, client: IpAddr) -> Error {
-        self.refused.retain_recent();
-        match self.refused.check_key(&client) {
+        match self.refused.check(&client.into()) {
             Ok(()) => Error::Forbidden(
                 "This link is not valid: it was withdrawn, has expired, or was not copied whole. Ask for a new one."
                     .into(),
             ),
-            Err(until) => too_many(&until),
+            Err(too_many) => too_many,
         }
     }
 
     /// Whether a link may ask for another report.
     fn report(&self, link: LinkId) -> Result<()> {
-        self.reports.retain_recent();
-        self.reports.check_key(&link).map_err(|until| too_many(&until))
+        self.reports.check(&link)
     }
-}
-
-fn too_many<T: governor::clock::Reference>(until: &governor::NotUntil<T>) -> Error
-where
-    governor::clock::DefaultClock: Clock<Instant = T>,
-{
-    let wait = until.wait_time_from(governor::clock::DefaultClock::default().now());
-    Error::TooMany { retry_after: wait.as_secs() + 1 }
 }
 
 impl Gatepost {
@@ -206,7 +210,8 @@ impl Gatepost {
     /// The gate of the job that a badge's link was made for.
     ///
     /// # Errors
-    /// One sentence for whatever is wrong with the token; [`Error::TooMany`] after thirty of them a minute from a client.
+    /// One sentence for whatever is wrong with the token; [`Error::TooMany`] after thirty of them a minute from a client,
+    /// and where one link is opened more than 120 times a minute.
     pub async fn shared_gate(&self, token: &str, job: JobId, client: IpAddr) -> Result<SharedGate> {
         let (link, job_now) = self.opened(token, LinkKind::Badge, client).await?;
         if link.job_id != job {
@@ -295,6 +300,8 @@ impl Gatepost {
     async fn opened(&self, token: &str, kind: LinkKind, client: IpAddr) -> Result<(ShareLink, Job)> {
         let refused = || self.signer().refusal(client);
         let (id, nonce) = self.signer().open(token).ok_or_else(refused)?;
+        // Before the database is asked. Only ids that we have signed come here: nobody can use up another's count.
+        self.signer().opened.check(&id)?;
         let now = clock::now();
         let (link, job) = {
             let mut conn = self.store().reader().await?;
@@ -410,6 +417,10 @@ mod tests {
         assert!(matches!(refusals.first(), Some(Error::Forbidden(_))));
         assert!(matches!(refusals.last(), Some(Error::TooMany { retry_after: 1.. })));
         assert!(matches!(signer.refusal(other), Error::Forbidden(_)));
+        let within = |n: u128| IpAddr::from((0x2001_0db8_u128 << 96 | n).to_be_bytes());
+        let refusals: Vec<Error> = (0..u128::from(REFUSALS.get()) + 5).map(|n| signer.refusal(within(n))).collect();
+        assert!(matches!(refusals.last(), Some(Error::TooMany { .. })), "another address of one's own does not help");
+        assert!(matches!(signer.refusal(within(1 << 64)), Error::Forbidden(_)));
     }
 
     #[test]

@@ -10,19 +10,23 @@ use bytes::Bytes;
 use gatepost_contract::{MessageHeaders, MessageId};
 use gatepost_store::{mailboxes, messages, messages::MessageDetail};
 use gatepost_transfer::{Budget, Fault, FaultKind, FolderPath, Incoming, Source, UidSet};
-use std::{io, time::Duration};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
 use tokio::{
-    sync::{Semaphore, mpsc, oneshot},
-    time::timeout,
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    time::{Instant, timeout, timeout_at},
 };
 
-/// How many messages are read for people at once. The rest wait.
-static READING: Semaphore = Semaphore::const_new(8);
+/// How many messages are read for people at once, and for one of them. The rest wait.
+const READING: usize = 8;
+const READING_EACH: usize = 2;
 /// How long a place, a connection and the first byte may take together.
 const OPENING: Duration = Duration::from_secs(45);
-/// How long nothing may come, and how long nobody may take it.
-const STALLED: Duration = Duration::from_secs(60);
-/// How long the whole may take.
+/// How long the whole may take, whatever its size.
 const WHOLE: Duration = Duration::from_secs(30 * 60);
 /// How long the end of a command and of a connection are waited for once all is there.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -40,6 +44,73 @@ pub struct MessageDownload {
     pub file_name: String,
     /// The bytes; an error means that the rest will not come.
     pub body: mpsc::Receiver<io::Result<Bytes>>,
+}
+
+/// How patiently a message is passed from the old server to a person.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// How long nothing may come, and how long nobody may take it.
+    stalled: Duration,
+    /// How long any message may take.
+    least: Duration,
+    /// Bytes a second that are expected of both sides on top of that.
+    rate: u64,
+}
+
+/// A minute, and what a line of half a megabit a second needs.
+const PATIENCE: Patience =
+    Patience { stalled: Duration::from_secs(60), least: Duration::from_secs(60), rate: 64 * 1024 };
+
+impl Patience {
+    /// How long a message of a size may take.
+    fn whole(self, size: u64) -> Duration {
+        self.least.saturating_add(Duration::from_secs(size / self.rate)).min(WHOLE)
+    }
+
+    /// Until when the next step may take, if the whole must end at a time.
+    fn step(self, end: Option<Instant>) -> Instant {
+        let next = Instant::now() + self.stalled;
+        end.map_or(next, |end| end.min(next))
+    }
+}
+
+/// The places at which messages are read for people. Nobody can take all of them.
+pub(crate) struct Readers {
+    all: Arc<Semaphore>,
+    each: Mutex<HashMap<String, Weak<Semaphore>>>,
+}
+
+impl Default for Readers {
+    fn default() -> Self {
+        Self { all: Arc::new(Semaphore::new(READING)), each: Mutex::default() }
+    }
+}
+
+impl Readers {
+    /// One of the places of a person. It does not count for others until one is free.
+    async fn place(&self, actor: &Actor) -> Result<Place> {
+        let own = {
+            let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
+            each.retain(|_, places| places.strong_count() > 0);
+            let known = each.get(&actor.label()).and_then(Weak::upgrade);
+            known.unwrap_or_else(|| {
+                let places = Arc::new(Semaphore::new(READING_EACH));
+                each.insert(actor.label(), Arc::downgrade(&places));
+                places
+            })
+        };
+        let permit = own.clone().acquire_owned().await.map_err(Error::internal)?;
+        let shared = self.all.clone().acquire_owned().await.map_err(Error::internal)?;
+        Ok(Place { _own: permit, _shared: shared, _places: own })
+    }
+}
+
+/// A place, until it is dropped.
+struct Place {
+    _own: OwnedSemaphorePermit,
+    _shared: OwnedSemaphorePermit,
+    /// Keeps the person's places known.
+    _places: Arc<Semaphore>,
 }
 
 impl Gatepost {
@@ -75,6 +146,15 @@ impl Gatepost {
         action: &'static str,
     ) -> Result<(u64, mpsc::Receiver<io::Result<Bytes>>)> {
         actor.manage()?;
+        let place = timeout(OPENING, self.readers().place(actor)).await.map_err(|_| {
+            Error::conflict(
+                "too_many_readings",
+                format!(
+                    "{READING_EACH} messages are being read for you already, or {READING} for everybody. Try again \
+                     when one of them is done."
+                ),
+            )
+        })??;
         let mut conn = self.store().reader().await?;
         let message =
             messages::get(&mut conn, id).await?.filter(|m| is_residue(&m.residue)).ok_or(Error::NotFound("message"))?;
@@ -91,7 +171,7 @@ impl Gatepost {
 
         let (begun, begins) = oneshot::channel();
         let (out, body) = mpsc::channel(WAITING);
-        tokio::spawn(serve(self.clone(), Wanted { message, access, budget }, begun, out));
+        tokio::spawn(serve(self.clone(), Wanted { message, access, budget, place }, begun, out));
         match timeout(OPENING, begins).await {
             Ok(Ok(Ok(size))) => Ok((size, body)),
             Ok(Ok(Err(fault))) => Err(failed(fault)),
@@ -112,6 +192,7 @@ struct Wanted {
     message: MessageDetail,
     access: Access,
     budget: Kept,
+    place: Place,
 }
 
 type Begun = oneshot::Sender<std::result::Result<u64, Fault>>;
@@ -137,7 +218,7 @@ async fn serve(gatepost: Gatepost, wanted: Wanted, begun: Begun, out: Out) {
     match begun.take() {
         // Nobody waiting for it any more is fine, here and below.
         Some(begun) => drop(begun.send(Err(fault))),
-        None => drop(out.send(Err(io::Error::other(fault.sentence))).await),
+        None => drop(timeout(PATIENCE.stalled, out.send(Err(io::Error::other(fault.sentence)))).await),
     }
 }
 
@@ -147,7 +228,7 @@ async fn read(
     begun: &mut Option<Begun>,
     out: &Out,
 ) -> std::result::Result<(), Fault> {
-    let _place = READING.acquire().await.map_err(internal)?;
+    let _place = wanted.place;
     let budget = wanted.budget.budget;
     let _granted = Budget::connections(&budget, &Budget::unlimited(), &|_, _| {}).await;
     let mut source = gatepost.drivers().imap(wanted.access).source().await?;
@@ -162,7 +243,7 @@ async fn read(
 async fn fetch(
     source: &mut dyn Source,
     message: &MessageDetail,
-    budget: &std::sync::Arc<Budget>,
+    budget: &Arc<Budget>,
     begun: &mut Option<Begun>,
     out: &Out,
 ) -> std::result::Result<(), Fault> {
@@ -184,34 +265,7 @@ async fn fetch(
         // Who does not want it any more has ended with a fault of its own.
         let _ = ask.send([uid].into_iter().collect::<UidSet>()).await;
     };
-    let taking = async {
-        // Its end tells the source that no more is wanted.
-        let mut delivered = delivered;
-        loop {
-            let next = timeout(STALLED, delivered.recv())
-                .await
-                .map_err(|_| Fault::new(FaultKind::Timeout, "The old server stopped in the middle of the message."))?;
-            match next {
-                None | Some(Incoming::End) => return Ok(()),
-                Some(Incoming::Begin { size, .. }) => {
-                    Budget::pass(budget, &Budget::unlimited(), size).await?;
-                    if let Some(begun) = begun.take() {
-                        let _ = begun.send(Ok(size));
-                    }
-                }
-                Some(Incoming::Data(bytes)) => match timeout(STALLED, out.send(Ok(bytes))).await {
-                    Ok(Ok(())) => {}
-                    // Nobody listens any more, or has not for a long time.
-                    Ok(Err(_)) | Err(_) => return Ok(()),
-                },
-                Some(Incoming::Gone { .. }) => return Err(no_more()),
-                Some(Incoming::Unreadable { words, .. }) => {
-                    let sentence = format!("The old server does not deliver the message: {words}");
-                    return Err(Fault::new(FaultKind::Refused, sentence));
-                }
-            }
-        }
-    };
+    let taking = take(delivered, PATIENCE, budget, begun, out);
     let fetching = async {
         let ((), fetched) = tokio::join!(asking, source.fetch(asked, deliver));
         fetched
@@ -234,6 +288,49 @@ async fn fetch(
     match begun {
         Some(_) => Err(no_more()),
         None => Ok(()),
+    }
+}
+
+/// Hands a message on as it comes. Its end tells the source that no more is wanted.
+async fn take(
+    mut delivered: mpsc::Receiver<Incoming>,
+    patience: Patience,
+    budget: &Arc<Budget>,
+    begun: &mut Option<Begun>,
+    out: &Out,
+) -> std::result::Result<(), Fault> {
+    let mut end: Option<Instant> = None;
+    let too_slow = |end: Option<Instant>, stalled: &str| {
+        let late = end.is_some_and(|end| end <= Instant::now());
+        let sentence =
+            if late { "The message took too long for its size. Try again over a faster line." } else { stalled };
+        Fault::new(FaultKind::Timeout, sentence)
+    };
+    loop {
+        let next = timeout_at(patience.step(end), delivered.recv())
+            .await
+            .map_err(|_| too_slow(end, "The old server stopped in the middle of the message."))?;
+        match next {
+            None | Some(Incoming::End) => return Ok(()),
+            Some(Incoming::Begin { size, .. }) => {
+                Budget::pass(budget, &Budget::unlimited(), size).await?;
+                end = Some(Instant::now() + patience.whole(size));
+                if let Some(begun) = begun.take() {
+                    let _ = begun.send(Ok(size));
+                }
+            }
+            Some(Incoming::Data(bytes)) => match timeout_at(patience.step(end), out.send(Ok(bytes))).await {
+                Ok(Ok(())) => {}
+                // Nobody listens any more.
+                Ok(Err(_)) => return Ok(()),
+                Err(_) => return Err(too_slow(end, "Nobody has taken the rest of the message.")),
+            },
+            Some(Incoming::Gone { .. }) => return Err(no_more()),
+            Some(Incoming::Unreadable { words, .. }) => {
+                let sentence = format!("The old server does not deliver the message: {words}");
+                return Err(Fault::new(FaultKind::Refused, sentence));
+            }
+        }
     }
 }
 
@@ -324,5 +421,61 @@ mod tests {
             assert_eq!(visible_lines(line.as_bytes()), [shown]);
         }
         assert_eq!(visible_lines(b"a: \xff\xfe\r\nb"), ["a: \u{fffd}\u{fffd}", "b"]);
+    }
+
+    fn person(id: i64) -> Actor {
+        let role = gatepost_contract::Role::Technician;
+        let id = gatepost_contract::UserId(id);
+        Actor::User { id, email: format!("{id}@desk.example"), name: String::new(), role }
+    }
+
+    #[tokio::test]
+    async fn nobody_takes_the_places_of_everybody() {
+        let readers = Readers::default();
+        let busy = person(1);
+        let mut held = vec![readers.place(&busy).await.expect("a place"), readers.place(&busy).await.expect("a place")];
+        let mut third = Box::pin(readers.place(&busy));
+        assert!(futures::poll!(&mut third).is_pending(), "a third waits");
+        for id in 2..5 {
+            for _ in 0..READING_EACH {
+                held.push(readers.place(&person(id)).await.expect("others do not"));
+            }
+        }
+        assert!(futures::poll!(Box::pin(readers.place(&person(9)))).is_pending(), "all places are taken");
+        held.remove(0);
+        assert!(futures::poll!(&mut third).is_ready(), "the one that was given back");
+        drop((held, third));
+        readers.place(&busy).await.expect("a place");
+        assert_eq!(readers.each.lock().expect("sound").len(), 1, "who reads nothing is forgotten");
+    }
+
+    #[test]
+    fn a_message_may_take_longer_the_larger_it_is_and_never_for_ever() {
+        for (size, seconds) in [(0, 60), (640 * 1024, 70), (50 << 20, 860), (1 << 40, 1800), (u64::MAX, 1800)] {
+            assert_eq!(PATIENCE.whole(size).as_secs(), seconds, "{size}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_takes_a_message_piece_by_piece_for_ever_is_cut_off() {
+        let (deliver, delivered) = mpsc::channel(1);
+        let (out, mut body) = mpsc::channel(1);
+        let (begun, begins) = oneshot::channel();
+        let patience = Patience { stalled: Duration::from_secs(60), least: Duration::from_millis(50), rate: 1 << 20 };
+        let endless = async {
+            deliver.send(Incoming::Begin { uid: 1, size: 10 }).await.expect("a reader");
+            while deliver.send(Incoming::Data(Bytes::from_static(b"x"))).await.is_ok() {}
+        };
+        let budget = Budget::unlimited();
+        let mut begun = Some(begun);
+        let taking = async { take(delivered, patience, &budget, &mut begun, &out).await };
+        let reading = async { while body.recv().await.is_some() {} };
+        let fault = tokio::select! {
+            taken = async { tokio::join!(taking, endless).0 } => taken.expect_err("the end"),
+            () = reading => panic!("the reader goes on"),
+            () = tokio::time::sleep(Duration::from_secs(30)) => panic!("it never ends"),
+        };
+        assert_eq!((fault.kind, begins.await.expect("a beginning").expect("a size")), (FaultKind::Timeout, 10));
+        assert!(fault.sentence.contains("too long for its size"), "{fault:?}");
     }
 }

@@ -4,6 +4,7 @@ use crate::{Actor, Error, Result, audit::Entry, clock, webhooks};
 use gatepost_contract::{Job, Phase};
 use gatepost_gate::phase;
 use gatepost_store::{Conn, jobs, phase_history};
+use serde_json::json;
 
 /// Moves a job to another phase; nothing happens where it is there already.
 pub(crate) async fn enter(tx: &mut Conn, actor: &Actor, job: &Job, to: Phase, reason: &str) -> Result<()> {
@@ -16,6 +17,9 @@ pub(crate) async fn enter(tx: &mut Conn, actor: &Actor, job: &Job, to: Phase, re
     if !jobs::set_phase(tx, job.id, job.phase, to, failed, &now).await? {
         return Err(Error::conflict("phase", "The job has changed meanwhile. Look again, then try again."));
     }
+    if to == Phase::Failed {
+        revoke(tx, job, reason, &now).await?;
+    }
     phase_history::add(tx, job.id, job.phase, to, &actor.label(), reason, &now).await?;
     Entry::new(actor, "job.phase", format!("job/{}", job.id))
         .job(job.id)
@@ -25,4 +29,20 @@ pub(crate) async fn enter(tx: &mut Conn, actor: &Actor, job: &Job, to: Phase, re
         .write(tx)
         .await?;
     webhooks::phase_changed(tx, job, to, reason).await
+}
+
+/// An approval does not outlive the failure of its job: a retry brings the phase back, not the word of a person.
+async fn revoke(tx: &mut Conn, job: &Job, reason: &str, now: &str) -> Result<()> {
+    let Some(given) = jobs::approval(tx, job.id).await? else { return Ok(()) };
+    let why = format!("The job failed: {reason}.");
+    jobs::revoke_approval(tx, job.id, &why, now).await?;
+    Entry::new(&Actor::Worker, "gate.revoke", format!("job/{}", job.id))
+        .job(job.id)
+        .before(&json!({
+            "approved_at": given.approved_at, "evidence_id": given.evidence_id, "signed": given.signed,
+        }))
+        .reason(why)
+        .write(tx)
+        .await?;
+    Ok(())
 }

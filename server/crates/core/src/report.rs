@@ -1,23 +1,29 @@
 //! Reports: what was found and decided, as a signed JSON document and as a PDF that shows it, and both on the ticket.
 
 mod gather;
+mod press;
+#[cfg(test)]
+mod tests;
 
 use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, gatepost::key_file_text, jobs::found};
 use gatepost_contract::{AttachReport, AttachedReport, JobId, Phase, ReportView, Secret, TicketId};
 use gatepost_report::{Edition, Lang, Paper, Report, ReportKey, SignatureFile, Signet, canonical, pdf};
-use gatepost_store::{attachments, evidence, jobs, reports};
+use gatepost_store::{Conn, attachments, evidence, jobs, reports};
+use press::{PRESS, Turn};
 use sha2::{Digest, Sha256};
 use std::path::Path;
-use tokio::sync::Semaphore;
 
 /// The file below the data path that the signing key is made from.
 const KEY_FILE: &str = "report.key";
 /// What the key is derived for.
 const PURPOSE: &[u8] = b"gatepost report key v1";
-/// So many reports are put on paper at once; the others wait. Links ask for them without a log-in.
-static PRESS: Semaphore = Semaphore::const_new(2);
-/// Signatures of so many reports that were only looked at are kept for each job.
+/// Who has made a report that was asked for through a link.
+const CUSTOMER: &str = "customer";
+/// Signatures of so many reports that were only looked at are kept for each edition of a job.
 const KEPT: i64 = 200;
+/// Files that a ticket may hold for reports to be attached by hand: twenty reports of three files. What Gatepost attaches
+/// by itself, once for each evidence, is not held back.
+const MOST_FILES: i64 = 60;
 
 /// A report of one moment, signed.
 #[derive(Clone, Debug)]
@@ -41,17 +47,18 @@ impl ReportData {
     }
 
     /// On paper. Takes a second or two for thousands of rows; two at a time, others wait.
-    pub async fn printed(&self, lang: Lang) -> Result<Vec<u8>> {
-        let turn = PRESS.acquire().await.map_err(Error::internal)?;
-        let data = self.clone();
-        let printed = tokio::task::spawn_blocking(move || {
-            let paper = Paper { report: &data.report, document: &data.document, signature: &data.signature };
-            pdf(&paper, lang)
-        })
-        .await
-        .map_err(Error::internal)?;
-        drop(turn);
-        printed.map_err(Error::internal)
+    pub async fn printed(self, lang: Lang) -> Result<Vec<u8>> {
+        let ((_, paper), _turn) = self.print(lang, PRESS.turn().await?).await?;
+        Ok(paper)
+    }
+
+    async fn print(self, lang: Lang, turn: Turn) -> Result<((Self, Vec<u8>), Turn)> {
+        let print = move || {
+            let paper = Paper { report: &self.report, document: &self.document, signature: &self.signature };
+            let paper = pdf(&paper, lang).map_err(Error::internal)?;
+            Ok((self, paper))
+        };
+        turn.work(print).await
     }
 }
 
@@ -87,25 +94,24 @@ impl Gatepost {
     /// A job's report as it is now.
     pub async fn report(&self, actor: &Actor, job: JobId) -> Result<ReportData> {
         actor.staff()?;
-        self.issue(job, Edition::Full, &actor.label()).await
+        Ok(self.issue(job, Edition::Full, &actor.label()).await?.0)
     }
 
     /// A job's report as it is now, on paper; with the name that its file should have.
     pub async fn report_pdf(&self, actor: &Actor, job: JobId, lang: Lang) -> Result<(String, Vec<u8>)> {
-        let data = self.report(actor, job).await?;
-        Ok((format!("{}.pdf", data.file_stem()), data.printed(lang).await?))
+        actor.staff()?;
+        self.issue_pdf(job, Edition::Full, &actor.label(), lang).await
     }
 
     /// The report as a domain's owner may see it. Whoever calls this has made sure that it is theirs: a link's token
     /// was checked.
     pub async fn customer_report(&self, job: JobId) -> Result<ReportData> {
-        self.issue(job, Edition::Customer, "customer").await
+        Ok(self.issue(job, Edition::Customer, CUSTOMER).await?.0)
     }
 
     /// The same on paper; with the name that its file should have.
     pub async fn customer_report_pdf(&self, job: JobId, lang: Lang) -> Result<(String, Vec<u8>)> {
-        let data = self.customer_report(job).await?;
-        Ok((format!("{}.pdf", data.file_stem()), data.printed(lang).await?))
+        self.issue_pdf(job, Edition::Customer, CUSTOMER, lang).await
     }
 
     /// The signature of a report that was made before: of the one whose digest begins like this, or of the newest.
@@ -132,26 +138,32 @@ impl Gatepost {
     }
 
     /// Gathers, signs, and notes the signature so that it can be asked for later.
-    async fn issue(&self, job: JobId, edition: Edition, made_by: &str) -> Result<ReportData> {
-        let data = self.signed(job, edition).await?;
+    async fn issue(&self, job: JobId, edition: Edition, made_by: &str) -> Result<(ReportData, Turn)> {
+        let (data, turn) = self.signed(job, edition, PRESS.turn().await?).await?;
+        let made = row(&data, made_by, None, false)?;
         let mut tx = self.store().begin_recoverable().await?;
-        reports::add(&mut tx, job, &row(&data, made_by, None, false)?).await?;
-        reports::forget(&mut tx, job, KEPT).await?;
+        reports::add(&mut tx, job, &made).await?;
+        reports::forget(&mut tx, job, &made.edition, KEPT).await?;
         tx.commit().await?;
-        Ok(data)
+        Ok((data, turn))
     }
 
-    async fn signed(&self, job: JobId, edition: Edition) -> Result<ReportData> {
-        let report = self.gathered(job).await?;
+    async fn issue_pdf(&self, job: JobId, edition: Edition, made_by: &str, lang: Lang) -> Result<(String, Vec<u8>)> {
+        let (data, turn) = self.issue(job, edition, made_by).await?;
+        let ((data, paper), _turn) = data.print(lang, turn).await?;
+        Ok((format!("{}.pdf", data.file_stem()), paper))
+    }
+
+    async fn signed(&self, job: JobId, edition: Edition, turn: Turn) -> Result<(ReportData, Turn)> {
+        let report = self.gathered(job, edition, &turn).await?;
         let signet = self.signet()?;
-        tokio::task::spawn_blocking(move || {
+        turn.work(move || {
             let report = if edition == Edition::Customer { report.for_customer() } else { report };
             let document = canonical(&report).map_err(Error::internal)?;
             let signature = signet.sign(&document);
             Ok(ReportData { report, document, signature })
         })
         .await
-        .map_err(Error::internal)?
     }
 
     /// What the page of a job's reports shows.
@@ -180,6 +192,7 @@ impl Gatepost {
         };
         let ticket = found(jobs::get(&mut *self.store().reader().await?, id).await?)?.ticket_id;
         let ticket = ticket.ok_or_else(no_ticket)?;
+        room(&mut *self.store().reader().await?, ticket).await?;
         self.attach(actor, id, ticket, lang, false).await
     }
 
@@ -191,8 +204,9 @@ impl Gatepost {
         lang: Lang,
         automatic: bool,
     ) -> Result<AttachedReport> {
-        let data = self.signed(job, Edition::Full).await?;
-        let paper = data.printed(lang).await?;
+        let (data, turn) = self.signed(job, Edition::Full, PRESS.turn().await?).await?;
+        // Until all is written: so long it lies in memory.
+        let ((data, paper), _turn) = data.print(lang, turn).await?;
         let signature = serde_json::to_vec(&data.signature).map_err(Error::internal)?;
         let stem = data.file_stem();
         let now = clock::now();
@@ -201,6 +215,9 @@ impl Gatepost {
         // The ticket may have been changed while the paper was made.
         if found(jobs::get(&mut tx, job).await?)?.ticket_id != Some(ticket) {
             return Err(Error::conflict("ticket_changed", "The job's ticket was changed meanwhile. Try again."));
+        }
+        if !automatic {
+            room(&mut tx, ticket).await?;
         }
         reports::add(&mut tx, job, &made).await?;
         let files: [(String, &str, &[u8]); 3] = [
@@ -263,6 +280,21 @@ impl Gatepost {
 
 fn no_ticket() -> Error {
     Error::conflict("no_ticket", "The job belongs to no ticket. Attach the job to one first, then its report to that.")
+}
+
+/// Refuses a ticket that is full. Nothing takes a file off a ticket again, and a report can have many megabytes.
+async fn room(conn: &mut Conn, ticket: TicketId) -> Result<()> {
+    let held = attachments::count(conn, ticket).await?;
+    if held + 3 <= MOST_FILES {
+        return Ok(());
+    }
+    Err(Error::conflict(
+        "ticket_full",
+        format!(
+            "The ticket holds {held} files already; reports are attached by hand up to {MOST_FILES}. Download the report \
+             instead, or attach the job to another ticket."
+        ),
+    ))
 }
 
 fn row(data: &ReportData, made_by: &str, attached_at: Option<String>, automatic: bool) -> Result<reports::ReportRow> {

@@ -127,6 +127,7 @@ impl Gatepost {
         let mut job = found(jobs::get(&mut tx, run.job_id).await?)?;
         if let (Phase::Failed, Some(back)) = (job.phase, job.failed_phase) {
             phases::enter(&mut tx, actor, &job, back, "retried").await?;
+            self.judge_job(&mut tx, actor, job.id).await?;
             job = found(jobs::get(&mut tx, run.job_id).await?)?;
         }
         enter_by_run(&mut tx, actor, &job, run.run_type).await?;

@@ -301,7 +301,8 @@ async fn verify(
     cancel: &CancellationToken,
 ) -> std::result::Result<bool, Fault> {
     let depth = if deep { Depth::Deep } else { Depth::Standard };
-    let verify = Verify { source, dest, ledger, watch, depth, sample: None, cancel: cancel.clone() };
+    let cancel = cancel.clone();
+    let verify = Verify { source, dest, ledger, watch, depth, sample: None, after_cutover: false, cancel };
     let folders = verify.run().await?;
     Ok(folders.iter().all(|f| f.visited && f.tally.arrived == f.tally.source && f.changed + f.doubled == 0))
 }

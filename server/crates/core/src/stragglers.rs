@@ -3,7 +3,11 @@
 
 use crate::{Actor, Error, Gatepost, Result, clock};
 use gatepost_contract::{CutoverSettings, DnsMoment, Job, JobId, Phase, RunType, Stragglers, SyncRequest};
-use gatepost_store::{Conn, cutovers};
+use gatepost_store::{
+    Conn,
+    cutovers::{self, Straggling},
+    evidence,
+};
 use std::time::Duration as StdDuration;
 use time::{Duration, OffsetDateTime};
 
@@ -11,12 +15,23 @@ use time::{Duration, OffsetDateTime};
 const TICK: StdDuration = StdDuration::from_secs(5);
 /// How many jobs' DNS is read at one tick.
 const READ_AT_ONCE: i64 = 3;
+/// After how many ticks gates that stand open are judged again: time alone shuts them.
+const JUDGE_EVERY: u32 = 12;
+/// How many of them at once; the next ones have their turn after that.
+const JUDGED_AT_ONCE: i64 = 50;
+/// The longest that is waited between two `final` runs.
+const LONGEST_WAIT: Duration = Duration::days(1);
 
 impl Gatepost {
     /// Looks after cutovers until the process is to end.
     pub(crate) async fn tend(&self) {
         let stopping = self.crew().stopping().clone();
+        let (mut ticks, mut judged) = (0_u32, JobId(0));
         loop {
+            if ticks.is_multiple_of(JUDGE_EVERY) {
+                judged = self.judge_open_gates(judged).await;
+            }
+            ticks = ticks.wrapping_add(1);
             if let Err(error) = self.tend_cutovers(OffsetDateTime::now_utc()).await {
                 tracing::warn!(%error, "cutovers could not be looked after");
             }
@@ -35,13 +50,48 @@ impl Gatepost {
             (cutovers::straggling(&mut conn).await?, cutovers::unread(&mut conn, READ_AT_ONCE).await?)
         };
         for one in straggling {
-            let last = one.last_final_at.as_deref().unwrap_or(&one.cutover_at);
-            if due(last, one.minutes).is_none_or(|due| due <= now) {
-                self.fetch_stragglers(one.job).await?;
+            // One job's trouble is no other's.
+            if let Err(error) = self.fetch_when_due(&one, now).await {
+                tracing::warn!(job = %one.job, %error, "stragglers could not be fetched");
             }
         }
         for job in unread {
             self.read_dns_later(job, DnsMoment::Before, Actor::Worker.label());
+        }
+        Ok(())
+    }
+
+    /// Judges the next gates that stand open, after this job; says where to go on. Evidence grows old without anybody
+    /// asking, and those who are told of gates must hear of it.
+    pub(crate) async fn judge_open_gates(&self, after: JobId) -> JobId {
+        let open = async {
+            let mut conn = self.store().reader().await?;
+            Result::Ok(cutovers::open_gates(&mut conn, after, JUDGED_AT_ONCE).await?)
+        };
+        let open = open.await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "open gates could not be looked for");
+            Vec::new()
+        });
+        for job in &open {
+            if let Err(error) = self.gate_view(&Actor::Worker, *job).await {
+                tracing::warn!(%job, %error, "an open gate could not be judged");
+            }
+        }
+        // After the last of them from the beginning.
+        open.last().copied().unwrap_or(JobId(0))
+    }
+
+    async fn fetch_when_due(&self, one: &Straggling, now: OffsetDateTime) -> Result<()> {
+        let last = one.last_final_at.as_deref().unwrap_or(&one.cutover_at);
+        if due(last, one.minutes, None).is_none_or(|due| due > now) {
+            return Ok(());
+        }
+        let quiet = {
+            let mut conn = self.store().reader().await?;
+            quiet_of(&mut conn, one.job, Some(&one.cutover_at), one.quiet_hours).await?
+        };
+        if due(last, one.minutes, quiet.map(|(_, until)| until)).is_some_and(|due| due <= now) {
+            self.fetch_stragglers(one.job).await?;
         }
         Ok(())
     }
@@ -63,27 +113,51 @@ impl Gatepost {
     }
 }
 
-/// Whether the old server has been quiet for as long as the job wants. Without automatic fetching nobody looks often
-/// enough to tell, so the proof alone decides.
+/// Whether the old server has been quiet for as long as the job wants, and every mailbox was read after that: what was
+/// read earlier cannot tell of the time since. Without automatic fetching nobody looks often enough to tell, so the
+/// proof alone decides.
 pub(crate) async fn is_quiet(conn: &mut Conn, job: &Job, now: OffsetDateTime) -> Result<bool> {
     let Some(settings) = cutovers::settings(conn, job.id).await? else { return Ok(true) };
     if settings.straggler_minutes.is_none() {
         return Ok(true);
     }
-    let newest = cutovers::newest_seen(conn, job.id).await?;
-    Ok(quiet(job.dns_cutover_at.as_deref(), newest.as_deref(), settings.quiet_hours)
-        .is_none_or(|(_, until)| now >= until))
+    let quiet = quiet_of(conn, job.id, job.dns_cutover_at.as_deref(), settings.quiet_hours).await?;
+    let Some((_, until)) = quiet.filter(|(_, until)| now >= *until) else { return Ok(false) };
+    let read = evidence::for_job(conn, job.id).await?;
+    Ok(!read.mailboxes.is_empty()
+        && read.mailboxes.iter().all(|m| m.read_at.as_deref().and_then(clock::parse).is_some_and(|at| at >= until)))
 }
 
-/// Since when the old server has been quiet and when that is long enough; none before the cutover.
-fn quiet(cutover: Option<&str>, newest: Option<&str>, hours: i64) -> Option<(OffsetDateTime, OffsetDateTime)> {
+async fn quiet_of(
+    conn: &mut Conn,
+    job: JobId,
+    cutover: Option<&str>,
+    hours: i64,
+) -> Result<Option<(OffsetDateTime, OffsetDateTime)>> {
+    let told = cutovers::told_at(conn, job).await?;
+    let newest = cutovers::newest_seen(conn, job).await?;
+    Ok(quiet(cutover, [told.as_deref(), newest.as_deref()], hours))
+}
+
+/// Since when the old server has been quiet and when that is long enough; none before the cutover. It begins no earlier
+/// than the word of the cutover came and than its newest message was seen: nobody can tell quiet hours into the past.
+fn quiet(
+    cutover: Option<&str>,
+    told_and_newest: [Option<&str>; 2],
+    hours: i64,
+) -> Option<(OffsetDateTime, OffsetDateTime)> {
     let cutover = cutover.and_then(clock::parse)?;
-    let since = newest.and_then(clock::parse).map_or(cutover, |newest| newest.max(cutover));
+    let since = told_and_newest.into_iter().flatten().filter_map(clock::parse).fold(cutover, OffsetDateTime::max);
     Some((since, since.checked_add(Duration::hours(hours)).unwrap_or(since)))
 }
 
-fn due(last: &str, minutes: i64) -> Option<OffsetDateTime> {
-    clock::parse(last)?.checked_add(Duration::minutes(minutes))
+/// When the next `final` run is due after the last. Once the old server has been quiet for long enough, something else
+/// keeps the job from its end (that server is off, a message is refused), and each wait is longer than the one before.
+fn due(last: &str, minutes: i64, quiet_until: Option<OffsetDateTime>) -> Option<OffsetDateTime> {
+    let last = clock::parse(last)?;
+    let over = quiet_until.map_or(Duration::ZERO, |until| last - until);
+    let usual = Duration::minutes(minutes);
+    last.checked_add(over.min(LONGEST_WAIT).max(usual))
 }
 
 /// What is known of a job's stragglers.
@@ -94,10 +168,11 @@ pub(crate) async fn view(conn: &mut Conn, job: &Job, settings: &CutoverSettings)
     };
     let fetched = cutovers::fetched(conn, job.id, cutover).await?;
     let newest = cutovers::newest_seen(conn, job.id).await?;
-    let quiet = quiet(Some(cutover), newest.as_deref(), settings.quiet_hours);
+    let quiet = quiet_of(conn, job.id, Some(cutover), settings.quiet_hours).await?;
     let waiting = matches!(job.phase, Phase::DnsCutover | Phase::FinalSync);
     let last = fetched.last_run_at.as_deref().unwrap_or(cutover);
-    let next = settings.straggler_minutes.filter(|_| waiting).and_then(|minutes| due(last, minutes));
+    let next = settings.straggler_minutes.filter(|_| waiting);
+    let next = next.and_then(|minutes| due(last, minutes, quiet.map(|(_, until)| until)));
     Ok(Stragglers {
         automatic,
         messages: fetched.messages,
@@ -114,22 +189,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_old_server_is_quiet_since_the_cutover_or_since_its_newest_message() {
+    fn the_old_server_is_quiet_since_the_cutover_its_word_or_its_newest_message_whichever_is_last() {
         let cutover = "2026-11-21T10:00:00.000Z";
-        for (newest, hours, since, until) in [
-            (None, 24, "2026-11-21T10:00:00.000Z", "2026-11-22T10:00:00.000Z"),
-            (Some("2026-11-20T08:00:00.000Z"), 1, "2026-11-21T10:00:00.000Z", "2026-11-21T11:00:00.000Z"),
-            (Some("2026-11-21T12:30:00.000Z"), 2, "2026-11-21T12:30:00.000Z", "2026-11-21T14:30:00.000Z"),
+        let later = Some("2026-11-21T12:30:00.000Z");
+        for (told, newest, hours, since, until) in [
+            (None, None, 24, "2026-11-21T10:00:00.000Z", "2026-11-22T10:00:00.000Z"),
+            (None, Some("2026-11-20T08:00:00.000Z"), 1, "2026-11-21T10:00:00.000Z", "2026-11-21T11:00:00.000Z"),
+            (None, later, 2, "2026-11-21T12:30:00.000Z", "2026-11-21T14:30:00.000Z"),
+            (later, None, 2, "2026-11-21T12:30:00.000Z", "2026-11-21T14:30:00.000Z"),
+            (later, Some("2026-11-21T11:00:00.000Z"), 2, "2026-11-21T12:30:00.000Z", "2026-11-21T14:30:00.000Z"),
+            (Some("2026-11-21T09:58:00.000Z"), None, 1, "2026-11-21T10:00:00.000Z", "2026-11-21T11:00:00.000Z"),
         ] {
-            let (from, to) = quiet(Some(cutover), newest, hours).unwrap();
+            let (from, to) = quiet(Some(cutover), [told, newest], hours).unwrap();
             assert_eq!((clock::text(from).as_str(), clock::text(to).as_str()), (since, until));
         }
-        assert_eq!(quiet(None, Some(cutover), 1), None, "before the cutover it cannot be quiet");
+        assert_eq!(quiet(None, [Some(cutover); 2], 1), None, "before the cutover it cannot be quiet");
     }
 
     #[test]
-    fn a_run_is_due_so_long_after_the_last() {
-        assert_eq!(due("2026-11-21T10:00:00Z", 15).map(clock::text).as_deref(), Some("2026-11-21T10:15:00.000Z"));
-        assert_eq!(due("never", 15), None);
+    fn a_run_is_due_so_long_after_the_last_and_ever_later_once_the_old_server_is_quiet() {
+        let until = clock::parse("2026-11-21T09:00:00Z");
+        for (last, minutes, quiet_until, expect) in [
+            ("2026-11-21T10:00:00Z", 15, None, Some("2026-11-21T10:15:00.000Z")),
+            ("2026-11-21T08:59:00Z", 15, until, Some("2026-11-21T09:14:00.000Z")),
+            ("2026-11-21T09:14:00Z", 15, until, Some("2026-11-21T09:29:00.000Z")),
+            ("2026-11-21T10:00:00Z", 15, until, Some("2026-11-21T11:00:00.000Z")),
+            ("2026-11-21T11:00:00Z", 15, until, Some("2026-11-21T13:00:00.000Z")),
+            ("2026-11-29T09:00:00Z", 15, until, Some("2026-11-30T09:00:00.000Z")),
+            ("never", 15, until, None),
+        ] {
+            assert_eq!(due(last, minutes, quiet_until).map(clock::text).as_deref(), expect, "{last} {quiet_until:?}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     audit::Entry,
     clock,
     jobs::found,
+    proof,
     residue::{checked_selection, counted, described},
     users::checked_page,
     validate::Checker,
@@ -47,6 +48,7 @@ impl Gatepost {
             .reason(reason)
             .write(&mut tx)
             .await?;
+        proof::close_in(&mut tx, actor, message.job_id).await?;
         self.judge_job(&mut tx, actor, message.job_id).await?;
         tx.commit().await?;
         Ok(())
@@ -77,6 +79,7 @@ impl Gatepost {
             .reason(reason)
             .write(&mut tx)
             .await?;
+        proof::close_in(&mut tx, actor, job).await?;
         self.judge_job(&mut tx, actor, job).await?;
         tx.commit().await?;
         Ok(decision)
@@ -253,7 +256,7 @@ fn shift(folder: &mut FolderEvidence, part: &Moved, way: Way) {
     let figures = [
         (part.state == MessageState::Arrived && part.fidelity == Some(Fidelity::Changed), &mut folder.changed),
         (part.cause_kind == Some(CauseKind::Misplaced), &mut folder.misplaced),
-        (part.cause_kind == Some(CauseKind::Doubled), &mut folder.doubled),
+        (part.state == MessageState::Arrived && part.cause_kind == Some(CauseKind::Doubled), &mut folder.doubled),
     ];
     for (_, figure) in figures.into_iter().filter(|(counts, _)| *counts) {
         *figure = match way {

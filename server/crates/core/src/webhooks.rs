@@ -31,7 +31,7 @@ const OLD_SECRET_SIGNS: Duration = Duration::from_secs(24 * 3600);
 const DISABLED: &str = "The webhook was disabled before this was delivered. Enable it, then replay.";
 
 impl Gatepost {
-    /// Lists webhooks, without their secrets.
+    /// Lists webhooks, without their secrets and without what is secret of their addresses.
     pub async fn list_webhooks(&self, actor: &Actor, page: PageQuery) -> Result<Page<Webhook>> {
         actor.admin()?;
         Ok(webhooks::list(&mut *self.store().reader().await?, &checked_page(page)?).await?)
@@ -57,8 +57,15 @@ impl Gatepost {
         if webhooks::count(&mut tx).await? >= MAX_WEBHOOKS {
             return Err(Error::conflict("too_many", format!("There are {MAX_WEBHOOKS} webhooks already. Delete one.")));
         }
-        let sealed = self.vault().seal(&Sealed::password(secret.0.clone()));
-        let id = webhooks::insert(&mut tx, &url, &description, &events, &sealed, &actor.label(), &now).await?;
+        let row = webhooks::NewWebhookRow {
+            origin: &origin(&url),
+            url_blob: &self.sealed(&url),
+            description: &description,
+            events: &events,
+            secret_blob: &self.sealed(&secret.0),
+            created_by: &actor.label(),
+        };
+        let id = webhooks::insert(&mut tx, &row, &now).await?;
         let webhook = webhook(&mut tx, id).await?;
         Entry::new(actor, "webhook.create", subject(id)).after(&noted(&webhook)).write(&mut tx).await?;
         tx.commit().await?;
@@ -77,17 +84,19 @@ impl Gatepost {
         let mut tx = self.store().begin().await?;
         let before = webhook(&mut tx, id).await?;
         let disabled = patch.disabled.unwrap_or(before.disabled);
-        let url = url.unwrap_or_else(|| before.url.clone());
         let description = description.unwrap_or_else(|| before.description.clone());
         let events = events.unwrap_or_else(|| before.events.clone());
-        webhooks::update(&mut tx, id, &url, &description, &events, disabled, &now).await?;
+        webhooks::update(&mut tx, id, &description, &events, disabled, &now).await?;
+        if let Some(url) = &url {
+            webhooks::replace_url(&mut tx, id, &origin(url), &self.sealed(url), &now).await?;
+        }
         if disabled {
             webhook_deliveries::give_up(&mut tx, id, DISABLED).await?;
         }
         let after = webhook(&mut tx, id).await?;
         let mut entry = Entry::new(actor, "webhook.update", subject(id)).before(&noted(&before)).after(&noted(&after));
-        if before.url != after.url {
-            entry = entry.reason("the address was changed");
+        if url.is_some() {
+            entry = entry.reason("the address was entered anew");
         }
         entry.write(&mut tx).await?;
         tx.commit().await?;
@@ -113,8 +122,7 @@ impl Gatepost {
         let until = clock::text(time::OffsetDateTime::now_utc() + OLD_SECRET_SIGNS);
         let mut tx = self.store().begin().await?;
         webhook(&mut tx, id).await?;
-        let sealed = self.vault().seal(&Sealed::password(secret.0.clone()));
-        webhooks::replace_secret(&mut tx, id, &sealed, &until, &clock::now()).await?;
+        webhooks::replace_secret(&mut tx, id, &self.sealed(&secret.0), &until, &clock::now()).await?;
         let webhook = webhook(&mut tx, id).await?;
         let after = json!({"old_secret_until": until});
         Entry::new(actor, "webhook.secret", subject(id)).after(&after).write(&mut tx).await?;
@@ -191,40 +199,50 @@ impl Gatepost {
         Ok(delivery)
     }
 
-    /// Seals the secrets of all webhooks anew with the first key. Returns how many needed it.
+    /// Seals the addresses and secrets of all webhooks anew with the first key. Returns how many webhooks needed it.
     pub(crate) async fn reseal_webhooks(&self, tx: &mut Conn) -> Result<u64> {
         let mut count = 0;
-        for (id, row) in webhooks::all_secrets(tx).await? {
-            let old = row.old_secret_blob;
-            let stale = |blob: &[u8]| self.vault().needs_rotation(blob);
-            if !stale(&row.secret_blob) && !old.as_deref().is_some_and(stale) {
-                continue;
+        for (id, mut row) in webhooks::all_sealed(tx).await? {
+            let mut stale = false;
+            for blob in [&mut row.url_blob, &mut row.secret_blob].into_iter().chain(&mut row.old_secret_blob) {
+                if self.vault().needs_rotation(blob) {
+                    *blob = self.vault().rotate(blob).map_err(|e| Error::conflict("vault", e.to_string()))?;
+                    stale = true;
+                }
             }
-            let rotate = |blob: &[u8]| self.vault().rotate(blob).map_err(|e| Error::conflict("vault", e.to_string()));
-            let old = old.as_deref().map(rotate).transpose()?;
-            webhooks::reseal(tx, id, &rotate(&row.secret_blob)?, old.as_deref()).await?;
-            count += 1;
+            if stale {
+                webhooks::reseal(tx, id, &row).await?;
+                count += 1;
+            }
         }
         Ok(count)
     }
 
-    /// The secrets that sign at a moment, the present one first.
-    async fn signing_secrets(&self, conn: &mut Conn, id: WebhookId, now: &str) -> Result<Vec<Secret>> {
-        let Some(row) = webhooks::secrets(conn, id).await? else { return Ok(Vec::new()) };
+    fn sealed(&self, text: &str) -> Vec<u8> {
+        self.vault().seal(&Sealed::password(text.to_owned()))
+    }
+
+    fn unsealed(&self, blob: &[u8]) -> Result<Secret> {
+        let sealed = self.vault().open(blob).map_err(Error::internal)?;
+        let text = sealed.password.ok_or_else(|| Error::internal("a webhook's sealed part holds no text"))?;
+        Ok(Secret(text.expose().to_owned()))
+    }
+
+    /// Where to post at a moment, and the secrets that sign, the present one first.
+    async fn opened_webhook(&self, conn: &mut Conn, id: WebhookId, now: &str) -> Result<(Secret, Vec<Secret>)> {
+        let row = webhooks::sealed(conn, id).await?.ok_or(Error::NotFound("webhook"))?;
+        let mut secrets = vec![self.unsealed(&row.secret_blob)?];
         let old = row.old_secret_blob.filter(|_| row.old_secret_until.as_deref().is_some_and(|until| now < until));
-        let mut secrets = Vec::new();
-        for blob in [Some(row.secret_blob), old].into_iter().flatten() {
-            let sealed = self.vault().open(&blob).map_err(Error::internal)?;
-            secrets.extend(sealed.password.map(|text| Secret(text.expose().to_owned())));
-        }
-        Ok(secrets)
+        // One that was replaced because it cannot be opened any more holds up nothing.
+        secrets.extend(old.and_then(|blob| self.unsealed(&blob).ok()));
+        Ok((self.unsealed(&row.url_blob)?, secrets))
     }
 
     /// A URL that may be posted to, as far as that can be told without resolving its host. The courier looks at the
     /// addresses themselves each time.
     fn checked_url(&self, checker: &mut Checker, text: &str) -> String {
         let text = checker.text("url", text, 1..=2000, false);
-        match check_url(&text, &self.config().allowed_hosts) {
+        match check_url(&text, &self.config().webhook_allowed_hosts) {
             Ok(url) => url,
             Err(why) => {
                 if !text.is_empty() {
@@ -261,12 +279,14 @@ fn check_url(text: &str, allowed: &[String]) -> std::result::Result<String, Stri
     let refused = ip.map_or(local && !names_host(allowed, &host), |ip| !may_connect(allowed, &host, ip));
     if refused {
         return Err(format!(
-            "leads to {host}, which is private or of this machine. If this is right, add it to MIGRATION_ALLOWED_HOSTS."
+            "leads to {host}, which is private or of this machine. If this is right, add it to \
+             GATEPOST_WEBHOOK_ALLOWED_HOSTS."
         ));
     }
     if url.scheme() == "http" && !names_host(allowed, &host) {
         return Err(format!(
-            "must begin with https://. Plain http is for hosts in MIGRATION_ALLOWED_HOSTS only, and {host} is not one."
+            "must begin with https://. Plain http is only for hosts that GATEPOST_WEBHOOK_ALLOWED_HOSTS names exactly, \
+             and {host} is not one."
         ));
     }
     Ok(url.into())
@@ -308,10 +328,10 @@ fn subject(id: WebhookId) -> String {
     format!("webhook/{id}")
 }
 
-/// What the audit log keeps of a webhook. Paths and queries are left out: at many receivers they are the password.
+/// What the audit log keeps of a webhook.
 fn noted(webhook: &Webhook) -> Value {
     json!({
-        "receiver": receiver(&webhook.url),
+        "receiver": webhook.origin,
         "description": webhook.description,
         "events": webhook.events,
         "disabled": webhook.disabled,
@@ -319,6 +339,6 @@ fn noted(webhook: &Webhook) -> Value {
 }
 
 /// A URL without its path and query.
-fn receiver(url: &str) -> String {
+fn origin(url: &str) -> String {
     Url::parse(url).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
 }

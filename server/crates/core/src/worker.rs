@@ -6,20 +6,21 @@
 use crate::{
     Actor, Error, Gatepost, Result, clock,
     jobs::found,
-    phases, stragglers, webhooks,
+    phases, proof, webhooks,
     work::{self, Ended, RunWatch},
 };
 use futures::FutureExt;
-use gatepost_contract::{JobId, Level, MailboxId, MailboxStatus, Phase, RunId, RunStatus, RunType};
+use gatepost_contract::{Level, MailboxId, MailboxStatus, Phase, RunId, RunStatus, RunType};
 use gatepost_gate::phase;
 use gatepost_store::{
-    Conn, evidence, jobs, mailboxes, messages, runs,
+    Conn, cutovers, evidence, jobs, mailboxes, messages, runs,
     runs::{ClaimedRun, Finish},
     steps,
 };
 use gatepost_transfer::Watch;
+use serde_json::Value;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     convert::Infallible,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard},
@@ -36,6 +37,9 @@ const RUN_MB: u64 = 48;
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How often an idle worker looks for runs that another process has queued.
 const POLL: Duration = Duration::from_secs(1);
+
+/// As many folders as a run keeps by name.
+const CONTRADICTED_NAMED: i64 = 20;
 
 /// The workers of this process.
 pub(crate) struct Crew {
@@ -272,7 +276,7 @@ impl Gatepost {
     async fn conclude(&self, run: &ClaimedRun, ended: &Ended) -> Result<()> {
         let now = clock::now();
         let mut tx = self.store().begin().await?;
-        let stats = serde_json::Value::Object(ended.stats.clone()).to_string();
+        let stats = Value::Object(contradictions(&mut tx, run, ended).await?).to_string();
         let finish = Finish {
             status: ended.status,
             exit_code: Some(ended.exit_code),
@@ -284,11 +288,16 @@ impl Gatepost {
             return Ok(());
         }
         steps::end_open(&mut tx, run.id, ended.status, &now).await?;
+        // Only here, where the run is known to be still this worker's: no attempt that was cut off leaves evidence.
+        if let Some(evidence) = &ended.evidence {
+            evidence::add(&mut tx, evidence).await?;
+        }
         if let Some(mailbox) = run.mailbox_id {
             settle_mailbox(&mut tx, mailbox, run, ended, &now).await?;
         }
+        cutovers::note_newest(&mut tx, run.job_id).await?;
+        self.follow_up(&mut tx, run, ended.evidence.is_some()).await?;
         self.judge_job(&mut tx, &Actor::Worker, run.job_id).await?;
-        self.follow_up(&mut tx, run).await?;
         webhooks::run_finished(&mut tx, run.id).await?;
         tx.commit().await?;
         metrics::counter!("gatepost_runs_total", "type" => run.run_type.as_str(), "status" => ended.status.as_str())
@@ -316,28 +325,34 @@ impl Gatepost {
         if let Some(mailbox) = run.mailbox_id {
             mailboxes::set_status(&mut tx, mailbox, MailboxStatus::Error, Some(&summary), &now).await?;
         }
-        self.follow_up(&mut tx, run).await?;
         webhooks::run_finished(&mut tx, run.id).await?;
         tx.commit().await?;
+        // The damage may stand in the way of this too, which must not bring the run back.
+        let followed = async {
+            let mut tx = self.store().begin().await?;
+            self.follow_up(&mut tx, run, false).await?;
+            self.judge_job(&mut tx, &Actor::Worker, run.job_id).await?;
+            tx.commit().await?;
+            Result::Ok(())
+        };
+        if let Err(error) = followed.await {
+            tracing::error!(run = %run.id, %error, "what follows from the end of a run could not be told");
+        }
         Ok(())
     }
 
-    /// The phase that follows from a run's end: `verified` after the last proof, `failed` when nothing worked.
-    async fn follow_up(&self, tx: &mut Conn, run: &ClaimedRun) -> Result<()> {
+    /// The phase that follows from a run's end: `verified` after a proof, `failed` when nothing worked.
+    async fn follow_up(&self, tx: &mut Conn, run: &ClaimedRun, proved: bool) -> Result<()> {
         let job = found(jobs::get(tx, run.job_id).await?)?;
         if !runs::active_for_job(tx, job.id).await?.is_empty() {
             return Ok(());
         }
-        if job.phase == Phase::FinalSync
-            && matches!(run.run_type, RunType::Verify | RunType::Final)
-            && proved(tx, job.id).await?
-            && stragglers::is_quiet(tx, &job, time::OffsetDateTime::now_utc()).await?
-        {
-            return phases::enter(tx, &Actor::Worker, &job, Phase::Verified, "the last verification found everything")
-                .await;
+        if proved {
+            return proof::close_in(tx, &Actor::Worker, job.id).await;
         }
-        let mut all_failed = true;
-        for mailbox in mailboxes::list(tx, job.id).await? {
+        let all = mailboxes::list(tx, job.id).await?;
+        let mut all_failed = !all.is_empty();
+        for mailbox in all {
             let last = runs::latest_finished(tx, mailbox.id, RunType::ALL).await?;
             all_failed &= last.is_some_and(|r| r.status == RunStatus::Failed);
         }
@@ -362,24 +377,25 @@ impl Gatepost {
     }
 }
 
-/// Whether the newest evidence was read after the last copy of every mailbox, and nothing is missing or changed.
-async fn proved(tx: &mut Conn, job: JobId) -> Result<bool> {
-    let read = evidence::for_job(tx, job).await?;
-    if read.evidence_id.is_none() {
-        return Ok(false);
+/// A verification that broke off, or only counted, makes no evidence. Where the ledger is worse by now than the newest
+/// evidence, the run says so: that evidence proves nothing any more.
+async fn contradictions(tx: &mut Conn, run: &ClaimedRun, ended: &Ended) -> Result<serde_json::Map<String, Value>> {
+    let mut stats = ended.stats.clone();
+    let Some(mailbox) = run.mailbox_id.filter(|_| ended.evidence.is_none()) else { return Ok(stats) };
+    if !matches!(run.run_type, RunType::Verify | RunType::Final) {
+        return Ok(stats);
     }
-    for mailbox in &read.mailboxes {
-        let copied =
-            runs::latest_finished(tx, mailbox.mailbox_id, &[RunType::Initial, RunType::Delta, RunType::Final]).await?;
-        let fresh = copied.is_some_and(|c| mailbox.run_id == Some(c.id) || c.finished_at <= mailbox.read_at);
-        let whole = mailbox.tally.pending == 0
-            && mailbox.tally.quarantined == 0
-            && mailbox.folders.iter().all(|f| f.visited && f.changed + f.misplaced + f.doubled == 0);
-        if !fresh || !whole {
-            return Ok(false);
+    let Some((newest, _)) = evidence::latest(tx, mailbox).await? else { return Ok(stats) };
+    let found = evidence::contradicted(tx, newest, CONTRADICTED_NAMED).await?;
+    if !found.is_empty() {
+        let known = stats.entry("contradicted").or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(known) = known {
+            known.extend(found.into_iter().map(Value::String));
+            let mut seen = HashSet::new();
+            known.retain(|folder| seen.insert(folder.to_string()));
         }
     }
-    Ok(true)
+    Ok(stats)
 }
 
 async fn settle_mailbox(tx: &mut Conn, mailbox: MailboxId, run: &ClaimedRun, ended: &Ended, now: &str) -> Result<()> {
@@ -420,6 +436,9 @@ fn worker_is_dead(name: &str) -> bool {
     let Ok(pid) = pid.parse() else { return false };
     host == host_name() && start_time(pid).as_deref() != Some(start)
 }
+
+#[cfg(test)]
+mod endings;
 
 #[cfg(test)]
 mod tests {

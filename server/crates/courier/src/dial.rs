@@ -65,7 +65,8 @@ impl Target {
         };
         if !tls && !names_host(allowed, &host) {
             return Err(Undelivered(format!(
-                "The address is plain http, which is for hosts in MIGRATION_ALLOWED_HOSTS only, and {host} is not one."
+                "The address is plain http, which is only for hosts that GATEPOST_WEBHOOK_ALLOWED_HOSTS names exactly, and \
+                 {host} is not one."
             )));
         }
         let written = url.host_str().ok_or_else(broken)?;
@@ -89,7 +90,7 @@ pub async fn connect(target: &Target, resolver: &dyn Resolve, allowed: &[String]
     if let Some(refused) = addresses.iter().find(|address| !may_connect(allowed, host, address.ip())) {
         return Err(Undelivered(format!(
             "{host} leads to {}, which is a private, local or otherwise special address. If this is right, add {host} \
-             to MIGRATION_ALLOWED_HOSTS.",
+             to GATEPOST_WEBHOOK_ALLOWED_HOSTS.",
             refused.ip()
         )));
     }
@@ -122,7 +123,7 @@ mod tests {
     use super::*;
 
     fn target(text: &str) -> Result<Target, String> {
-        Target::of(text, &["127.0.0.1".to_owned(), "desk.local".to_owned()]).map_err(|e| e.0)
+        Target::of(text, &["127.0.0.1".to_owned(), "desk.local".to_owned(), "10.0.0.0/8".to_owned()]).map_err(|e| e.0)
     }
 
     #[test]
@@ -143,7 +144,14 @@ mod tests {
     #[test]
     fn plain_http_is_for_hosts_that_are_named_only() {
         assert!(target("http://desk.local/x").is_ok());
-        for url in ["http://hooks.example/x", "http://127.0.0.2/x", "ftp://desk.local/x", "nonsense", "https://"] {
+        for url in [
+            "http://hooks.example/x",
+            "http://127.0.0.2/x",
+            "http://10.1.2.3/x",
+            "ftp://desk.local/x",
+            "nonsense",
+            "https://",
+        ] {
             assert!(target(url).is_err(), "{url}");
         }
     }

@@ -348,11 +348,13 @@ async fn a_host_that_the_settings_do_not_name_any_more_is_not_posted_to() {
     let gatepost = service(&dir).await;
     let id = hook(&gatepost, &receiver.url()).await.webhook.id;
     gatepost.test_webhook(ADMIN, id).await.unwrap();
-    let strict = service_with(&dir, |config| config.allowed_hosts.clear()).await;
+    // What mail servers are allowed is no matter of webhooks.
+    let strict =
+        service_with(&dir, |config| config.allowed_hosts = std::mem::take(&mut config.webhook_allowed_hosts)).await;
     strict.deliver_webhooks(soon()).await.unwrap();
     let refused = &deliveries(&strict, id).await[0];
     assert_eq!((refused.status, receiver.got().len()), (DeliveryStatus::Queued, 0));
-    assert!(refused.error.as_ref().is_some_and(|e| e.contains("MIGRATION_ALLOWED_HOSTS")), "{refused:?}");
+    assert!(refused.error.as_ref().is_some_and(|e| e.contains("GATEPOST_WEBHOOK_ALLOWED_HOSTS")), "{refused:?}");
     let new = NewWebhook { url: receiver.url(), ..NewWebhook::default() };
     assert!(matches!(strict.create_webhook(ADMIN, new).await, Err(Error::Invalid(_))));
 }
@@ -389,6 +391,7 @@ async fn a_rotation_of_keys_takes_the_secrets_of_webhooks_along() {
     let both = service_with(&dir, |config| config.credentials_key = keys(&format!("{NEW},{OLD}"))).await;
     assert_eq!(both.rotate_vault(ADMIN).await.unwrap(), 1);
     assert_eq!(both.rotate_vault(ADMIN).await.unwrap(), 0);
+    // With the new key alone: address and both secrets.
     let after = service_with(&dir, |config| config.credentials_key = keys(NEW)).await;
     after.test_webhook(ADMIN, issued.webhook.id).await.unwrap();
     after.deliver_webhooks(soon()).await.unwrap();
@@ -399,4 +402,40 @@ async fn a_rotation_of_keys_takes_the_secrets_of_webhooks_along() {
     let unsent = deliveries(&lost, issued.webhook.id).await.pop().unwrap();
     assert_eq!((unsent.status, receiver.got().len()), (DeliveryStatus::Queued, 1));
     assert!(unsent.error.is_some_and(|e| e.contains("secret cannot be opened")));
+}
+
+#[tokio::test]
+async fn the_path_of_an_address_lies_nowhere_in_clear() {
+    let dir = tempfile::tempdir().unwrap();
+    let gatepost = service(&dir).await;
+    let receiver = Receiver::start().await;
+    let at = |path: &str| format!("http://{}/{path}", receiver.address);
+    let planted = ["planted-first", "planted-second"];
+    let issued = hook(&gatepost, &at(planted[0])).await;
+    let id = issued.webhook.id;
+    assert_eq!(issued.webhook.origin, format!("http://{}", receiver.address));
+    gatepost.test_webhook(ADMIN, id).await.unwrap();
+    gatepost.deliver_webhooks(soon()).await.unwrap();
+    let patch = WebhookPatch { url: Some(at(planted[1])), ..WebhookPatch::default() };
+    let printed = format!("{patch:?} {:?}", NewWebhook { url: at(planted[0]), ..NewWebhook::default() });
+    let patched = gatepost.update_webhook(ADMIN, id, patch).await.unwrap();
+    receiver.then(status(500));
+    for _ in 0..2 {
+        gatepost.test_webhook(ADMIN, id).await.unwrap();
+        gatepost.deliver_webhooks(soon()).await.unwrap();
+    }
+    let unchanged = WebhookPatch { description: Some("the wizard".into()), ..WebhookPatch::default() };
+    gatepost.update_webhook(ADMIN, id, unchanged).await.unwrap();
+    gatepost.test_webhook(ADMIN, id).await.unwrap();
+    gatepost.deliver_webhooks(soon()).await.unwrap();
+    let lines: Vec<String> = receiver.got().into_iter().map(|got| got.line).collect();
+    assert_eq!(lines[0], "POST /planted-first HTTP/1.1");
+    assert!(lines.len() >= 3 && lines[1..].iter().all(|line| line == "POST /planted-second HTTP/1.1"), "{lines:?}");
+    let listed = gatepost.list_webhooks(ADMIN, PageQuery::default()).await.unwrap();
+    let shown = format!("{printed} {patched:?} {listed:?} {:?}", deliveries(&gatepost, id).await);
+    assert!(!shown.contains("planted"), "{shown}");
+    for file in std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().path()).filter(|path| path.is_file()) {
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(!bytes.windows(7).any(|part| part == b"planted"), "{} holds it", file.display());
+    }
 }

@@ -11,33 +11,38 @@ pub fn refusal(ip: IpAddr) -> Option<&'static str> {
     }
 }
 
-/// The IPv4 address within an IPv6 address (mapped, RFC 4291; NAT64, RFC 6052).
+/// The IPv4 address within an IPv6 address: mapped (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056).
 fn embedded(ip: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = ip else { return ip };
     if let Some(v4) = v6.to_ipv4_mapped() {
         return v4.into();
     }
+    let of = |high: u16, low: u16| IpAddr::from(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
     match v6.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)).into(),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => of(high, low),
         _ => ip,
     }
 }
 
+/// By the registry of special addresses (RFC 6890).
 fn refusal_v4(ip: Ipv4Addr) -> Option<&'static str> {
-    let [a, b, ..] = ip.octets();
-    match (a, b) {
-        (127, _) => Some("a loopback address"),
-        (10, _) | (172, 16..=31) | (192, 168) => Some("a private address"),
+    match ip.octets() {
+        [127, ..] => Some("a loopback address"),
+        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => Some("a private address"),
         // RFC 6598
-        (100, 64..=127) => Some("a shared address of a carrier's network"),
-        (169, 254) => Some("a link-local address"),
-        (0, _) | (224.., _) => Some("no address of a host"),
+        [100, 64..=127, ..] => Some("a shared address of a carrier's network"),
+        [169, 254, ..] => Some("a link-local address"),
+        [0 | 224.., ..] => Some("no address of a host"),
+        // Protocol assignments, and the relays of 6to4 (given up by RFC 7526).
+        [192, 0, 0, _] | [192, 88, 99, _] => Some("an address of a protocol"),
+        [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => Some("an address for documentation"),
+        [198, 18 | 19, ..] => Some("an address for benchmarks"),
         _ => None,
     }
 }
 
 fn refusal_v6(ip: Ipv6Addr) -> Option<&'static str> {
-    let first = ip.segments()[0];
+    let [first, second, ..] = ip.segments();
     if ip.is_loopback() {
         Some("a loopback address")
     } else if ip.is_unspecified() || ip.is_multicast() {
@@ -46,6 +51,14 @@ fn refusal_v6(ip: Ipv6Addr) -> Option<&'static str> {
         Some("a private address")
     } else if first & 0xffc0 == 0xfe80 {
         Some("a link-local address")
+    } else if (first, second) == (0x2001, 0xdb8) || (first == 0x3fff && second < 0x1000) {
+        Some("an address for documentation")
+    } else if first == 0x2001 && second < 0x200 {
+        // Teredo, which hides an IPv4 address, among them.
+        Some("an address of a protocol")
+    } else if first & 0xe000 != 0x2000 {
+        // All that is given out lies in 2000::/3. Outside are ::127.0.0.1, fec0::/10 and local NAT64 (RFC 8215).
+        Some("no address of the internet")
     } else {
         None
     }
@@ -58,8 +71,36 @@ mod tests {
     #[test]
     fn only_public_addresses_are_asked() {
         for (ip, asked) in [
-            ("198.51.100.1", true),
-            ("2001:db8::53", true),
+            ("8.8.8.8", true),
+            ("192.0.1.1", true),
+            ("192.88.98.1", true),
+            ("198.17.0.1", true),
+            ("198.20.0.1", true),
+            ("100.128.0.1", true),
+            ("2001:4860:4860::8888", true),
+            ("2606:4700::1111", true),
+            ("64:ff9b::808:808", true),
+            ("2002:808:808::1", true),
+            ("::ffff:8.8.8.8", true),
+            ("192.0.0.192", false),
+            ("192.0.2.1", false),
+            ("192.88.99.1", false),
+            ("198.18.0.1", false),
+            ("198.19.255.255", false),
+            ("198.51.100.1", false),
+            ("203.0.113.9", false),
+            ("224.0.0.1", false),
+            ("240.0.0.1", false),
+            ("2001:db8::53", false),
+            ("3fff::1", false),
+            ("2001::1", false),
+            ("2001:0:7f00:1::1", false),
+            ("2002:7f00:1::", false),
+            ("2002:a9fe:a9fe::1", false),
+            ("::127.0.0.1", false),
+            ("64:ff9b:1::1", false),
+            ("fec0::1", false),
+            ("4000::1", false),
             ("127.0.0.1", false),
             ("10.1.2.3", false),
             ("172.16.0.1", false),

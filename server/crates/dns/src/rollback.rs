@@ -15,10 +15,13 @@ pub fn rollback(before: &DnsSnapshot, latest: Option<&DnsSnapshot>) -> RollbackS
         zone: String::new(),
     };
     let mut same: Vec<DnsRecord> = Vec::new();
+    let mut notes: Vec<String> = Vec::new();
     for (name, kind) in questions(before, latest) {
-        let old = records(before, &name, kind);
-        let Some(old) = old else { continue };
-        let new = latest.and_then(|latest| records(latest, &name, kind));
+        let Some(answer) = counting(before, &name, kind) else { continue };
+        // Above all, that records of it were left out.
+        notes.extend(answer.note.as_ref().map(|note| format!("{name}. {kind}: {note}")));
+        let old = own(answer);
+        let new = latest.and_then(|latest| counting(latest, &name, kind)).map(own);
         match new {
             Some(new) if said(&new) == said(&old) => add(&mut same, old),
             Some(new) => {
@@ -34,7 +37,7 @@ pub fn rollback(before: &DnsSnapshot, latest: Option<&DnsSnapshot>) -> RollbackS
             None => add(&mut sheet.records, old),
         }
     }
-    sheet.zone = zone(&sheet, &same, latest.is_some());
+    sheet.zone = zone(&sheet, &same, &notes, latest.is_some());
     sheet
 }
 
@@ -51,12 +54,16 @@ fn questions(before: &DnsSnapshot, latest: Option<&DnsSnapshot>) -> Vec<(String,
     crate::questions::unique(questions)
 }
 
-/// The records that the name itself has: of the type, or the alias instead. None where it could not be found out.
-fn records(snapshot: &DnsSnapshot, name: &str, kind: RecordType) -> Option<Vec<DnsRecord>> {
+/// The answer that counts: of the zone's own servers where they said it. None where it could not be found out.
+fn counting<'a>(snapshot: &'a DnsSnapshot, name: &str, kind: RecordType) -> Option<&'a DnsAnswer> {
     let view = View(snapshot);
     let own = |answer: &&DnsAnswer| conclusive(answer) && view.is_authoritative(answer);
-    let answer = view.answers(name, kind).find(own).or_else(|| view.best(name, kind))?;
-    Some(answer.records.iter().filter(|record| record.name == name).cloned().collect())
+    view.answers(name, kind).find(own).or_else(|| view.best(name, kind))
+}
+
+/// The records that the name itself has: of the type, or the alias instead.
+fn own(answer: &DnsAnswer) -> Vec<DnsRecord> {
+    answer.records.iter().filter(|record| record.name == answer.name).cloned().collect()
 }
 
 fn key(record: &DnsRecord) -> (&str, RecordType, &str) {
@@ -78,7 +85,7 @@ fn add(to: &mut Vec<DnsRecord>, records: Vec<DnsRecord>) {
     }
 }
 
-fn zone(sheet: &RollbackSheet, same: &[DnsRecord], compared: bool) -> String {
+fn zone(sheet: &RollbackSheet, same: &[DnsRecord], notes: &[String], compared: bool) -> String {
     let mut text = String::new();
     let mut line = |words: std::fmt::Arguments<'_>| {
         // Writing to a String cannot fail.
@@ -90,6 +97,11 @@ fn zone(sheet: &RollbackSheet, same: &[DnsRecord], compared: bool) -> String {
     ));
     line(format_args!("$ORIGIN {}.", sheet.domain));
     line(format_args!(""));
+    if !notes.is_empty() {
+        line(format_args!("; The reading may not be whole. Compare by hand:"));
+        notes.iter().for_each(|note| line(format_args!("; {}", note.replace(char::is_control, " "))));
+        line(format_args!(""));
+    }
     if sheet.records.is_empty() && sheet.remove.is_empty() {
         line(format_args!("; Nothing differs from the newest reading: there is nothing to put back."));
     }

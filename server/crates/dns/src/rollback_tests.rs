@@ -76,3 +76,14 @@ fn what_could_not_be_read_again_is_put_back_once_too_often_rather_than_not() {
     let sheet = rollback(&snapshot("moved.example 60 MX 10 mx.old.example."), Some(&snapshot("moved.example ! MX")));
     assert_eq!(lines(&sheet.records), ["moved.example MX 10 mx.old.example."]);
 }
+
+#[test]
+fn what_was_left_out_of_the_old_values_is_named_on_the_sheet() {
+    let mut before = snapshot(BEFORE);
+    let text = before.answers.iter_mut().find(|a| a.record_type == RecordType::Txt).unwrap();
+    text.note = Some("1 of the records not shown,\nbeing longer than 4096 bytes".into());
+    let sheet = rollback(&before, Some(&before));
+    let line = "; moved.example. TXT: 1 of the records not shown, being longer than 4096 bytes";
+    assert!(sheet.zone.lines().any(|l| l == line), "{}", sheet.zone);
+    assert!(!rollback(&snapshot(BEFORE), None).zone.contains("by hand"));
+}

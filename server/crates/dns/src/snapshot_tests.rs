@@ -120,6 +120,18 @@ async fn whatever_a_resolver_does_is_shown_as_such() {
 }
 
 #[tokio::test]
+async fn a_text_that_is_too_long_is_left_out_whole_and_said_to_be() {
+    let long = server(ZONE);
+    let text = format!("\"{}\"", "x".repeat(250));
+    long.set("long.example", "TXT", 60, &[&vec![text.as_str(); 20].join(" "), "\"short\""]);
+    let upstream = Upstream::new("long".into(), long.address(), false, Duration::from_secs(2)).unwrap();
+    let answer = upstream.ask("long.example", Txt).await;
+    let data: Vec<&str> = answer.records.iter().map(|record| record.data.as_str()).collect();
+    assert_eq!((answer.status, data), (LookupStatus::Answered, vec!["\"short\""]));
+    assert_eq!(answer.note.as_deref(), Some("1 of the records not shown, being longer than 4096 bytes"));
+}
+
+#[tokio::test]
 async fn a_resolver_that_lies_is_seen_beside_one_that_does_not() {
     let (honest, liar) = (server(ZONE), server(ZONE));
     honest.zone(ELSEWHERE);

@@ -4,8 +4,8 @@ use gatepost_contract::{DnsRecord, RecordType};
 use hickory_resolver::proto::rr::{self, Name, RData};
 use std::fmt::Write as _;
 
-/// The longest data of a record that is kept, in characters; a DKIM key of 4096 bits has about 800.
-const LONGEST: usize = 4_096;
+/// The longest data of a record that is kept, in bytes of text; a DKIM key of 4096 bits has about 800.
+pub const LONGEST: usize = 4_096;
 
 /// A record as the contract has it; none for a type that nobody asked for.
 pub fn record(record: &rr::Record) -> Option<DnsRecord> {
@@ -28,8 +28,13 @@ pub fn record(record: &rr::Record) -> Option<DnsRecord> {
         }
         _ => return None,
     };
-    let data = if data.chars().count() > LONGEST { data.chars().take(LONGEST).collect() } else { data };
     Some(DnsRecord { name: relative(&record.name), record_type, ttl: record.ttl, data })
+}
+
+/// Whether a record is left out for its length. It is never cut: half a character-string has no closing quote, and would
+/// take in whatever follows it in a zone file.
+pub fn is_too_long(record: &DnsRecord) -> bool {
+    record.data.len() > LONGEST
 }
 
 /// The type as the resolver's library has it.
@@ -148,6 +153,16 @@ mod tests {
         ] {
             let made = made(kind, given);
             assert_eq!((made.name.as_str(), made.ttl, made.data.as_str()), ("moved.example", 300, expect));
+        }
+    }
+
+    #[test]
+    fn a_record_is_kept_whole_or_left_out() {
+        for (parts, too_long) in [(1, false), (15, false), (16, true), (200, true)] {
+            let txt = TXT::from_bytes(vec![&[b'x'; 255][..]; parts]);
+            let record = record(&Record::from_rdata(Name::root(), 1, RData::TXT(txt))).unwrap();
+            assert_eq!(is_too_long(&record), too_long, "{parts}");
+            assert!(record.data.ends_with('"') && joined(&record.data).len() == parts * 255);
         }
     }
 

@@ -123,8 +123,16 @@ impl Upstream {
             (kind == wanted || kind == hickory_resolver::proto::rr::RecordType::CNAME)
                 && names.contains(&record.name.to_lowercase())
         });
-        let mut records: Vec<_> = fitting.filter_map(text::record).collect();
+        let (too_long, mut records): (Vec<_>, Vec<_>) = fitting.filter_map(text::record).partition(text::is_too_long);
         let count = records.len();
+        let mut notes = Vec::new();
+        if !too_long.is_empty() {
+            notes.push(format!(
+                "{} of the records not shown, being longer than {} bytes",
+                too_long.len(),
+                text::LONGEST
+            ));
+        }
         records.sort_by(|a, b| {
             // Aliases first, then as mail servers and people order them.
             let rank = |r: &gatepost_contract::DnsRecord| (r.record_type != RecordType::Cname, text::preference(r));
@@ -133,16 +141,18 @@ impl Upstream {
         records.dedup();
         if count > MOST_RECORDS {
             records.truncate(MOST_RECORDS);
-            answer.note = Some(format!("{count} records came; {MOST_RECORDS} of them are shown"));
+            notes.push(format!("{count} records came; {MOST_RECORDS} of them are shown"));
         }
-        answer.status = match (message.response_code, records.iter().any(|r| r.record_type == answer.record_type)) {
+        let said = records.iter().chain(&too_long).any(|r| r.record_type == answer.record_type);
+        answer.status = match (message.response_code, said) {
             (_, true) => LookupStatus::Answered,
             (ResponseCode::NXDomain, false) => LookupStatus::Nxdomain,
             _ => LookupStatus::Empty,
         };
         if self.authoritative && !message.authoritative && answer.status == LookupStatus::Answered {
-            answer.note = Some("it answered without being responsible for the name".to_owned());
+            notes.push("it answered without being responsible for the name".to_owned());
         }
+        answer.note = Some(notes.join("; ")).filter(|note| !note.is_empty());
         answer.records = records;
     }
 

@@ -5,7 +5,8 @@
 //! - What was never read proves nothing: a job without mailboxes and a mailbox that was never verified fail every
 //!   check that needs evidence. Until the MX was changed, evidence that is older than allowed proves nothing either:
 //!   it tells of a mailbox that people have used since. Nor does evidence that a later quick look contradicts: counts
-//!   prove nothing, but they can disprove.
+//!   prove nothing, but they can disprove. The same holds where the ledger has more amiss than the evidence: a run has
+//!   found or left it since.
 //! - The worst mailbox decides, never the average.
 //! - Ratios are compared in whole numbers. The required ratio is taken as billionths, rounded to the nearest, so
 //!   that 0.99 is exactly 990,000,000; a mailbox reaches it when `arrived × 1,000,000,000 ≥ source × billionths`.
@@ -214,7 +215,10 @@ pub(crate) fn content_match(facts: &Facts) -> Finding {
 
 /// `pst_quarantine`: no open quarantine item, of whatever kind of source.
 pub(crate) fn pst_quarantine(facts: &Facts) -> Finding {
-    let open = listed(facts, |f| f.tally.quarantined);
+    let open = match facts.dns_cutover {
+        true => listed(facts, |f| f.tally.quarantined),
+        false => listed(facts, FolderFacts::quarantined),
+    };
     if !open.is_empty() {
         return fail(format!("Refused messages wait in quarantine: {open}; retry each or have it waived."));
     }
@@ -275,6 +279,22 @@ fn unproved(facts: &Facts) -> Option<Finding> {
             "A quick look counted other numbers than the evidence has in {otherwise}; run a delta and verify again."
         )));
     }
+    let since = match facts.dns_cutover {
+        true => String::new(),
+        false => listed(facts, FolderFacts::amiss_since),
+    };
+    if !since.is_empty() {
+        return Some(fail(format!(
+            "Runs since the last verification have found or left more amiss than it knows of: {since}; run a delta and \
+             verify again."
+        )));
+    }
+    let undated = names(facts.mailboxes.iter().filter(|m| undated(facts, m)).map(email));
+    if !undated.is_empty() {
+        return Some(fail(format!(
+            "When {undated} was verified cannot be told: the time is none, or lies in the future; verify again."
+        )));
+    }
     let oldest = facts.mailboxes.iter().filter_map(|m| expired(facts, m)).max()?;
     let old = names(facts.mailboxes.iter().filter(|m| expired(facts, m).is_some()).map(email));
     Some(fail(format!(
@@ -289,6 +309,15 @@ fn unproved(facts: &Facts) -> Option<Finding> {
 fn expired(facts: &Facts, mailbox: &MailboxFacts) -> Option<i64> {
     let age = facts.now_seconds.saturating_sub(mailbox.read_seconds?);
     (age > facts.evidence_max_age_seconds && !facts.dns_cutover).then_some(age)
+}
+
+/// How far the clocks of two machines may differ, in seconds.
+const CLOCKS_DIFFER: i64 = 300;
+
+/// Whether a mailbox's evidence has no age, so that it would never grow old.
+fn undated(facts: &Facts, mailbox: &MailboxFacts) -> bool {
+    let latest = facts.now_seconds.saturating_add(CLOCKS_DIFFER);
+    mailbox.depth.is_some() && mailbox.read_seconds.is_none_or(|read| read > latest) && !facts.dns_cutover
 }
 
 /// Whether every source message of a folder has one place, and no figure is negative.

@@ -2,7 +2,7 @@
 //!
 //! Sums are derived, never stored twice: a mailbox's tally is the sum of its folders' tallies.
 
-use gatepost_contract::{Depth, EvidenceId, GateFigures, SpecialUse, Tally};
+use gatepost_contract::{CheckId, Depth, EvidenceId, GateFigures, MailboxId, SpecialUse, Tally};
 
 /// Everything that the gate of one job depends on.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,11 +39,13 @@ pub struct Facts {
 /// One mailbox as the newest verification saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailboxFacts {
+    /// Which.
+    pub id: MailboxId,
     /// Its address.
     pub email: String,
     /// How thoroughly it was verified; none while it never was, or not since the last copy.
     pub depth: Option<Depth>,
-    /// When that was, in seconds.
+    /// When that was, in seconds; none where it cannot be told.
     pub read_seconds: Option<i64>,
     /// Folders in which a quick look after that counted otherwise than the evidence says.
     pub contradicted: Vec<String>,
@@ -90,6 +92,50 @@ pub struct FolderFacts {
     pub misplaced: i64,
     /// Messages of which the destination folder holds more than one copy.
     pub doubled: i64,
+    /// What the ledger says of it now; none while a run is at work on the mailbox, whose rows are in motion.
+    pub ledger: Option<LedgerFacts>,
+}
+
+impl FolderFacts {
+    /// Messages in quarantine, by the evidence or by what runs have written since, whichever are more.
+    #[must_use]
+    pub fn quarantined(&self) -> i64 {
+        self.ledger.map_or(self.tally.quarantined, |ledger| ledger.quarantined.max(self.tally.quarantined))
+    }
+
+    /// Messages missing without an explanation, the same way. A retry that makes them of refused ones adds none.
+    #[must_use]
+    pub fn pending(&self) -> i64 {
+        let Some(ledger) = self.ledger else { return self.tally.pending };
+        let read = self.tally.pending.saturating_add(self.tally.quarantined);
+        read.max(ledger.pending.saturating_add(ledger.quarantined)).saturating_sub(self.quarantined())
+    }
+
+    /// Re-read messages with another body or date, the same way.
+    #[must_use]
+    pub fn changed(&self) -> i64 {
+        self.ledger.map_or(self.changed, |ledger| ledger.changed.max(self.changed))
+    }
+
+    /// Messages that are amiss by the ledger beyond those that the evidence knows of.
+    #[must_use]
+    pub fn amiss_since(&self) -> i64 {
+        let missing = |pending: i64, quarantined: i64| pending.saturating_add(quarantined);
+        let grown = missing(self.pending(), self.quarantined())
+            .saturating_sub(missing(self.tally.pending, self.tally.quarantined));
+        grown.saturating_add(self.changed().saturating_sub(self.changed))
+    }
+}
+
+/// What runs have written of one folder's messages, whether or not evidence came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LedgerFacts {
+    /// Still to be copied.
+    pub pending: i64,
+    /// Refused.
+    pub quarantined: i64,
+    /// Found with another body or date.
+    pub changed: i64,
 }
 
 /// How the last delta ended.
@@ -110,6 +156,10 @@ pub struct Approval {
     pub evidence_id: Option<EvidenceId>,
     /// The figures that the person signed; none where an older version stored the approval.
     pub signed: Option<GateFigures>,
+    /// The figures of each mailbox in the evidence that the person looked at; empty where that is not known.
+    pub signed_by_mailbox: Vec<(MailboxId, GateFigures)>,
+    /// The checks that failed when it was given, where it is an override; none while they are not known.
+    pub overridden: Option<Vec<CheckId>>,
     /// The written reason, where failing checks were overridden. A blank one overrides nothing.
     pub override_reason: Option<String>,
     /// Who, as people know them.

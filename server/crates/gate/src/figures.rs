@@ -3,39 +3,58 @@
 //! An approval is a person's word about what that person has seen. So it covers evidence that is as good or better,
 //! and ends where any figure is worse: see [`crate::verdict`].
 
-use crate::facts::{Facts, FolderFacts};
-use gatepost_contract::{FigureChange, GateFigures};
+use crate::facts::{Approval, Facts, FolderFacts, MailboxFacts};
+use gatepost_contract::{FigureChange, GateFigures, MailboxId};
 use serde_json::Number;
 
 impl Facts {
     /// The figures of the present evidence.
     #[must_use]
     pub fn figures(&self) -> GateFigures {
-        let sum = |figure: fn(&FolderFacts) -> i64| {
-            let folders = self.mailboxes.iter().flat_map(|m| &m.folders);
-            folders.map(figure).fold(0, i64::saturating_add)
-        };
-        let ratios = self.mailboxes.iter().map(|m| if m.depth.is_some() { m.tally().ratio() } else { 0.0 });
         GateFigures {
             evidence_id: self.current_evidence,
             evidence_at: self.evidence_at.clone(),
-            mailboxes: i64::try_from(self.mailboxes.len()).unwrap_or(i64::MAX),
-            source: sum(|f| f.tally.source),
-            arrived: sum(|f| f.tally.arrived),
-            pending: sum(|f| f.tally.pending),
-            quarantined: sum(|f| f.tally.quarantined),
-            waived: sum(|f| f.tally.waived),
-            changed: sum(|f| f.changed),
-            rewritten: sum(|f| f.rewritten),
-            flags_lost: sum(|f| f.flags_lost),
-            misplaced: sum(|f| f.misplaced),
-            doubled: sum(|f| f.doubled),
-            worst_ratio: ratios.reduce(f64::min),
+            ..summed(&self.mailboxes)
         }
     }
 }
 
-/// A figure's name, what it counts in words, and where it stands. Of all but the first two a larger one is worse.
+/// The figures of each mailbox by itself, by the evidence alone: what the ledger adds is in the sums.
+#[must_use]
+pub fn by_mailbox(mailboxes: &[MailboxFacts]) -> Vec<(MailboxId, GateFigures)> {
+    let read = |mailbox: &MailboxFacts| {
+        let mut mailbox = mailbox.clone();
+        mailbox.folders.iter_mut().for_each(|folder| folder.ledger = None);
+        (mailbox.id, summed(&[mailbox]))
+    };
+    mailboxes.iter().map(read).collect()
+}
+
+fn summed(mailboxes: &[MailboxFacts]) -> GateFigures {
+    let sum = |figure: fn(&FolderFacts) -> i64| {
+        mailboxes.iter().flat_map(|m| &m.folders).map(figure).fold(0, i64::saturating_add)
+    };
+    let ratios = mailboxes.iter().map(|m| if m.depth.is_some() { m.tally().ratio() } else { 0.0 });
+    GateFigures {
+        evidence_id: None,
+        evidence_at: None,
+        mailboxes: i64::try_from(mailboxes.len()).unwrap_or(i64::MAX),
+        source: sum(|f| f.tally.source),
+        arrived: sum(|f| f.tally.arrived),
+        pending: sum(FolderFacts::pending),
+        quarantined: sum(FolderFacts::quarantined),
+        waived: sum(|f| f.tally.waived),
+        changed: sum(FolderFacts::changed),
+        rewritten: sum(|f| f.rewritten),
+        flags_lost: sum(|f| f.flags_lost),
+        misplaced: sum(|f| f.misplaced),
+        doubled: sum(|f| f.doubled),
+        worst_ratio: ratios.reduce(f64::min),
+    }
+}
+
+/// A figure's name, what it counts in words, and where it stands. Of all but the first three a larger one is worse.
+/// Mailboxes may be no more and no fewer than were signed: others are other ones.
 type Figure = (&'static str, &'static str, fn(&GateFigures) -> i64);
 
 const FIGURES: [Figure; 11] = [
@@ -52,8 +71,10 @@ const FIGURES: [Figure; 11] = [
     ("doubled", "messages in more than one copy", |f| f.doubled),
 ];
 
+/// Where the mailboxes stand.
+const MAILBOXES: usize = 2;
 /// Where the figures begin of which a larger one is worse.
-const GROWING: usize = 2;
+const GROWING: usize = 3;
 
 const RATIO: (&str, &str) = ("worst_ratio", "the share of the worst mailbox that arrived");
 
@@ -63,11 +84,34 @@ pub fn changes(seen: &GateFigures, now: &GateFigures) -> Vec<FigureChange> {
     differing(&FIGURES, seen, now, |seen, now| seen != now, seen.worst_ratio != now.worst_ratio)
 }
 
-/// Every figure that is worse than it was.
+/// Every figure that is worse than it was. Where no share was signed, the best counts as signed.
 #[must_use]
 pub fn worse(signed: &GateFigures, now: &GateFigures) -> Vec<FigureChange> {
+    let signed = &GateFigures { worst_ratio: signed.worst_ratio.or(now.worst_ratio.map(|_| 1.0)), ..signed.clone() };
     let sunk = now.worst_ratio.unwrap_or(0.0) < signed.worst_ratio.unwrap_or(0.0);
-    differing(&FIGURES[GROWING..], signed, now, |signed, now| now > signed, sunk)
+    let mut all = differing(&FIGURES[MAILBOXES..GROWING], signed, now, |signed, now| now != signed, false);
+    all.extend(differing(&FIGURES[GROWING..], signed, now, |signed, now| now > signed, sunk));
+    all
+}
+
+/// What is worse than what was signed, in words; empty where nothing is. Sums hide what gets better in one mailbox and
+/// worse in another, so each mailbox is compared by itself as well.
+#[must_use]
+pub fn worse_than_signed(approval: &Approval, facts: &Facts) -> String {
+    let Some(signed) = &approval.signed else { return String::new() };
+    let sums = worse(signed, &facts.figures());
+    if !sums.is_empty() || approval.signed_by_mailbox.is_empty() {
+        return in_words(&sums);
+    }
+    let by_mailbox = by_mailbox(&facts.mailboxes);
+    let each = facts.mailboxes.iter().zip(&by_mailbox).filter_map(|(mailbox, (id, now))| {
+        let Some((_, signed)) = approval.signed_by_mailbox.iter().find(|(of, _)| of == id) else {
+            return Some(format!("{} was not there", mailbox.email));
+        };
+        let grown = differing(&FIGURES[GROWING..], signed, now, |signed, now| now > signed, false);
+        (!grown.is_empty()).then(|| format!("{}: {}", mailbox.email, in_words(&grown)))
+    });
+    each.collect::<Vec<_>>().join("; ")
 }
 
 fn differing(

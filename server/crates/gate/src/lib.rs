@@ -16,7 +16,7 @@ pub mod figures;
 pub mod phase;
 pub mod verdict;
 
-pub use facts::{Approval, DeltaFacts, Facts, FolderFacts, MailboxFacts};
+pub use facts::{Approval, DeltaFacts, Facts, FolderFacts, LedgerFacts, MailboxFacts};
 pub use phase::{PhaseError, Transition};
 pub use verdict::{Verdict, judge};
 

@@ -16,10 +16,11 @@
 //!
 //! - A check that warns does not hold an approved gate: the approver has read the warning and signed it. An approval
 //!   is only accepted while nothing fails ([`Verdict::approvable`]).
-//! - An approval signs figures ([`crate::figures`]). On older evidence it stands while nothing fails under the newer
-//!   and none of these figures is worse, and the check says on which evidence it was given.
-//! - An override is bound to the evidence that its author saw. One that was given before there was any evidence holds
-//!   until there is some. It also stands when that evidence grows old: the old server may be gone.
+//! - An approval signs figures ([`crate::figures`]), in sum and of each mailbox. On older evidence it stands while nothing
+//!   fails under the newer and none of these figures is worse, and the check says on which evidence it was given.
+//! - An override is bound to the evidence that its author saw, and to the checks that failed then: it is taken away when
+//!   another one fails. One that was given before there was any evidence holds until there is some. It also stands when
+//!   that evidence grows old: the old server may be gone.
 //! - The caller must store a revocation ([`Verdict::revoked_why`]) with an audit row, so that later and better
 //!   evidence does not bring the old approval back.
 //!
@@ -32,7 +33,7 @@ use crate::{
     facts::{Approval, Facts},
     figures,
 };
-use gatepost_contract::{Check, CheckId, CheckStatus, EvidenceId, FigureChange, Gate};
+use gatepost_contract::{Check, CheckId, CheckStatus, EvidenceId, Gate};
 
 /// What the gate says of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,25 +60,17 @@ enum Standing<'a> {
     Overridden(&'a Approval, &'a str),
     /// The MX was changed under it; checks may fail since.
     Acted(&'a Approval),
-    /// A check fails, or these figures are worse than what was signed.
-    Revoked(&'a Approval, Vec<FigureChange>),
+    /// A check fails, or what these words say is worse than what was signed.
+    Revoked(&'a Approval, String),
 }
 
 /// Judges a job.
 #[must_use]
 pub fn judge(facts: &Facts) -> Verdict {
-    let mut checks: Vec<Check> = Vec::with_capacity(CheckId::ALL.len());
-    let mut add = |check_id, Finding { status, message }| {
+    let mut checks = Vec::with_capacity(CheckId::ALL.len());
+    for (check_id, Finding { status, message }) in findings(facts) {
         checks.push(Check { check_id, status, message, checked_at: facts.sampled_at.clone() });
-    };
-    add(CheckId::CountRatio, checks::count_ratio(facts));
-    add(CheckId::FolderCoverage, checks::folder_coverage(facts));
-    add(CheckId::InboxComplete, checks::inbox_complete(facts));
-    add(CheckId::SentComplete, checks::sent_complete(facts));
-    add(CheckId::ContentMatch, checks::content_match(facts));
-    add(CheckId::PstQuarantine, checks::pst_quarantine(facts));
-    add(CheckId::DeltaPending, checks::delta_pending(facts));
-
+    }
     let failing: Vec<&Check> = checks.iter().filter(|check| check.status == CheckStatus::Fail).collect();
     let approvable = failing.is_empty();
     let standing = weigh(facts, !approvable);
@@ -96,15 +89,41 @@ pub fn judge(facts: &Facts) -> Verdict {
     Verdict { gate, checks, reason, approvable, revoked: revoked_why.is_some(), revoked_why }
 }
 
+/// The seven checks that look at evidence and runs.
+fn findings(facts: &Facts) -> [(CheckId, Finding); 7] {
+    [
+        (CheckId::CountRatio, checks::count_ratio(facts)),
+        (CheckId::FolderCoverage, checks::folder_coverage(facts)),
+        (CheckId::InboxComplete, checks::inbox_complete(facts)),
+        (CheckId::SentComplete, checks::sent_complete(facts)),
+        (CheckId::ContentMatch, checks::content_match(facts)),
+        (CheckId::PstQuarantine, checks::pst_quarantine(facts)),
+        (CheckId::DeltaPending, checks::delta_pending(facts)),
+    ]
+}
+
+/// Whether all that fails failed already when the override was given, but for what fails by the age of the evidence.
+fn covers(approval: &Approval, facts: &Facts) -> bool {
+    let Some(overridden) = &approval.overridden else { return true };
+    let ageless = Facts { evidence_max_age_seconds: i64::MAX, ..facts.clone() };
+    let failing = findings(&ageless).into_iter().filter(|(_, finding)| finding.status == CheckStatus::Fail);
+    failing.into_iter().all(|(check, _)| overridden.contains(&check))
+}
+
 fn weigh(facts: &Facts, fails: bool) -> Standing<'_> {
     let Some(approval) = &facts.approval else { return Standing::Missing };
     if facts.dns_cutover {
         return Standing::Acted(approval);
     }
-    let worse = approval.signed.as_ref().map(|signed| figures::worse(signed, &facts.figures())).unwrap_or_default();
+    let worse = figures::worse_than_signed(approval, facts);
     match approval.overriding() {
         _ if !fails && worse.is_empty() => Standing::Approved(approval),
-        Some(reason) if fails && worse.is_empty() && approval.evidence_id == facts.current_evidence => {
+        Some(reason)
+            if fails
+                && worse.is_empty()
+                && approval.evidence_id == facts.current_evidence
+                && covers(approval, facts) =>
+        {
             Standing::Overridden(approval, reason)
         }
         _ => Standing::Revoked(approval, worse),

@@ -116,6 +116,7 @@ impl Journey {
             watch: &self.log,
             depth: Depth::Standard,
             sample: None,
+            after_cutover: false,
             cancel: CancellationToken::new(),
         };
         verify.run().await.expect("it is verified")

@@ -88,6 +88,10 @@ impl Pair<'_> {
     }
 
     async fn verify(&self, depth: Depth) -> Vec<FolderEvidence> {
+        self.look(depth, false).await
+    }
+
+    async fn look(&self, depth: Depth, after_cutover: bool) -> Vec<FolderEvidence> {
         let (source, dest) = self.drivers();
         let verify = Verify {
             source: &source,
@@ -96,14 +100,21 @@ impl Pair<'_> {
             watch: &Nobody,
             depth,
             sample: (depth == Depth::Deep).then_some(Sample { percent: 5.0, at_least: 200, seed: 1 }),
+            after_cutover,
             cancel: CancellationToken::new(),
         };
-        verify.run().await.expect("it is verified")
+        let evidence = verify.run().await.expect("it is verified");
+        self.ledger.prove();
+        evidence
     }
 
     /// Commands at the destination in a folder.
     fn there(&self, folder: &str, commands: &[&str]) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.servers.dest.imap_port())).expect("a connection");
+        self.at(self.servers.dest.imap_port(), folder, commands);
+    }
+
+    fn at(&self, port: u16, folder: &str, commands: &[&str]) {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
         let mut answers = BufReader::new(stream.try_clone().expect("a second handle"));
         let log_in = format!("LOGIN {} {PASSWORD}", self.user);
         let select = format!("SELECT {folder}");
@@ -380,4 +391,97 @@ async fn a_waived_message_that_arrives_after_all_is_waived_no_longer() {
     assert_eq!(sums(&pair.verify(Depth::Standard).await), WHOLE);
     let states: Vec<MessageState> = pair.ledger.residue().into_iter().map(|(.., state, _)| state).collect();
     assert!(states.is_empty(), "{states:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiver_covers_what_it_was_given_for_and_nothing_worse() {
+    type Damage = fn(&Pair<'_>);
+    let twice: Damage = |p| p.append_there(letter("INBOX", 2));
+    let truncated: Damage = |p| p.rewrite(|b| b[..b.len() - 8].to_vec());
+    let redated: Damage = |p| p.files().redate("INBOX", 2, 5).expect("it is redated");
+    let removed: Damage = |p| p.there("INBOX", &["STORE 2 +FLAGS (\\Deleted)", "EXPUNGE"]);
+    let removed_both: Damage = |p| p.there("INBOX", &["STORE 2,7 +FLAGS (\\Deleted)", "EXPUNGE"]);
+    let moved: Damage = |p| p.there("INBOX", &["MOVE 2 Archive"]);
+    let moved_and_removed: Damage = |p| p.there("Archive", &["STORE 7 +FLAGS (\\Deleted)", "EXPUNGE"]);
+    let cases = [
+        ("twice-cut", twice, truncated, Some(CauseKind::Truncated)),
+        ("twice-gone", twice, removed_both, Some(CauseKind::Gone)),
+        ("redated-cut", redated, truncated, Some(CauseKind::Truncated)),
+        ("redated-gone", redated, removed, Some(CauseKind::Gone)),
+        ("cut-gone", truncated, removed, Some(CauseKind::Gone)),
+        ("moved-gone", moved, moved_and_removed, Some(CauseKind::Gone)),
+        ("twice", twice, |_| {}, None),
+        ("redated", redated, |_| {}, None),
+        ("cut", truncated, |_| {}, None),
+        ("moved", moved, |_| {}, None),
+        ("gone", removed, |_| {}, None),
+    ];
+    let servers = Servers::start(&cases.map(|(name, ..)| name));
+    for (name, first, then, expected) in cases {
+        let pair = servers.pair(name);
+        pair.deliver();
+        pair.copy().await;
+        first(&pair);
+        pair.verify(Depth::Standard).await;
+        pair.ledger.waive("INBOX", 2);
+        for depth in [Depth::Standard, Depth::Deep] {
+            let waived = pair.verify(depth).await;
+            assert_eq!(waived.iter().map(|f| f.tally.waived).sum::<i64>(), 1, "{name}: {waived:?}");
+        }
+        then(&pair);
+        let evidence = pair.verify(Depth::Standard).await;
+        sums(&evidence);
+        let waived = evidence.iter().map(|f| f.tally.waived).sum::<i64>();
+        assert_eq!(waived, i64::from(expected.is_none()), "{name}: {evidence:?}");
+        if expected.is_some() {
+            let findings = pair.ledger.findings();
+            let (_, _, finding) = findings.iter().find(|(folder, uid, _)| folder == "INBOX" && *uid == 2).expect(name);
+            assert_eq!((finding.kind, finding.waiver_over.is_some()), (expected, true), "{name}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_people_move_or_delete_after_the_cutover_has_arrived_and_is_not_copied_again() {
+    let servers = Servers::start(&["ana"]);
+    let pair = servers.pair("ana");
+    pair.deliver();
+    pair.copy().await;
+    assert_eq!(sums(&pair.verify(Depth::Standard).await), WHOLE);
+    pair.there("INBOX", &["STORE 1 +FLAGS (\\Deleted)", "EXPUNGE", "MOVE 1 Archive"]);
+    put(&servers.source.account("ana"), [letter("INBOX", 30)]).unwrap();
+    for round in 0..2 {
+        pair.copy().await;
+        let evidence = pair.look(Depth::Standard, true).await;
+        assert_eq!(sums(&evidence), Sums { source: 13, arrived: 13, ..WHOLE }, "{round}: {evidence:?}");
+        let inbox = evidence.iter().find(|f| f.source_path == "INBOX").expect("the INBOX is verified");
+        assert!(inbox.note.as_deref().is_some_and(|note| note.starts_with("2 messages that had arrived")), "{inbox:?}");
+    }
+    let (_, dest) = pair.drivers();
+    let mut reader = gatepost_transfer::Driver::reader(&dest).await.expect("a witness");
+    let folders = reader.folders().await.expect("the folders");
+    let inbox = folders.iter().find(|f| f.path.is_inbox()).expect("an INBOX");
+    assert_eq!(reader.open(inbox).await.expect("it opens").1, 5, "what was taken out has not come back");
+    // What no verification has ever seen there is not taken for anybody's doing.
+    put(&servers.source.account("ana"), [letter("INBOX", 31)]).unwrap();
+    pair.copy().await;
+    pair.there("INBOX", &["STORE 6 +FLAGS (\\Deleted)", "EXPUNGE"]);
+    assert_eq!(sums(&pair.look(Depth::Standard, true).await), Sums { source: 14, arrived: 13, ..WHOLE });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_the_source_does_not_list_stays_unproved_until_a_copy_takes_it_for_gone() {
+    let servers = Servers::start(&["ana"]);
+    let pair = servers.pair("ana");
+    pair.deliver();
+    pair.copy().await;
+    assert_eq!(sums(&pair.verify(Depth::Standard).await), WHOLE);
+    pair.at(servers.source.imap_port(), "", &["DELETE Archive"]);
+    for _ in 0..2 {
+        let evidence = pair.verify(Depth::Standard).await;
+        let archive = evidence.iter().find(|f| f.source_path == "Archive").expect("it is told of");
+        assert_eq!((archive.visited, archive.tally.source, archive.tally.pending), (false, 6, 6));
+    }
+    pair.copy().await;
+    assert_eq!(sums(&pair.verify(Depth::Standard).await), Sums { source: 6, arrived: 6, ..WHOLE });
 }

@@ -1,8 +1,8 @@
 //! The customer's edition: what the owner of a domain may know of its move. Staff become "staff", servers lose their
-//! addresses, mailboxes are masked, and nothing of a single message remains.
+//! addresses, mailboxes are masked, what was written for colleagues goes, and nothing of a single message remains.
 
-use crate::model::{Edition, Report};
-use std::collections::BTreeMap;
+use crate::model::{DnsPart, Edition, Report};
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Report {
     /// The same report without names of people, without addresses of servers, without single messages, without the
@@ -10,6 +10,7 @@ impl Report {
     #[must_use]
     pub fn for_customer(mut self) -> Self {
         self.edition = Edition::Customer;
+        self.job.source_label = String::new();
         self.job.dest_host = String::new();
         self.job.ticket_id = None;
         self.summary.worst_mailbox = self.summary.worst_mailbox.as_deref().map(masked);
@@ -37,6 +38,7 @@ impl Report {
         for waiver in &mut self.waivers {
             waiver.actor = staff(&waiver.actor);
             waiver.mailbox = masked(&waiver.mailbox);
+            waiver.reason = String::new();
         }
         self.runs.iter_mut().for_each(|run| run.mailbox = run.mailbox.as_deref().map(masked));
         self.engines.iter_mut().for_each(|engine| engine.options = BTreeMap::new());
@@ -48,7 +50,26 @@ impl Report {
             verdict.reason = String::new();
         }
         self.audit.entries = Vec::new();
+        own_names(&mut self.dns, &self.job.domain);
         self
+    }
+}
+
+/// Keeps what anybody can ask of the domain itself: no other names, which are those of servers, and for each resolver a
+/// number, the same in every reading.
+fn own_names(readings: &mut [DnsPart], domain: &str) {
+    let domain = domain.trim_end_matches('.').to_ascii_lowercase();
+    for reading in readings.iter_mut() {
+        reading.records.retain(|record| {
+            let name = record.name.trim_end_matches('.').to_ascii_lowercase();
+            name.strip_suffix(&domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        });
+    }
+    let resolvers: BTreeSet<String> =
+        readings.iter().flat_map(|reading| &reading.records).flat_map(|r| r.resolvers.iter().cloned()).collect();
+    let numbers: BTreeMap<String, String> = resolvers.into_iter().zip((1..).map(|n: u32| n.to_string())).collect();
+    for resolver in readings.iter_mut().flat_map(|r| &mut r.records).flat_map(|r| &mut r.resolvers) {
+        *resolver = numbers.get(resolver).cloned().unwrap_or_default();
     }
 }
 

@@ -9,7 +9,7 @@ mod seal;
 mod texts;
 
 pub use model::*;
-pub use pdf::{Paper, PdfError, enclosed, pdf};
+pub use pdf::{Paper, PdfError, check_pdf, enclosed, pdf};
 pub use schema::{SCHEMA_PATH, schema};
 pub use seal::{Distrust, ReportKey, SignatureFile, Signet, Trusted, canonical, check, digest};
 pub use texts::Lang;

@@ -72,6 +72,24 @@ pub enum Distrust {
         /// Wanted.
         wanted: String,
     },
+    /// The PDF has no report attached to it.
+    #[error(
+        "The PDF carries no report and no signature. Check the JSON document instead, with the signature that was \
+         downloaded with it."
+    )]
+    NothingEnclosed,
+    /// The PDF carries a genuine report, and its pages are not those that are drawn from it.
+    #[error(
+        "The enclosed document is genuine, the pages are not proved: this file is not the one that Gatepost {here} \
+         makes from the report, which Gatepost {made} made. Where these versions differ, check it with that version; \
+         else somebody has changed the file. Believe the attached report.json, not the pages."
+    )]
+    Pages {
+        /// The version that made the report.
+        made: String,
+        /// The version that checks it.
+        here: String,
+    },
     /// The signature is not one of this key over this report.
     #[error("The signature does not fit: it was not made over this report with the key {0}.")]
     Forged(String),

@@ -222,7 +222,25 @@ fn a_report_without_mailboxes_or_without_anything_missing_is_a_report_too() {
 
 #[test]
 fn the_customers_paper_names_no_staff_no_server_and_no_single_message() {
-    let report = sample::rich(3, 10).for_customer();
+    let mut full = sample::rich(3, 10);
+    full.job.source_label = "the old box in the cellar".into();
+    full.waivers[0].reason = "their lawyer was rude".into();
+    for (n, reading) in full.dns.iter_mut().enumerate() {
+        let planted = |name: &str, value: &str, resolver: &str| DnsRecordPart {
+            name: name.into(),
+            record_type: "A".into(),
+            values: vec![value.into()],
+            ttl: Some(60),
+            resolvers: vec![resolver.into()],
+        };
+        reading.records.extend([
+            planted("imap.new-provider.example", "203.0.113.7", "10.9.8.7:53"),
+            planted("old.badexample.org", "203.0.113.8", "192.0.2.53"),
+            planted("badexample.org.", "203.0.113.8", "192.0.2.53"),
+            planted("WWW.Example.org.", &format!("198.18.0.{}", n + 1), "10.9.8.7:53"),
+        ]);
+    }
+    let report = full.for_customer();
     let document = String::from_utf8(canonical(&report).unwrap()).unwrap();
     let paper = text(&printed(&report, Lang::English)).join("\n");
     for secret in [
@@ -235,12 +253,60 @@ fn the_customers_paper_names_no_staff_no_server_and_no_single_message() {
         "Invoice",
         "Archive/2019",
         "host",
+        "cellar",
+        "lawyer",
+        "203.0.113",
+        "badexample",
+        "192.0.2.53",
+        "198.51.100.53",
+        "10.9.8.7",
     ] {
         let served = document.replace("\"source_host\":null", "").replace("\"dest_host\":\"\"", "");
         assert!(!served.contains(secret), "the document says {secret:?}");
         assert!(!paper.contains(secret), "the paper says {secret:?}");
     }
-    assert!(paper.contains("ma…@example.org"));
+    for kept in ["ma…@example.org", "198.18.0.2", "_dmarc.example.org"] {
+        assert!(paper.contains(kept), "{kept:?} is gone");
+    }
+    let of = |n: usize| report.dns[n].records.iter().map(|r| r.resolvers.clone()).collect::<Vec<_>>();
+    assert_eq!((of(0)[0].join(" "), of(0)[4].join(" ")), ("2 3".into(), "1".into()), "resolvers are numbers");
+    assert_eq!(of(0), of(1), "the same in every reading");
+}
+
+#[test]
+fn a_paper_whose_pages_were_drawn_anew_is_not_believed_for_what_it_encloses() {
+    let report = sample::rich(2, 6);
+    let key = Signet::from_seed(&[7; 32]).public().public_key;
+    let good = printed(&report, Lang::English);
+    for lang in [Lang::English, Lang::Portuguese] {
+        assert_eq!(check_pdf(&printed(&report, lang), &key).unwrap().report, report);
+    }
+    let other = Signet::from_seed(&[8; 32]).public().public_key;
+    assert!(matches!(check_pdf(&good, &other), Err(Distrust::OtherKey { .. })));
+    assert_eq!(check_pdf(b"%PDF-1.7 no more than that", &key), Err(Distrust::NothingEnclosed));
+
+    // The pages of a better report around the document of this one.
+    let mut forged = Document::load_mem(&printed(&sample::rich(2, 0), Lang::English)).unwrap();
+    let (document, signature) = enclosed(&good).unwrap();
+    for (name, content) in [("report.json", document), ("report.json.sig", signature)] {
+        let entry = forged.objects.values().find_map(|o| {
+            let entry = o.as_dict().ok()?;
+            (entry.get(b"F").and_then(Object::as_str).ok()? == name.as_bytes()).then_some(entry)
+        });
+        let files = entry.unwrap().get(b"EF").and_then(Object::as_dict).unwrap();
+        let id = files.get(b"F").and_then(Object::as_reference).unwrap();
+        forged.get_object_mut(id).and_then(Object::as_stream_mut).unwrap().set_plain_content(content);
+    }
+    let mut redrawn = Vec::new();
+    forged.save_to(&mut redrawn).unwrap();
+    assert!(text(&redrawn).join("\n").contains("All messages have arrived."));
+    let appended = [&good[..], b"\n% more\n"].concat();
+    for file in [redrawn, appended] {
+        assert_eq!(enclosed(&file), enclosed(&good), "the document is whole");
+        let said = check_pdf(&file, &key).unwrap_err();
+        assert!(matches!(said, Distrust::Pages { .. }), "{said:?}");
+        assert!(said.to_string().contains("pages are not proved"), "{said}");
+    }
 }
 
 #[test]

@@ -51,6 +51,12 @@ pub async fn list(conn: &mut Conn, ticket: TicketId) -> Result<Vec<Attachment>> 
     rows.iter().map(read).collect()
 }
 
+/// How many a ticket holds.
+pub async fn count(conn: &mut Conn, ticket: TicketId) -> Result<i64> {
+    let count = sqlx::query_scalar("SELECT count(*) FROM ticket_attachments WHERE ticket_id = $1");
+    Ok(count.bind(ticket.0).fetch_one(conn).await?)
+}
+
 /// One of this ticket, with its content.
 pub async fn get(conn: &mut Conn, ticket: TicketId, id: AttachmentId) -> Result<Option<(Attachment, Vec<u8>)>> {
     let row = sqlx::query(

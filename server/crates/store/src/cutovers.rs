@@ -55,6 +55,8 @@ pub struct Straggling {
     pub cutover_at: String,
     /// How often, in minutes.
     pub minutes: i64,
+    /// How long the old server must have been quiet, in hours.
+    pub quiet_hours: i64,
     /// When the last `final` run of it ended; none while there was none since the cutover.
     pub last_final_at: Option<String>,
 }
@@ -62,7 +64,7 @@ pub struct Straggling {
 /// Jobs after their cutover that fetch stragglers by themselves and have nothing at work, oldest first.
 pub async fn straggling(conn: &mut Conn) -> Result<Vec<Straggling>> {
     let rows = sqlx::query(
-        "SELECT j.id, j.dns_cutover_at, j.straggler_minutes,
+        "SELECT j.id, j.dns_cutover_at, j.straggler_minutes, j.quiet_hours,
              (SELECT max(r.finished_at) FROM migration_runs r WHERE r.job_id = j.id AND r.run_type = 'final'
                  AND r.queued_at >= j.dns_cutover_at) AS last_final_at
          FROM migration_jobs j
@@ -79,6 +81,7 @@ pub async fn straggling(conn: &mut Conn) -> Result<Vec<Straggling>> {
                 job: JobId(row.integer("id")?),
                 cutover_at: row.text("dns_cutover_at")?,
                 minutes: row.integer("straggler_minutes")?,
+                quiet_hours: row.integer("quiet_hours")?,
                 last_final_at: row.maybe_text("last_final_at")?,
             })
         })
@@ -99,8 +102,44 @@ pub async fn unread(conn: &mut Conn, most: i64) -> Result<Vec<JobId>> {
     Ok(ids.into_iter().map(JobId).collect())
 }
 
-/// When a message of a job's sources was last seen for the first time. UIDs only grow, so each folder's largest tells.
+/// Jobs whose gate stands open before their cutover, above an id: at most so many, by ascending id.
+pub async fn open_gates(conn: &mut Conn, after: JobId, most: i64) -> Result<Vec<JobId>> {
+    let ids: Vec<i64> = sqlx::query_scalar(
+        "SELECT id FROM migration_jobs
+         WHERE id > $1 AND migration_gate = 'ready_for_dns' AND phase <> 'closed' AND dns_cutover_at IS NULL
+         ORDER BY id LIMIT $2",
+    )
+    .bind(after.0)
+    .bind(most)
+    .fetch_all(conn)
+    .await?;
+    Ok(ids.into_iter().map(JobId).collect())
+}
+
+/// When a message of a job's sources was last seen for the first time, those included that were deleted there since.
 pub async fn newest_seen(conn: &mut Conn, job: JobId) -> Result<Option<String>> {
+    let kept: Option<Option<String>> = sqlx::query_scalar("SELECT last_new_at FROM migration_jobs WHERE id = $1")
+        .bind(job.0)
+        .fetch_optional(&mut *conn)
+        .await?;
+    Ok(newest_held(conn, job).await?.max(kept.flatten()))
+}
+
+/// Keeps when the newest message was seen, before it may be deleted at the source: the clock never goes back.
+pub async fn note_newest(conn: &mut Conn, job: JobId) -> Result<()> {
+    let Some(newest) = newest_held(conn, job).await? else { return Ok(()) };
+    sqlx::query(
+        "UPDATE migration_jobs SET last_new_at = $2 WHERE id = $1 AND (last_new_at IS NULL OR last_new_at < $2)",
+    )
+    .bind(job.0)
+    .bind(newest)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The same of the messages that the ledger holds. UIDs only grow, so each folder's largest tells.
+async fn newest_held(conn: &mut Conn, job: JobId) -> Result<Option<String>> {
     Ok(sqlx::query_scalar(
         "SELECT max(m.first_seen_at) FROM migration_mailboxes b
          JOIN migration_folders f ON f.mailbox_id = b.id
@@ -111,6 +150,16 @@ pub async fn newest_seen(conn: &mut Conn, job: JobId) -> Result<Option<String>> 
     .bind(job.0)
     .fetch_one(conn)
     .await?)
+}
+
+/// When the word came that the MX was changed.
+pub async fn told_at(conn: &mut Conn, job: JobId) -> Result<Option<String>> {
+    let told: Option<Option<String>> =
+        sqlx::query_scalar("SELECT dns_cutover_told_at FROM migration_jobs WHERE id = $1")
+            .bind(job.0)
+            .fetch_optional(conn)
+            .await?;
+    Ok(told.flatten())
 }
 
 /// What `final` runs since the cutover brought.

@@ -105,6 +105,26 @@ pub async fn latest(conn: &mut Conn, mailbox: MailboxId) -> Result<Option<(Evide
     Ok(Some((id, evidence)))
 }
 
+/// Folders of which the ledger knows worse by now than this evidence says, in its order: at most so many. A verification
+/// that broke off has written what it had found until then.
+pub async fn contradicted(conn: &mut Conn, id: EvidenceId, most: i64) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar(
+        "SELECT f.source_path FROM migration_evidence_folders f
+         WHERE f.evidence_id = $1 AND (
+             (SELECT count(*) FROM migration_messages m WHERE m.folder_id = f.folder_id
+                 AND m.state IN ('pending', 'quarantined')) > f.pending + f.quarantined
+             OR (SELECT count(*) FROM migration_messages m WHERE m.folder_id = f.folder_id
+                 AND m.state = 'arrived' AND m.fidelity = 'changed') > f.changed
+             OR (SELECT count(*) FROM migration_messages m WHERE m.folder_id = f.folder_id
+                 AND m.state = 'arrived' AND m.cause_kind = 'doubled') > f.doubled)
+         ORDER BY f.position LIMIT $2",
+    )
+    .bind(id.0)
+    .bind(most)
+    .fetch_all(conn)
+    .await?)
+}
+
 /// The newest evidence of every mailbox of a job, those that were never verified included, in the order in which they
 /// were added. Its id is that of the newest part, once every mailbox has been verified.
 pub async fn for_job(conn: &mut Conn, job: JobId) -> Result<JobEvidence> {

@@ -2,7 +2,7 @@
 //! changed.
 
 use crate::{Conn, Error, Result, read::Columns, sql::clean};
-use gatepost_contract::{GateChange, JobId};
+use gatepost_contract::{Gate, GateChange, JobId};
 
 /// Notes a change. Call it within the transaction of the change.
 pub async fn add(conn: &mut Conn, job: JobId, change: &GateChange) -> Result<()> {
@@ -24,6 +24,18 @@ pub async fn add(conn: &mut Conn, job: JobId, change: &GateChange) -> Result<()>
     .await
     .map_err(|e| Error::named(e, Error::Exists { what: "gate change" }, "job"))?;
     Ok(())
+}
+
+/// When the gate last opened; none where it never did.
+pub async fn opened_at(conn: &mut Conn, job: JobId) -> Result<Option<String>> {
+    Ok(sqlx::query_scalar(
+        "SELECT at FROM migration_gate_history WHERE job_id = $1 AND to_gate = $2 AND from_gate <> $2
+         ORDER BY id DESC LIMIT 1",
+    )
+    .bind(job.0)
+    .bind(Gate::ReadyForDns.as_str())
+    .fetch_optional(conn)
+    .await?)
 }
 
 /// All of a job, oldest first.

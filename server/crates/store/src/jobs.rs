@@ -356,14 +356,16 @@ pub async fn revocation(conn: &mut Conn, id: JobId) -> Result<Option<Revocation>
         .transpose()
 }
 
-/// Notes when the MX was changed.
+/// Notes when the MX was changed, as it was told, and that it was told now.
 pub async fn set_dns_cutover(conn: &mut Conn, id: JobId, at: &str, now: &str) -> Result<()> {
-    let result = sqlx::query("UPDATE migration_jobs SET dns_cutover_at = $2, updated_at = $3 WHERE id = $1")
-        .bind(id.0)
-        .bind(at)
-        .bind(now)
-        .execute(conn)
-        .await?;
+    let result = sqlx::query(
+        "UPDATE migration_jobs SET dns_cutover_at = $2, dns_cutover_told_at = $3, updated_at = $3 WHERE id = $1",
+    )
+    .bind(id.0)
+    .bind(at)
+    .bind(now)
+    .execute(conn)
+    .await?;
     changed(&result, "job")
 }
 

@@ -271,15 +271,17 @@ pub async fn add(conn: &mut Conn, job: JobId, new: &ReportRow) -> Result<()> {
     Ok(())
 }
 
-/// Forgets those that were only looked at and are older than the newest of them, so many; what was attached stays.
-pub async fn forget(conn: &mut Conn, job: JobId, kept: i64) -> Result<()> {
+/// Forgets those of an edition that were only looked at and are older than the newest of them, so many; what was attached
+/// stays, and so does the other edition, however often this one is looked at.
+pub async fn forget(conn: &mut Conn, job: JobId, edition: &str, kept: i64) -> Result<()> {
     sqlx::query(
-        "DELETE FROM migration_reports WHERE job_id = $1 AND attached_at IS NULL
-             AND id NOT IN (SELECT id FROM migration_reports WHERE job_id = $1 AND attached_at IS NULL
+        "DELETE FROM migration_reports WHERE job_id = $1 AND edition = $3 AND attached_at IS NULL
+             AND id NOT IN (SELECT id FROM migration_reports WHERE job_id = $1 AND edition = $3 AND attached_at IS NULL
                             ORDER BY id DESC LIMIT $2)",
     )
     .bind(job.0)
     .bind(kept)
+    .bind(edition)
     .execute(conn)
     .await?;
     Ok(())

@@ -45,7 +45,8 @@ macro_rules! events {
               CAST(NULL AS BIGINT)
           FROM audit_log
           WHERE (action LIKE 'gate.%' AND action <> 'gate.change') OR action LIKE 'dns.%' OR action LIKE 'report.%'
-              OR action LIKE 'link.%' OR action LIKE 'message.waive%' OR action LIKE 'waiver%') AS t"
+              OR action LIKE 'link.%' OR action LIKE 'message.waive%' OR action LIKE 'messages.waive%'
+              OR action LIKE 'waiver%') AS t"
     };
 }
 

@@ -59,7 +59,7 @@ pub async fn add(conn: &mut Conn, selection: &Selection, decision: &Decision<'_>
     sql.query().execute(&mut *conn).await?;
     let mut batch = Conditions::default();
     batch.text("w.batch = ?", Some(decision.batch));
-    let moved = moved(conn, &batch).await?;
+    let moved = moved(conn, &batch, FORMER).await?;
     sqlx::query(
         "UPDATE migration_messages SET state = 'waived'
          WHERE id IN (SELECT message_id FROM migration_waivers WHERE batch = $1)",
@@ -70,11 +70,11 @@ pub async fn add(conn: &mut Conn, selection: &Selection, decision: &Decision<'_>
     Ok(moved)
 }
 
-/// Takes waivers back: those of a whole decision, or one alone. The messages stand again where they stood before; says
-/// which. Nothing happens to waivers that have ended already.
+/// Takes waivers back: those of a whole decision, or one alone. The messages stand again where they stood before, or are
+/// pending where their copy has gone meanwhile; says which. Nothing happens to waivers that have ended already.
 pub async fn withdraw(conn: &mut Conn, which: &Withdrawn<'_>, why: &str, now: &str) -> Result<Vec<Moved>> {
     let wanted = which.conditions();
-    let moved = moved(conn, &wanted).await?;
+    let moved = moved(conn, &wanted, STANDS).await?;
     restore(conn, &wanted).await?;
     end(conn, &wanted, why, now).await?;
     Ok(moved)
@@ -236,10 +236,15 @@ const STANDING: &str = "w.expired_at IS NULL";
 /// Where a message stood when it was waived; rows from before this was kept are judged by their copy.
 const FORMER: &str = "coalesce(w.former_state, CASE WHEN m.fidelity = 'changed' THEN 'arrived' ELSE 'pending' END)";
 
-/// What these waivers cover now, and where it stands without them.
-async fn moved(conn: &mut Conn, wanted: &Conditions) -> Result<Vec<Moved>> {
+/// Where it stands without the waiver: what had arrived and has no copy any more, as it was last read, is pending.
+const STANDS: &str = "CASE WHEN m.dest_uid IS NULL AND coalesce(w.former_state,
+        CASE WHEN m.fidelity = 'changed' THEN 'arrived' ELSE 'pending' END) = 'arrived' THEN 'pending'
+    ELSE coalesce(w.former_state, CASE WHEN m.fidelity = 'changed' THEN 'arrived' ELSE 'pending' END) END";
+
+/// What these waivers cover now, and where it stands by this expression.
+async fn moved(conn: &mut Conn, wanted: &Conditions, stands: &'static str) -> Result<Vec<Moved>> {
     let mut sql = Sql::new("SELECT b.job_id, b.id AS mailbox_id, m.folder_id, ");
-    sql.push(FORMER).push(
+    sql.push(stands).push(
         " AS state, m.fidelity, m.cause_kind, count(*) AS messages
           FROM migration_waivers w JOIN migration_messages m ON m.id = w.message_id
           JOIN migration_mailboxes b ON b.id = w.mailbox_id",
@@ -247,7 +252,7 @@ async fn moved(conn: &mut Conn, wanted: &Conditions) -> Result<Vec<Moved>> {
     let mut standing = wanted.clone();
     standing.fixed(STANDING);
     standing.write(&mut sql)?;
-    sql.push(" GROUP BY b.job_id, b.id, m.folder_id, ").push(FORMER).push(", m.fidelity, m.cause_kind");
+    sql.push(" GROUP BY b.job_id, b.id, m.folder_id, ").push(stands).push(", m.fidelity, m.cause_kind");
     sql.push(" ORDER BY b.id, m.folder_id, state");
     let rows = sql.query_once().fetch_all(conn).await?;
     rows.iter()
@@ -268,7 +273,7 @@ async fn moved(conn: &mut Conn, wanted: &Conditions) -> Result<Vec<Moved>> {
 /// The messages that these waivers cover stand again where they stood.
 async fn restore(conn: &mut Conn, wanted: &Conditions) -> Result<()> {
     let mut sql = Sql::new("UPDATE migration_messages SET state = v.state FROM (SELECT w.message_id, max(");
-    sql.push(FORMER).push(") AS state FROM migration_waivers w JOIN migration_messages m ON m.id = w.message_id");
+    sql.push(STANDS).push(") AS state FROM migration_waivers w JOIN migration_messages m ON m.id = w.message_id");
     let mut standing = wanted.clone();
     standing.fixed(STANDING);
     standing.write(&mut sql)?;

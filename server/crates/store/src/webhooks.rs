@@ -1,4 +1,5 @@
-//! `webhooks`: addresses that are told of events. What is in the sealed secrets is not known here.
+//! `webhooks`: addresses that are told of events. What is in the sealed URLs and secrets is not known
+//! here.
 
 use crate::{
     Conn, Result,
@@ -12,13 +13,15 @@ use std::fmt;
 const SELECT: &str = "SELECT w.*, (SELECT count(*) FROM webhook_deliveries d
     WHERE d.webhook_id = w.id AND d.status = 'queued') AS waiting";
 
+const SEALED: &str = "SELECT id, url_blob, secret_blob, old_secret_blob, old_secret_until FROM webhooks";
+
 const LIST: List = List {
     select: SELECT,
     from: "webhooks w",
     count_from: "webhooks w",
     sorts: &[
         ("id", "w.id"),
-        ("url", "w.url"),
+        ("origin", "w.origin"),
         ("created_at", "w.created_at"),
         ("last_attempt_at", "w.last_attempt_at"),
     ],
@@ -26,10 +29,12 @@ const LIST: List = List {
     id: "w.id",
 };
 
-/// The sealed secrets that sign.
+/// What is sealed of a webhook: where it is, and the secrets that sign.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SecretsRow {
-    /// The present one.
+pub struct SealedRow {
+    /// The whole URL.
+    pub url_blob: Vec<u8>,
+    /// The present secret.
     pub secret_blob: Vec<u8>,
     /// The one before it.
     pub old_secret_blob: Option<Vec<u8>>,
@@ -37,31 +42,47 @@ pub struct SecretsRow {
     pub old_secret_until: Option<String>,
 }
 
-impl fmt::Debug for SecretsRow {
+impl fmt::Debug for SealedRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SecretsRow").field("old_secret_until", &self.old_secret_until).finish_non_exhaustive()
+        f.debug_struct("SealedRow").field("old_secret_until", &self.old_secret_until).finish_non_exhaustive()
     }
 }
 
 /// A new one.
-pub async fn insert(
-    conn: &mut Conn,
-    url: &str,
-    description: &str,
-    events: &[WebhookEvent],
-    secret_blob: &[u8],
-    created_by: &str,
-    now: &str,
-) -> Result<WebhookId> {
+#[derive(Clone, Copy)]
+pub struct NewWebhookRow<'a> {
+    /// Scheme, host and port: what may be read of the URL.
+    pub origin: &'a str,
+    /// The whole URL, sealed.
+    pub url_blob: &'a [u8],
+    /// What it is for.
+    pub description: &'a str,
+    /// What it is told of.
+    pub events: &'a [WebhookEvent],
+    /// The secret, sealed.
+    pub secret_blob: &'a [u8],
+    /// Who made it.
+    pub created_by: &'a str,
+}
+
+impl fmt::Debug for NewWebhookRow<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewWebhookRow").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+/// Writes a new one.
+pub async fn insert(conn: &mut Conn, new: &NewWebhookRow<'_>, now: &str) -> Result<WebhookId> {
     let id = sqlx::query_scalar(
-        "INSERT INTO webhooks (url, description, events, secret_blob, created_by, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $6) RETURNING id",
+        "INSERT INTO webhooks (origin, url_blob, description, events, secret_blob, created_by, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7) RETURNING id",
     )
-    .bind(url)
-    .bind(description)
-    .bind(written(events))
-    .bind(secret_blob)
-    .bind(created_by)
+    .bind(new.origin)
+    .bind(new.url_blob)
+    .bind(new.description)
+    .bind(written(new.events))
+    .bind(new.secret_blob)
+    .bind(new.created_by)
     .bind(now)
     .fetch_one(conn)
     .await?;
@@ -97,27 +118,36 @@ pub async fn told_of(conn: &mut Conn, event: WebhookEvent) -> Result<Vec<Webhook
     Ok(told)
 }
 
-/// Changes what people choose about one.
+/// Changes what people choose about one, but for its address.
 pub async fn update(
     conn: &mut Conn,
     id: WebhookId,
-    url: &str,
     description: &str,
     events: &[WebhookEvent],
     disabled: bool,
     now: &str,
 ) -> Result<()> {
-    let result = sqlx::query(
-        "UPDATE webhooks SET url = $2, description = $3, events = $4, disabled = $5, updated_at = $6 WHERE id = $1",
-    )
-    .bind(id.0)
-    .bind(url)
-    .bind(description)
-    .bind(written(events))
-    .bind(int(disabled))
-    .bind(now)
-    .execute(conn)
-    .await?;
+    let result =
+        sqlx::query("UPDATE webhooks SET description = $2, events = $3, disabled = $4, updated_at = $5 WHERE id = $1")
+            .bind(id.0)
+            .bind(description)
+            .bind(written(events))
+            .bind(int(disabled))
+            .bind(now)
+            .execute(conn)
+            .await?;
+    changed(&result, "webhook")
+}
+
+/// Gives one a new address.
+pub async fn replace_url(conn: &mut Conn, id: WebhookId, origin: &str, url_blob: &[u8], now: &str) -> Result<()> {
+    let result = sqlx::query("UPDATE webhooks SET origin = $2, url_blob = $3, updated_at = $4 WHERE id = $1")
+        .bind(id.0)
+        .bind(origin)
+        .bind(url_blob)
+        .bind(now)
+        .execute(conn)
+        .await?;
     changed(&result, "webhook")
 }
 
@@ -169,29 +199,26 @@ pub async fn delete(conn: &mut Conn, id: WebhookId) -> Result<()> {
     changed(&result, "webhook")
 }
 
-/// The sealed secrets of one.
-pub async fn secrets(conn: &mut Conn, id: WebhookId) -> Result<Option<SecretsRow>> {
-    let row = sqlx::query("SELECT id, secret_blob, old_secret_blob, old_secret_until FROM webhooks WHERE id = $1")
-        .bind(id.0)
-        .fetch_optional(conn)
-        .await?;
-    row.as_ref().map(sealed).transpose()
+/// What is sealed of one.
+pub async fn sealed(conn: &mut Conn, id: WebhookId) -> Result<Option<SealedRow>> {
+    let row =
+        sqlx::query(sqlx::AssertSqlSafe(format!("{SEALED} WHERE id = $1"))).bind(id.0).fetch_optional(conn).await?;
+    row.as_ref().map(read_sealed).transpose()
 }
 
-/// The sealed secrets of all, for a rotation of keys.
-pub async fn all_secrets(conn: &mut Conn) -> Result<Vec<(WebhookId, SecretsRow)>> {
-    let rows = sqlx::query("SELECT id, secret_blob, old_secret_blob, old_secret_until FROM webhooks ORDER BY id")
-        .fetch_all(conn)
-        .await?;
-    rows.iter().map(|row| Ok((WebhookId(row.integer("id")?), sealed(row)?))).collect()
+/// What is sealed of all, for a rotation of keys.
+pub async fn all_sealed(conn: &mut Conn) -> Result<Vec<(WebhookId, SealedRow)>> {
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{SEALED} ORDER BY id"))).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((WebhookId(row.integer("id")?), read_sealed(row)?))).collect()
 }
 
 /// Seals them anew, for a rotation of keys.
-pub async fn reseal(conn: &mut Conn, id: WebhookId, secret_blob: &[u8], old_secret_blob: Option<&[u8]>) -> Result<()> {
-    let result = sqlx::query("UPDATE webhooks SET secret_blob = $2, old_secret_blob = $3 WHERE id = $1")
+pub async fn reseal(conn: &mut Conn, id: WebhookId, row: &SealedRow) -> Result<()> {
+    let result = sqlx::query("UPDATE webhooks SET url_blob = $2, secret_blob = $3, old_secret_blob = $4 WHERE id = $1")
         .bind(id.0)
-        .bind(secret_blob)
-        .bind(old_secret_blob)
+        .bind(row.url_blob.as_slice())
+        .bind(row.secret_blob.as_slice())
+        .bind(row.old_secret_blob.as_deref())
         .execute(conn)
         .await?;
     changed(&result, "webhook")
@@ -205,8 +232,9 @@ fn events(row: &AnyRow) -> Result<Vec<WebhookEvent>> {
     row.text("events")?.split_whitespace().map(|name| parse("events", name)).collect()
 }
 
-fn sealed(row: &AnyRow) -> Result<SecretsRow> {
-    Ok(SecretsRow {
+fn read_sealed(row: &AnyRow) -> Result<SealedRow> {
+    Ok(SealedRow {
+        url_blob: row.bytes("url_blob")?,
         secret_blob: row.bytes("secret_blob")?,
         old_secret_blob: row.maybe_bytes("old_secret_blob")?,
         old_secret_until: row.maybe_text("old_secret_until")?,
@@ -216,7 +244,7 @@ fn sealed(row: &AnyRow) -> Result<SecretsRow> {
 fn read(row: &AnyRow) -> Result<Webhook> {
     Ok(Webhook {
         id: WebhookId(row.integer("id")?),
-        url: row.text("url")?,
+        origin: row.text("origin")?,
         description: row.text("description")?,
         events: events(row)?,
         disabled: row.truth("disabled")?,

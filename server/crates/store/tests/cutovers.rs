@@ -83,7 +83,9 @@ async fn a_job_straggles_after_its_cutover_while_it_is_asked_to_and_nothing_is_a
         assert!(jobs::set_phase(&mut tx, job, phase, to, None, NOW).await.unwrap());
         phase = to;
     }
-    jobs::set_dns_cutover(&mut tx, job, NOW, NOW).await.unwrap();
+    assert_eq!(cutovers::told_at(&mut tx, job).await.unwrap(), None);
+    jobs::set_dns_cutover(&mut tx, job, NOW, HOUR_LATER).await.unwrap();
+    assert_eq!(cutovers::told_at(&mut tx, job).await.unwrap().as_deref(), Some(HOUR_LATER));
     let found = cutovers::straggling(&mut tx).await.unwrap();
     assert_eq!((found.len(), found[0].minutes, found[0].last_final_at.as_deref()), (1, 15, None));
 
@@ -127,16 +129,25 @@ async fn the_newest_message_of_any_folder_tells_when_the_source_was_last_busy() 
     assert_eq!(cutovers::newest_seen(&mut tx, job).await.unwrap().as_deref(), Some(NOW));
     messages::add(&mut tx, folder, &[message(3)], DAY_LATER).await.unwrap();
     assert_eq!(cutovers::newest_seen(&mut tx, job).await.unwrap().as_deref(), Some(DAY_LATER));
+    cutovers::note_newest(&mut tx, job).await.unwrap();
+    messages::vanished(&mut tx, folder, &[3]).await.unwrap();
+    cutovers::note_newest(&mut tx, job).await.unwrap();
+    let newest = cutovers::newest_seen(&mut tx, job).await.unwrap();
+    assert_eq!(newest.as_deref(), Some(DAY_LATER), "it was seen, though it is gone");
 }
 
 #[tokio::test]
 async fn a_webhooks_id_is_remembered_with_what_it_said_and_forgotten_in_time() {
     let store = store().await;
     let mut tx = store.begin().await.unwrap();
-    webhook_receipts::put(&mut tx, "msg_1", "aa", NOW, "2026-01-01T00:00:00.000Z").await.unwrap();
-    webhook_receipts::put(&mut tx, "msg_1", "bb", NOW, "2026-01-01T00:00:00.000Z").await.unwrap();
-    assert_eq!(webhook_receipts::get(&mut tx, "msg_1").await.unwrap().as_deref(), Some("aa"));
-    webhook_receipts::put(&mut tx, "msg_2", "cc", DAY_LATER, HOUR_LATER).await.unwrap();
-    assert_eq!(webhook_receipts::get(&mut tx, "msg_1").await.unwrap(), None);
-    assert_eq!(webhook_receipts::get(&mut tx, "msg_2").await.unwrap().as_deref(), Some("cc"));
+    let (wizard, other) = ("token/1", "token/2");
+    webhook_receipts::put(&mut tx, wizard, "msg_1", "aa", NOW, "2026-01-01T00:00:00.000Z").await.unwrap();
+    webhook_receipts::put(&mut tx, wizard, "msg_1", "bb", NOW, "2026-01-01T00:00:00.000Z").await.unwrap();
+    assert_eq!(webhook_receipts::get(&mut tx, wizard, "msg_1").await.unwrap().as_deref(), Some("aa"));
+    assert_eq!(webhook_receipts::get(&mut tx, other, "msg_1").await.unwrap(), None, "senders choose ids by themselves");
+    webhook_receipts::put(&mut tx, other, "msg_1", "dd", NOW, "2026-01-01T00:00:00.000Z").await.unwrap();
+    assert_eq!(webhook_receipts::get(&mut tx, other, "msg_1").await.unwrap().as_deref(), Some("dd"));
+    webhook_receipts::put(&mut tx, wizard, "msg_2", "cc", DAY_LATER, HOUR_LATER).await.unwrap();
+    assert_eq!(webhook_receipts::get(&mut tx, wizard, "msg_1").await.unwrap(), None);
+    assert_eq!(webhook_receipts::get(&mut tx, wizard, "msg_2").await.unwrap().as_deref(), Some("cc"));
 }

@@ -14,7 +14,7 @@ use gatepost_store::{
     gate_checks, jobs,
     jobs::ApprovalRow,
     mailboxes::{self, Side},
-    phase_history, runs, sessions, settings, steps, tenants, tickets, tokens, users,
+    phase_history, reports, runs, sessions, settings, steps, tenants, tickets, tokens, users,
 };
 
 fn sorted(by: &str) -> PageQuery {
@@ -308,6 +308,38 @@ async fn checks_are_replaced_and_phases_are_added() {
 }
 
 #[tokio::test]
+async fn reports_of_one_edition_that_were_looked_at_do_not_push_those_of_the_other_out() {
+    let store = store().await;
+    let mut tx = store.begin().await.unwrap();
+    let job = job(&mut tx, "example.org").await;
+    let made = |edition: &str, digest: &str, attached: bool| reports::ReportRow {
+        generated_at: NOW.into(),
+        edition: edition.into(),
+        evidence_id: None,
+        digest: digest.into(),
+        signature: "{}".into(),
+        made_by: "1".into(),
+        attached_at: attached.then(|| NOW.into()),
+        automatic: false,
+    };
+    reports::add(&mut tx, job, &made("full", "f1", true)).await.unwrap();
+    reports::add(&mut tx, job, &made("full", "f2", false)).await.unwrap();
+    for digest in ["c1", "c2", "c3"] {
+        reports::add(&mut tx, job, &made("customer", digest, false)).await.unwrap();
+        reports::forget(&mut tx, job, "customer", 2).await.unwrap();
+    }
+    for (edition, digest, kept) in [
+        ("full", "f1", true),
+        ("full", "f2", true),
+        ("customer", "c1", false),
+        ("customer", "c2", true),
+        ("customer", "c3", true),
+    ] {
+        assert_eq!(reports::find(&mut tx, job, edition, digest).await.unwrap().is_some(), kept, "{digest}");
+    }
+}
+
+#[tokio::test]
 async fn an_attachment_is_found_on_its_own_ticket_only() {
     let store = store().await;
     let mut tx = store.begin().await.unwrap();
@@ -326,6 +358,8 @@ async fn an_attachment_is_found_on_its_own_ticket_only() {
     let (shown, content) = attachments::get(&mut tx, ticket, id).await.unwrap().unwrap();
     assert_eq!((shown.size, content.as_slice()), (6, b"\0\x01%PDF".as_slice()));
     assert_eq!(attachments::get(&mut tx, other, id).await.unwrap(), None);
+    let held = (attachments::count(&mut tx, ticket).await.unwrap(), attachments::count(&mut tx, other).await.unwrap());
+    assert_eq!(held, (1, 0));
     assert_eq!(tickets::get(&mut tx, ticket).await.unwrap().unwrap().attachments, [shown]);
     tickets::update(&mut tx, other, "Other", "b", "closed", LATER).await.unwrap();
     let closed = TicketFilter { status: Some("closed".into()), ..Default::default() };

@@ -5,8 +5,8 @@ mod common;
 
 use common::{LATER, NOW, folder, job, mailbox, message, store};
 use gatepost_contract::{
-    CauseKind, Depth, Fidelity, FolderId, MailboxId, MailboxStatus, MessageId, MessageState, PageQuery, Residue,
-    ResidueFilter, RunId, Tally,
+    CauseKind, Depth, Fidelity, FolderEvidence, FolderId, MailboxId, MailboxStatus, MessageId, MessageState, PageQuery,
+    Residue, ResidueFilter, RunId, Tally,
 };
 use gatepost_store::{
     Conn, Error, Store, Tx, evidence, folders,
@@ -114,6 +114,7 @@ async fn a_batch_reaches_its_own_folder_only() {
         fidelity: None,
         dest_uid: None,
         waiver_over: false,
+        listed: None,
     };
     messages::verified(&mut tx, inbox, &[verdict], NOW).await.unwrap();
     messages::lost(&mut tx, inbox, &[1]).await.unwrap();
@@ -185,6 +186,7 @@ async fn the_residue_names_what_is_missing_and_what_has_changed() {
         dest_uid: (state == MessageState::Arrived).then_some(77),
         kind: cause.map(|_| CauseKind::Content),
         waiver_over: false,
+        listed: None,
     };
     let verdicts = [
         verdict(0, MessageState::Arrived, Some(Fidelity::Identical), None),
@@ -256,7 +258,7 @@ async fn evidence_of_a_job_is_whole_only_when_every_mailbox_was_verified() {
     let (mut tx, ana, folder) = ledger(&store, 1..=4).await;
     let job = mailboxes::get(&mut tx, ana).await.unwrap().unwrap().job_id;
     assert_eq!(evidence::for_job(&mut tx, job).await.unwrap().evidence_id, None);
-    let of_folder = gatepost_contract::FolderEvidence {
+    let of_folder = FolderEvidence {
         folder_id: Some(folder),
         source_path: "INBOX".into(),
         dest_path: Some("INBOX".into()),
@@ -350,4 +352,78 @@ async fn a_verification_reads_the_ledger_in_pages_and_writes_why_a_message_is_mi
     assert!(rows.iter().all(|r| r.dest_uid.is_none() && (r.state == MessageState::Quarantined || r.state == pending)));
     assert_eq!(rows.iter().map(|r| r.copied).collect::<Vec<_>>(), [true, true, true, false, false, false]);
     assert_eq!(mailboxes::get(&mut tx, mailbox).await.unwrap().unwrap().id, mailbox);
+}
+
+#[tokio::test]
+async fn a_message_is_proved_when_its_folder_was_read_after_it_was_copied() {
+    let store = store().await;
+    let (mut tx, mailbox, folder) = ledger(&store, 1..=3).await;
+    let job = mailboxes::get(&mut tx, mailbox).await.unwrap().unwrap().job_id;
+    messages::arrived(&mut tx, folder, &[arrival(1)], "2026-01-01T10:00:00.000Z").await.unwrap();
+    messages::arrived(&mut tx, folder, &[arrival(2)], "2026-01-01T12:00:00.000Z").await.unwrap();
+    for (visited, expected) in [(false, [false; 3]), (true, [true, false, false])] {
+        let part = FolderEvidence {
+            folder_id: Some(folder),
+            source_path: "INBOX".into(),
+            dest_path: Some("INBOX".into()),
+            special_use: None,
+            visited,
+            tally: tally(3, 2, 1, 0, 0),
+            extra: 0,
+            changed: 0,
+            rewritten: 0,
+            flags_lost: 0,
+            misplaced: 0,
+            doubled: 0,
+            bodies_read: 0,
+            note: None,
+        };
+        let row = evidence::NewEvidence {
+            job_id: job,
+            mailbox_id: mailbox,
+            run_id: RunId(1),
+            replaces: None,
+            depth: Depth::Standard,
+            read_at: "2026-01-01T11:00:00.000Z".into(),
+            tally: part.tally,
+            folders: vec![part],
+        };
+        evidence::add(&mut tx, &row).await.unwrap();
+        let rows = messages::proofs(&mut tx, folder, -1, 10).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.proved).collect::<Vec<_>>(), expected, "visited: {visited}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_given_up_claims_no_copy_once_the_destination_counts_anew() {
+    let store = store().await;
+    for unproved in [false, true] {
+        let (mut tx, _, folder) = ledger(&store, 1..=1).await;
+        messages::arrived(&mut tx, folder, &[arrival(1)], NOW).await.unwrap();
+        let verdict = |listed| Verdict {
+            id: MessageId(0),
+            state: MessageState::Waived,
+            cause: None,
+            kind: Some(CauseKind::Content),
+            fidelity: Some(Fidelity::Changed),
+            dest_uid: Some(5001),
+            waiver_over: true,
+            listed,
+        };
+        let id = messages::rows(&mut tx, folder).await.unwrap()[0].id;
+        let other = (77, "2020-02-29T00:00:00+00:00".to_owned());
+        for (listed, size) in [(None, 101), (Some(other), 77)] {
+            messages::verified(&mut tx, folder, &[Verdict { id, ..verdict(listed) }], NOW).await.unwrap();
+            let rows = messages::proofs(&mut tx, folder, -1, 10).await.unwrap();
+            assert_eq!((rows[0].size, rows[0].dest_uid), (size, Some(5001)));
+        }
+        if unproved {
+            messages::unproved(&mut tx, folder, CauseKind::Renumbered, "anew", NOW).await.unwrap();
+        } else {
+            messages::reset_dest(&mut tx, folder, 9).await.unwrap();
+        }
+        let rows = messages::proofs(&mut tx, folder, -1, 10).await.unwrap();
+        assert_eq!((rows[0].state, rows[0].dest_uid, rows[0].fidelity), (MessageState::Waived, None, None));
+        tx.rollback().await.unwrap();
+    }
 }

@@ -71,6 +71,8 @@ async fn a_timeline_tells_of_all_kinds_in_order_and_of_one_job_alone() {
         ("gate.approve", "job/1"),
         ("gate.change", "job/1"),
         ("message.waive", "message/3"),
+        ("messages.waive", "waiver/4"),
+        ("messages.retry", "job/1"),
         ("dns.applied", "job/1"),
         ("report.attach", "job/1"),
         ("run.start", "run/1"),
@@ -89,6 +91,7 @@ async fn a_timeline_tells_of_all_kinds_in_order_and_of_one_job_alone() {
             (Verdict, "gate.change", None),
             (Report, "report.attach", None),
             (Dns, "dns.applied", None),
+            (Waiver, "messages.waive", Some("waiver/4")),
             (Waiver, "message.waive", Some("message/3")),
             (Approval, "gate.approve", None),
             (Run, "initial", Some("ana@example.com")),
@@ -96,18 +99,18 @@ async fn a_timeline_tells_of_all_kinds_in_order_and_of_one_job_alone() {
             (Run, "initial", Some("ana@example.com")),
         ]
     );
-    assert_eq!(all.total, 9);
+    assert_eq!(all.total, 10);
     assert_eq!(
-        (all.items[6].to.as_deref(), all.items[6].text.as_deref()),
+        (all.items[7].to.as_deref(), all.items[7].text.as_deref()),
         (Some("success"), Some("12 messages copied"))
     );
-    assert_eq!((all.items[8].to.as_deref(), all.items[8].run_id), (Some("running"), Some(run)));
+    assert_eq!((all.items[9].to.as_deref(), all.items[9].run_id), (Some("running"), Some(run)));
     assert_eq!((all.items[0].from.as_deref(), all.items[0].to.as_deref()), (Some("delta_sync"), Some("cutover_ready")));
     assert_eq!(all.items[1].evidence_id, Some(EvidenceId(9)));
 
-    let turned = PageQuery { sort: Some("at".into()), per_page: 4, page: 3 };
+    let turned = PageQuery { sort: Some("at".into()), per_page: 3, page: 4 };
     let last = timeline::list(&mut tx, job, &TimelineFilter::default(), &turned).await.unwrap();
-    assert_eq!((last.total, last.items), (9, vec![all.items[0].clone()]));
+    assert_eq!((last.total, last.items), (10, vec![all.items[0].clone()]));
     let runs = TimelineFilter { kind: Some(Run) };
     assert_eq!(timeline::list(&mut tx, job, &runs, &PageQuery::default()).await.unwrap().total, 2);
 }
@@ -125,6 +128,12 @@ async fn the_history_of_a_gate_is_kept_whole_and_in_order() {
     let clean = |change: GateChange| GateChange { reason: change.reason.replace('\0', "\u{fffd}"), ..change };
     assert_eq!(listed, [clean(first), clean(second)], "but for a NUL, which no database keeps");
     assert_eq!(gate_history::list(&mut tx, JobId(99)).await.unwrap(), []);
+    assert_eq!(gate_history::opened_at(&mut tx, job).await.unwrap().as_deref(), Some(LATER));
+    gate_history::add(&mut tx, job, &change("2026-11-23T00:00:00.000Z", Gate::ReadyForDns, Gate::Warning))
+        .await
+        .unwrap();
+    assert_eq!(gate_history::opened_at(&mut tx, job).await.unwrap().as_deref(), Some(LATER));
+    assert_eq!(gate_history::opened_at(&mut tx, JobId(99)).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -130,6 +130,19 @@ async fn a_waiver_that_is_taken_back_leaves_the_message_where_it_stood() {
 }
 
 #[tokio::test]
+async fn what_had_arrived_and_lost_its_copy_while_it_was_waived_is_pending_when_the_waiver_is_taken_back() {
+    let store = store().await;
+    let mut ledger = ledger(&store).await;
+    set(&mut ledger.tx, "fidelity = 'changed', cause_kind = 'content'", "uid = 1").await;
+    let one = ledger.select(&[0], ResidueFilter::default());
+    assert_eq!(ledger.waive("a", &one).await, 1);
+    set(&mut ledger.tx, "dest_uid = NULL", "uid = 1").await;
+    let moved = waivers::withdraw(&mut ledger.tx, &Withdrawn::Batch("a"), "too hasty", LATER).await.unwrap();
+    assert_eq!((moved.len(), moved[0].state, moved[0].messages), (1, MessageState::Pending, 1));
+    assert_eq!(ledger.states().await, "pqqppp");
+}
+
+#[tokio::test]
 async fn a_waiver_expires_with_a_row_in_the_audit_log_when_its_message_changes() {
     let store = store().await;
     let mut ledger = ledger(&store).await;

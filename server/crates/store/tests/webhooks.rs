@@ -17,7 +17,15 @@ const AFTER: &str = "2026-11-21T06:00:00.001Z";
 
 async fn webhook(conn: &mut Conn) -> WebhookId {
     let events = [WebhookEvent::GateReady, WebhookEvent::Test];
-    webhooks::insert(conn, "https://hooks.example/", "", &events, b"sealed", "admin", NOW).await.unwrap()
+    let new = webhooks::NewWebhookRow {
+        origin: "https://hooks.example",
+        url_blob: b"sealed url",
+        description: "",
+        events: &events,
+        secret_blob: b"sealed",
+        created_by: "admin",
+    };
+    webhooks::insert(conn, &new, NOW).await.unwrap()
 }
 
 async fn queue(conn: &mut Conn, webhook_id: WebhookId, now: &str) -> DeliveryId {
@@ -97,16 +105,27 @@ async fn old_deliveries_are_forgotten_but_for_those_that_wait() {
 }
 
 #[tokio::test]
-async fn a_replaced_secret_is_kept_beside_the_new_one_and_neither_is_printed() {
+async fn what_is_sealed_is_replaced_and_resealed_each_for_itself_and_not_printed() {
     let store = store().await;
     let mut tx = store.begin().await.unwrap();
     let one = webhook(&mut tx).await;
     webhooks::replace_secret(&mut tx, one, b"newer", LATER, NOW).await.unwrap();
-    let row = webhooks::secrets(&mut tx, one).await.unwrap().unwrap();
+    let row = webhooks::sealed(&mut tx, one).await.unwrap().unwrap();
     assert_eq!((row.secret_blob.as_slice(), row.old_secret_blob.as_deref()), (&b"newer"[..], Some(&b"sealed"[..])));
     assert_eq!(row.old_secret_until.as_deref(), Some(LATER));
     let printed = format!("{row:?}");
     assert!(!printed.contains("110, 101") && !printed.contains("115, 101"), "{printed}");
-    webhooks::reseal(&mut tx, one, b"again", None).await.unwrap();
-    assert_eq!(webhooks::all_secrets(&mut tx).await.unwrap()[0].1.secret_blob, b"again");
+    assert_eq!(row.url_blob, b"sealed url");
+    webhooks::replace_url(&mut tx, one, "https://other.example", b"newer url", LATER).await.unwrap();
+    let now = webhooks::get(&mut tx, one).await.unwrap().unwrap();
+    assert_eq!((now.origin.as_str(), now.updated_at.as_str()), ("https://other.example", LATER));
+    assert_eq!(webhooks::sealed(&mut tx, one).await.unwrap().unwrap().url_blob, b"newer url");
+    let again = webhooks::SealedRow {
+        url_blob: b"url again".into(),
+        secret_blob: b"again".into(),
+        old_secret_blob: None,
+        old_secret_until: row.old_secret_until,
+    };
+    webhooks::reseal(&mut tx, one, &again).await.unwrap();
+    assert_eq!(webhooks::all_sealed(&mut tx).await.unwrap(), [(one, again)]);
 }

@@ -101,8 +101,10 @@ pub struct Finding {
     pub kind: Option<CauseKind>,
     /// How the copy compares, where it was looked at.
     pub fidelity: Option<Fidelity>,
-    /// Why it is given up no longer, where it was: it is another message now, or it has arrived after all.
+    /// Why it is given up no longer, where it was: it is another message now, stands worse, or has arrived after all.
     pub waiver_over: Option<String>,
+    /// Its size and date as listed now, where it is another message than the one that was first listed.
+    pub listed: Option<(u64, InternalDate)>,
 }
 
 /// What the ledger holds of one source message, as a verification needs it.
@@ -126,6 +128,8 @@ pub struct ProofRow {
     pub dest_uid: Option<u32>,
     /// Whether it has been copied once, wherever the copy is now.
     pub copied: bool,
+    /// Whether a verification has read both sides of its folder since it was copied.
+    pub proved: bool,
     /// How its copy compared when it was last looked at.
     pub fidelity: Option<Fidelity>,
     /// Why it does not stand where it should.

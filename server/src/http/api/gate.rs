@@ -60,6 +60,7 @@ pub async fn history(
 /// Read a job's timeline
 ///
 /// Phases, verdicts, approvals, waivers, runs, DNS and reports in the order in which they happened, newest first.
+/// For staff, not for tokens: it tells who decided what, and the reasons.
 #[utoipa::path(get, path = "/migration/jobs/{id}/timeline", tag = "gate",
     params(("id" = i64, Path, description = "The job"), TimelineFilter, PageQuery),
     responses((status = 200, description = "The events", body = Page<TimelineEntry>)))]

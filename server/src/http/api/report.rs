@@ -60,7 +60,7 @@ pub async fn view(
 #[utoipa::path(post, path = "/migration/jobs/{id}/report", tag = "report", params(("id" = i64, Path, description = "The job")),
     request_body = AttachReport,
     responses((status = 201, description = "The report that was attached", body = AttachedReport),
-        (status = 409, description = "`no_ticket`: the job belongs to none")))]
+        (status = 409, description = "`no_ticket`: the job belongs to none; `ticket_full`: it holds 60 files already")))]
 pub async fn attach(
     State(core): State<Gatepost>,
     Caller(actor): Caller,

@@ -1,19 +1,24 @@
-//! The gate's facts, gathered from evidence, runs and the approval.
+//! The gate's facts, gathered from evidence, the ledger, runs and the approval.
 
 use crate::{Gatepost, Result, clock};
 use gatepost_contract::{
-    Job, JobEvidence, JobId, MailboxEvidence, MailboxId, PageQuery, Run, RunId, RunStatus, RunType, Tally,
+    CheckId, CheckStatus, EvidenceId, Gate, GateFigures, Job, JobEvidence, JobId, MailboxEvidence, MailboxId,
+    PageQuery, Run, RunId, RunStatus, RunType, Tally,
 };
-use gatepost_gate::{Approval, DeltaFacts, Facts, FolderFacts, MailboxFacts};
-use gatepost_store::{Conn, evidence, jobs, mailboxes, messages, runs, users};
+use gatepost_gate::{Approval, DeltaFacts, Facts, FolderFacts, LedgerFacts, MailboxFacts, figures};
+use gatepost_store::{
+    Conn, evidence, gate_history, jobs, mailboxes,
+    messages::{self, Amiss},
+    runs, users,
+};
 
 impl Gatepost {
     /// What the gate of a job looks at, as it is now.
     pub(super) async fn facts(&self, conn: &mut Conn, job: &Job) -> Result<Facts> {
         let read = evidence::for_job(conn, job.id).await?;
         let histories = histories(conn, job.id).await?;
-        // Only what was read after the last copy counts. From an approval that stands a later copy takes nothing away:
-        // newer evidence decides that.
+        // Only what was read after the last copy counts. From an approval that stands a later copy takes nothing away by
+        // itself: newer evidence decides that, and what the copy left amiss in the ledger.
         let fresh = |evidence: &MailboxEvidence| {
             job.approved_at.is_some()
                 || histories.iter().find(|h| h.mailbox == evidence.mailbox_id).is_none_or(|h| h.is_before(evidence))
@@ -22,8 +27,16 @@ impl Gatepost {
             Some(row) => {
                 let by =
                     users::get(conn, row.approved_by).await?.map_or_else(|| row.approved_by.to_string(), |u| u.email);
-                let (evidence_id, signed) = (row.evidence_id, row.signed);
-                Some(Approval { evidence_id, signed, override_reason: row.override_reason, by })
+                let signed_by_mailbox = match row.evidence_id {
+                    Some(seen) => figures_seen(conn, job.id, seen).await?,
+                    None => Vec::new(),
+                };
+                let overridden = match &row.override_reason {
+                    Some(_) => failing_when_opened(conn, job.id, &row.approved_at).await?,
+                    None => None,
+                };
+                let (evidence_id, signed, override_reason) = (row.evidence_id, row.signed, row.override_reason);
+                Some(Approval { evidence_id, signed, signed_by_mailbox, overridden, override_reason, by })
             }
             None => None,
         };
@@ -44,7 +57,11 @@ impl Gatepost {
                 .map(|m| {
                     let history = histories.iter().find(|h| h.mailbox == m.mailbox_id);
                     let contradicted = history.map(|h| h.contradictions(&m)).unwrap_or_default();
-                    MailboxFacts { contradicted, ..mailbox(fresh(&m), m) }
+                    let mut facts = MailboxFacts { contradicted, ..mailbox(fresh(&m), m) };
+                    if let Some(written) = history.and_then(|h| h.amiss.as_deref()) {
+                        compare(&mut facts, written);
+                    }
+                    facts
                 })
                 .collect(),
             approval,
@@ -70,6 +87,53 @@ pub(super) fn under(facts: &Facts, read: JobEvidence) -> Facts {
     }
 }
 
+/// The figures of each mailbox in this evidence, which never changes once it was read.
+async fn figures_seen(conn: &mut Conn, job: JobId, seen: EvidenceId) -> Result<Vec<(MailboxId, GateFigures)>> {
+    let read = evidence::as_of(conn, job, seen).await?;
+    let known = read.mailboxes.into_iter().filter(|m| m.read_at.is_some()).map(|m| mailbox(true, m));
+    Ok(figures::by_mailbox(&known.collect::<Vec<_>>()))
+}
+
+/// The checks that failed when an override opened the gate; none while it has not, within the act itself.
+async fn failing_when_opened(conn: &mut Conn, job: JobId, approved_at: &str) -> Result<Option<Vec<CheckId>>> {
+    let history = gate_history::list(conn, job).await?;
+    let opened = history.into_iter().find(|change| change.to == Gate::ReadyForDns && change.at.as_str() >= approved_at);
+    let failing = |change: gatepost_contract::GateChange| {
+        let failing = change.checks.into_iter().filter(|check| check.status == CheckStatus::Fail);
+        failing.map(|check| check.check_id).collect()
+    };
+    Ok(opened.map(failing))
+}
+
+/// Sets what the ledger says beside what the evidence says, folder by folder.
+fn compare(facts: &mut MailboxFacts, written: &[Amiss]) {
+    for folder in &mut facts.folders {
+        folder.ledger = Some(LedgerFacts::default());
+    }
+    for amiss in written {
+        let Amiss { pending, quarantined, changed, .. } = *amiss;
+        let ledger = Some(LedgerFacts { pending, quarantined, changed });
+        match facts.folders.iter_mut().find(|folder| folder.source_path == amiss.source_path) {
+            Some(folder) => folder.ledger = ledger,
+            // A run has placed it since, and nobody has read it yet.
+            None if pending + quarantined + changed > 0 => facts.folders.push(FolderFacts {
+                source_path: amiss.source_path.clone(),
+                special_use: None,
+                mapped: true,
+                visited: false,
+                tally: Tally::default(),
+                changed: 0,
+                rewritten: 0,
+                flags_lost: 0,
+                misplaced: 0,
+                doubled: 0,
+                ledger,
+            }),
+            None => {}
+        }
+    }
+}
+
 fn mailbox(fresh: bool, m: MailboxEvidence) -> MailboxFacts {
     let mut sum = Tally::default();
     m.folders.iter().for_each(|folder| sum += folder.tally);
@@ -85,8 +149,10 @@ fn mailbox(fresh: bool, m: MailboxEvidence) -> MailboxFacts {
         flags_lost: f.flags_lost,
         misplaced: f.misplaced,
         doubled: f.doubled,
+        ledger: None,
     });
     MailboxFacts {
+        id: m.mailbox_id,
         depth: m.depth.filter(|_| fresh),
         read_seconds: m.read_at.as_deref().and_then(clock::parse).map(time::OffsetDateTime::unix_timestamp),
         contradicted: Vec::new(),
@@ -101,10 +167,22 @@ struct History {
     mailbox: MailboxId,
     initial_done: bool,
     delta: Option<DeltaFacts>,
-    /// The newest runs that may have changed something at the destination: when they ended, or none while at work.
-    copies: Vec<(RunId, Option<String>)>,
+    /// The newest runs that may have changed something at the destination.
+    copies: Vec<Copied>,
+    /// What is amiss by the ledger; none while a run is at work, which writes it.
+    amiss: Option<Vec<Amiss>>,
     /// The newest quick look that has ended, and the folders in which it counted otherwise than the evidence of its time.
     counted: Option<(RunId, Vec<String>)>,
+}
+
+/// A run that may have changed something at the destination.
+struct Copied {
+    run: RunId,
+    /// When it ended; none while it is at work.
+    ended: Option<String>,
+    /// Whether it ended with a proof of its own. Evidence of an attempt that was interrupted before its end is older than
+    /// what the next attempt copied.
+    proved: bool,
 }
 
 impl History {
@@ -116,9 +194,10 @@ impl History {
 
     /// Whether this was read after the last copy; a `final` run's own proof was.
     fn is_before(&self, evidence: &MailboxEvidence) -> bool {
-        self.copies.iter().all(|(run, ended)| {
-            evidence.run_id == Some(*run)
-                || ended.as_ref().zip(evidence.read_at.as_ref()).is_some_and(|(ended, read)| read >= ended)
+        self.copies.iter().all(|copy| {
+            let read = evidence.read_at.as_ref();
+            copy.proved && evidence.run_id == Some(copy.run)
+                || copy.ended.as_ref().zip(read).is_some_and(|(ended, read)| read >= ended)
         })
     }
 }
@@ -137,10 +216,9 @@ async fn histories(conn: &mut Conn, job: JobId) -> Result<Vec<History>> {
         let newest = runs::list(conn, &filter, &newest).await?.items;
         let counted = newest.iter().find(|run| run.status.is_final() && has_counted(run));
         let counted = counted.map(|run| (run.id, contradicted(run)));
-        let pending = match &delta {
-            Some(_) => messages::pending(conn, mailbox.id).await?,
-            None => 0,
-        };
+        let amiss = messages::amiss(conn, mailbox.id).await?;
+        let pending = if delta.is_some() { amiss.iter().map(|folder| folder.pending).sum() } else { 0 };
+        let at_work = newest.iter().any(is_at_work);
         all.push(History {
             mailbox: mailbox.id,
             initial_done: initial.is_some_and(|r| {
@@ -156,7 +234,8 @@ async fn histories(conn: &mut Conn, job: JobId) -> Result<Vec<History>> {
                 pending,
             }),
             counted,
-            copies: newest.into_iter().filter(may_have_copied).map(|r| (r.id, r.finished_at)).collect(),
+            copies: newest.into_iter().filter(may_have_copied).map(copied).collect(),
+            amiss: (!at_work).then_some(amiss),
         });
     }
     Ok(all)
@@ -174,6 +253,15 @@ fn has_counted(run: &Run) -> bool {
 fn contradicted(run: &Run) -> Vec<String> {
     let folders = run.stats.get("contradicted").and_then(serde_json::Value::as_array);
     folders.into_iter().flatten().filter_map(|folder| folder.as_str().map(str::to_owned)).collect()
+}
+
+/// Whether a run has begun and not ended, though it may wait to be taken up again.
+fn is_at_work(run: &Run) -> bool {
+    run.started_at.is_some() && !run.status.is_final()
+}
+
+fn copied(run: Run) -> Copied {
+    Copied { run: run.id, proved: run.stats.contains_key("proof"), ended: run.finished_at }
 }
 
 fn may_have_copied(run: &Run) -> bool {

@@ -1,5 +1,6 @@
 //! What a report is made of: everything read from the database at one moment.
 
+use super::press::Turn;
 use crate::{Actor, Gatepost, Result, clock, jobs::found};
 use gatepost_contract::{
     AuditFilter, Depth, DnsSnapshot, Job, JobEvidence, JobId, LookupStatus, Mailbox, MailboxEvidence, MailboxId,
@@ -24,8 +25,9 @@ const MOST_RUNS: i64 = 5_000;
 const MOST_AUDIT: u32 = 200;
 
 impl Gatepost {
-    /// The full edition of a job's report.
-    pub(super) async fn gathered(&self, id: JobId) -> Result<Report> {
+    /// A job's report, before [`Report::for_customer`]; what that edition lacks by the thousand is not even read for it.
+    /// What is read lies in memory, so it takes a turn at the press.
+    pub(super) async fn gathered(&self, id: JobId, edition: Edition, _turn: &Turn) -> Result<Report> {
         // Judging may write, so it comes before the moment that is shown. Evidence that was added in between would
         // stand beside the verdict on the evidence before it: then once more.
         let mut left = 3;
@@ -70,11 +72,18 @@ impl Gatepost {
                     })
                     .collect(),
             };
-            return self.compiled(&mut tx, job, read, gate).await;
+            return self.compiled(&mut tx, job, edition, read, gate).await;
         }
     }
 
-    async fn compiled(&self, conn: &mut Conn, job: Job, read: JobEvidence, gate: GatePart) -> Result<Report> {
+    async fn compiled(
+        &self,
+        conn: &mut Conn,
+        job: Job,
+        edition: Edition,
+        read: JobEvidence,
+        gate: GatePart,
+    ) -> Result<Report> {
         let boxes = mailboxes::list(conn, job.id).await?;
         let names: HashMap<MailboxId, String> = boxes.iter().map(|b| (b.id, b.email.clone())).collect();
         let named = |id: MailboxId| names.get(&id).cloned().unwrap_or_default();
@@ -84,25 +93,7 @@ impl Gatepost {
         let parts: Vec<MailboxPart> =
             boxes.iter().map(|mailbox| mailbox_part(mailbox, evidence_of.remove(&mailbox.id), &bytes)).collect();
         let by_cause = reports::causes(conn, job.id).await?;
-        let items: Vec<ResidueItem> = reports::residue(conn, job.id, MOST_RESIDUE)
-            .await?
-            .into_iter()
-            .map(|row| ResidueItem {
-                mailbox: named(row.mailbox),
-                folder: row.folder,
-                uid: row.uid,
-                state: row.state,
-                fidelity: row.fidelity,
-                cause_kind: row.cause_kind,
-                cause: row.cause,
-                internal_date: row.internal_date,
-                from: row.from,
-                subject: row.subject,
-                message_id: row.message_id,
-                size: row.size,
-                first_seen_at: row.first_seen_at,
-            })
-            .collect();
+        let items = residue_items(conn, job.id, edition, named).await?;
         let waivers: Vec<WaiverPart> = reports::waivers(conn, job.id)
             .await?
             .into_iter()
@@ -144,7 +135,7 @@ impl Gatepost {
             runs: runs.into_iter().map(|run| run_part(run, &named)).collect(),
             dns,
             timeline,
-            audit: audit_part(conn, job.id).await?,
+            audit: audit_part(conn, job.id, edition).await?,
             mailboxes: parts,
             job: JobPart {
                 id: job.id.0,
@@ -424,12 +415,45 @@ async fn timeline(
     Ok(entries)
 }
 
-async fn audit_part(conn: &mut Conn, job: JobId) -> Result<AuditPart> {
+/// The messages that have not arrived as they should, one by one. The customer's edition lists none.
+pub(super) async fn residue_items(
+    conn: &mut Conn,
+    job: JobId,
+    edition: Edition,
+    named: impl Fn(MailboxId) -> String,
+) -> Result<Vec<ResidueItem>> {
+    if edition == Edition::Customer {
+        return Ok(Vec::new());
+    }
+    let rows = reports::residue(conn, job, MOST_RESIDUE).await?;
+    let item = |row: reports::ResidueRow| ResidueItem {
+        mailbox: named(row.mailbox),
+        folder: row.folder,
+        uid: row.uid,
+        state: row.state,
+        fidelity: row.fidelity,
+        cause_kind: row.cause_kind,
+        cause: row.cause,
+        internal_date: row.internal_date,
+        from: row.from,
+        subject: row.subject,
+        message_id: row.message_id,
+        size: row.size,
+        first_seen_at: row.first_seen_at,
+    };
+    Ok(rows.into_iter().map(item).collect())
+}
+
+/// The head of the log, how many rows are about a job, and the newest of them. The customer's edition lists none.
+pub(super) async fn audit_part(conn: &mut Conn, job: JobId, edition: Edition) -> Result<AuditPart> {
     let page = PageQuery { page: 1, per_page: 1, sort: Some("-id".into()) };
     let head = audit::list(conn, &AuditFilter::default(), &page).await?.items.into_iter().next();
     let of_job = AuditFilter { job_id: Some(job), ..AuditFilter::default() };
-    let page = PageQuery { per_page: MOST_AUDIT, ..page };
-    let rows = audit::list(conn, &of_job, &page).await?;
+    let page = PageQuery { per_page: if edition == Edition::Full { MOST_AUDIT } else { 1 }, ..page };
+    let mut rows = audit::list(conn, &of_job, &page).await?;
+    if edition == Edition::Customer {
+        rows.items.clear();
+    }
     let entries = rows.items.into_iter().rev().map(|row| AuditRow {
         id: row.id.0,
         at: row.at,

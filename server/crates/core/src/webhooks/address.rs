@@ -11,10 +11,18 @@ pub fn may_connect(allowed: &[String], host: &str, ip: IpAddr) -> bool {
     is_public(ip) || is_allowed(allowed, host, Some(ip))
 }
 
-/// Whether the settings name this host, or the address that it is.
+/// Whether the settings name exactly this host, or the very address that it is: a network around it is not enough.
 #[must_use]
 pub fn names_host(allowed: &[String], host: &str) -> bool {
-    is_allowed(allowed, host, host.parse().ok())
+    let ip = host.parse::<IpAddr>().ok();
+    allowed.iter().map(|entry| entry.trim()).any(|entry| match entry.parse::<IpAddr>() {
+        Ok(address) => ip == Some(address),
+        Err(_) => is_name(entry, host),
+    })
+}
+
+fn is_name(entry: &str, host: &str) -> bool {
+    !entry.is_empty() && entry.eq_ignore_ascii_case(host.trim_end_matches('.'))
 }
 
 fn is_allowed(allowed: &[String], host: &str, ip: Option<IpAddr>) -> bool {
@@ -27,7 +35,7 @@ fn is_allowed(allowed: &[String], host: &str, ip: Option<IpAddr>) -> bool {
                 (Ok(net), Ok(bits), Some(ip)) => within(embedded(ip), net, bits),
                 _ => false,
             },
-            None => !entry.is_empty() && entry.eq_ignore_ascii_case(host.trim_end_matches('.')),
+            None => is_name(entry, host),
         }
     })
 }
@@ -171,7 +179,9 @@ mod tests {
             assert!(!may(&[entry], "10.1.2.3"), "{entry}");
         }
         assert!(names_host(&["Desk.local".into()], "desk.local."));
-        assert!(names_host(&["127.0.0.0/8".into()], "127.0.0.1"));
+        assert!(names_host(&["127.0.0.1".into()], "127.0.0.1"));
+        assert!(!names_host(&["127.0.0.0/8".into()], "127.0.0.1"), "a network names no host");
+        assert!(!names_host(&["".into(), "/".into()], ""));
         assert!(!names_host(&["127.0.0.0/8".into()], "localhost"), "a name is not resolved here");
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     clock,
     courier::{Letter, Reply, Undelivered},
 };
-use gatepost_contract::{DeliveryStatus, Problem, Webhook};
+use gatepost_contract::{DeliveryStatus, Problem, Secret, Webhook};
 use gatepost_store::{webhook_deliveries, webhook_deliveries::Claimed, webhooks};
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
@@ -27,7 +27,8 @@ const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How often older ones are looked for.
 const TIDY: Duration = Duration::from_secs(3600);
 /// What stands in for an answer that could not even be asked for.
-const UNSEALED: &str = "The webhook's secret cannot be opened with the present keys. Replace it on the webhook's page.";
+const UNSEALED: &str = "The webhook's address and secret cannot be opened with the present keys. Enter the address again and \
+                        replace the secret on the webhook's page.";
 
 impl Gatepost {
     /// Posts everything that is due at a moment, each delivery once, and returns how many attempts were made. The
@@ -103,30 +104,27 @@ impl Gatepost {
 
     async fn attempt(&self, claimed: Claimed, now: impl Fn() -> OffsetDateTime) -> Result<()> {
         let begun = now();
-        let (webhook, secrets) = {
+        let (webhook, opened) = {
             let mut conn = self.store().reader().await?;
             // Deleted meanwhile: its deliveries went with it.
             let Some(webhook) = webhooks::get(&mut conn, claimed.webhook_id).await? else { return Ok(()) };
-            (webhook, self.signing_secrets(&mut conn, claimed.webhook_id, &clock::text(begun)).await)
+            (webhook, self.opened_webhook(&mut conn, claimed.webhook_id, &clock::text(begun)).await)
         };
         let timestamp = begun.unix_timestamp();
-        let signatures: Vec<String> = secrets
-            .iter()
-            .flatten()
-            .filter_map(|secret| signature::sign(secret, &claimed.message_id, timestamp, &claimed.payload))
-            .collect();
-        let answer = if signatures.is_empty() {
-            logged(secrets);
-            Err(Undelivered(UNSEALED.to_owned()))
-        } else {
-            let letter = Letter {
-                url: webhook.url.clone(),
-                message_id: claimed.message_id.clone(),
-                timestamp,
-                signature: signatures.join(" "),
-                body: claimed.payload.clone(),
-            };
-            self.courier().post(&letter).await
+        let signed = |secret: &Secret| signature::sign(secret, &claimed.message_id, timestamp, &claimed.payload);
+        let signed = logged(opened).map(|(url, secrets)| (url, secrets.iter().filter_map(signed).collect::<Vec<_>>()));
+        let answer = match signed.filter(|(_, signatures)| !signatures.is_empty()) {
+            None => Err(Undelivered(UNSEALED.to_owned())),
+            Some((url, signatures)) => {
+                let letter = Letter {
+                    url: url.0,
+                    message_id: claimed.message_id.clone(),
+                    timestamp,
+                    signature: signatures.join(" "),
+                    body: claimed.payload.clone(),
+                };
+                self.courier().post(&letter).await
+            }
         };
         self.write_down(&claimed, &webhook, &answer, now()).await
     }

@@ -1,4 +1,4 @@
-use super::{address::names_host, check_url, events, noted};
+use super::{address::names_host, check_url, events, noted, origin};
 use gatepost_contract::{
     DeliveryFilter, Gate, Job, JobId, PageQuery, Phase, RunStatus, RunType, Security, Tool, Webhook, WebhookDelivery,
     WebhookEvent, WebhookId,
@@ -25,7 +25,15 @@ async fn job(conn: &mut Conn) -> Job {
 }
 
 async fn hook(conn: &mut Conn, events: &[WebhookEvent]) -> WebhookId {
-    webhooks::insert(conn, "https://hooks.example/secret-path", "", events, b"sealed", "admin", NOW).await.unwrap()
+    let new = webhooks::NewWebhookRow {
+        origin: "https://hooks.example",
+        url_blob: b"sealed",
+        description: "",
+        events,
+        secret_blob: b"sealed",
+        created_by: "admin",
+    };
+    webhooks::insert(conn, &new, NOW).await.unwrap()
 }
 
 async fn told(conn: &mut Conn, webhook: WebhookId) -> Vec<WebhookDelivery> {
@@ -149,7 +157,7 @@ async fn run(conn: &mut Conn, job_id: JobId) -> gatepost_contract::RunId {
 
 #[test]
 fn a_url_must_be_https_and_lead_to_the_internet_unless_the_settings_name_its_host() {
-    let allowed = ["desk.local", "10.1.2.3"].map(String::from);
+    let allowed = ["desk.local", "10.1.2.3", "10.7.0.0/16"].map(String::from);
     for (given, kept) in [
         ("https://hooks.example/a?b=c", "https://hooks.example/a?b=c"),
         ("HTTPS://Hooks.EXAMPLE", "https://hooks.example/"),
@@ -158,6 +166,7 @@ fn a_url_must_be_https_and_lead_to_the_internet_unless_the_settings_name_its_hos
         ("http://desk.local/x", "http://desk.local/x"),
         ("http://10.1.2.3:8080/x", "http://10.1.2.3:8080/x"),
         ("https://10.1.2.3/x", "https://10.1.2.3/x"),
+        ("https://10.7.0.1/x", "https://10.7.0.1/x"),
     ] {
         assert_eq!(check_url(given, &allowed).as_deref(), Ok(kept));
     }
@@ -167,6 +176,7 @@ fn a_url_must_be_https_and_lead_to_the_internet_unless_the_settings_name_its_hos
         ("ftp://hooks.example/", "https://"),
         ("file:///etc/passwd", "https://"),
         ("http://hooks.example/", "hooks.example is not one"),
+        ("http://10.7.0.1/", "10.7.0.1 is not one"),
         ("https://ana:secret@hooks.example/", "user or a password"),
         ("https://hooks.example/#part", "fragment"),
         ("https://hooks.example:0/", "port 0"),
@@ -191,7 +201,7 @@ fn a_url_must_be_https_and_lead_to_the_internet_unless_the_settings_name_its_hos
 fn the_audit_log_keeps_no_path_of_a_receiver() {
     let webhook = Webhook {
         id: WebhookId(1),
-        url: "https://hooks.example:8443/services/planted?token=planted".into(),
+        origin: origin("https://hooks.example:8443/services/planted?token=planted"),
         description: "the wizard".into(),
         events: vec![WebhookEvent::GateReady],
         disabled: false,

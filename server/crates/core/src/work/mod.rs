@@ -14,7 +14,7 @@ use crate::{
     jobs::found,
 };
 use gatepost_contract::{Job, Level, Mailbox, RunId, RunStatus, RunType};
-use gatepost_store::{jobs, mailboxes, runs::ClaimedRun};
+use gatepost_store::{evidence::NewEvidence, jobs, mailboxes, runs::ClaimedRun};
 use gatepost_transfer::{Budget, Driver, Fault, FaultKind, Watch, budget::Granted};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -28,17 +28,19 @@ pub(crate) struct Ended {
     pub summary: String,
     /// What the mailbox's `last_error` becomes.
     pub error: Option<String>,
+    /// What a verification read, or a `final` run's own proof. It counts from the run's end on and not before.
+    pub evidence: Option<Box<NewEvidence>>,
 }
 
 impl Ended {
     /// All is done.
     fn success(summary: String, stats: Map<String, Value>) -> Self {
-        Self { status: RunStatus::Success, exit_code: 0, stats, summary, error: None }
+        Self { status: RunStatus::Success, exit_code: 0, stats, summary, error: None, evidence: None }
     }
 
     /// Something is left over.
     fn partial(summary: String, stats: Map<String, Value>, error: Option<String>) -> Self {
-        Self { status: RunStatus::Partial, exit_code: 3, stats, summary, error }
+        Self { status: RunStatus::Partial, exit_code: 3, stats, summary, error, evidence: None }
     }
 
     /// It could not be done.
@@ -50,6 +52,7 @@ impl Ended {
             stats: Map::new(),
             summary: fault.sentence.clone(),
             error: (!cancelled).then(|| fault.sentence.clone()),
+            evidence: None,
         }
     }
 }

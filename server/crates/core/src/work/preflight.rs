@@ -40,6 +40,7 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
             stats,
             summary: format!("{found} {error}"),
             error: Some(error),
+            evidence: None,
         })
     }
 }

@@ -42,6 +42,7 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
         let proof = verify::prove(scene, Depth::Standard, None).await?;
         ended.summary = format!("{} {}", ended.summary, proof.summary);
         ended.stats.insert("proof".into(), Value::Object(proof.stats));
+        ended.evidence = proof.evidence;
         if ended.status == RunStatus::Success {
             (ended.status, ended.exit_code) = (proof.status, proof.exit_code);
         }

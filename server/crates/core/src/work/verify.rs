@@ -26,7 +26,8 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
 /// How many messages of a mailbox a sample holds at least.
 const SAMPLE_AT_LEAST: u64 = 200;
 
-/// Reads both sides and keeps what was read as evidence; with [`Depth::Quick`] only counts.
+/// Reads both sides and hands what was read back as evidence, which is kept when the run ends; with [`Depth::Quick`]
+/// only counts.
 pub(super) async fn prove(scene: &Scene, depth: Depth, sample: Option<Sample>) -> Result<Ended, Fault> {
     let _granted = scene.connections().await?;
     let ledger = StoredLedger { store: scene.gatepost.store().clone(), mailbox: scene.mailbox.id };
@@ -37,6 +38,7 @@ pub(super) async fn prove(scene: &Scene, depth: Depth, sample: Option<Sample>) -
         watch: &*scene.watch,
         depth,
         sample,
+        after_cutover: scene.job.dns_cutover_at.is_some(),
         cancel: scene.cancel.clone(),
     };
     if depth == Depth::Quick {
@@ -46,6 +48,8 @@ pub(super) async fn prove(scene: &Scene, depth: Depth, sample: Option<Sample>) -
     let mut tx = scene.gatepost.store().begin().await.map_err(internal)?;
     waivers::settle(&mut tx, scene.mailbox.id, &clock::now()).await.map_err(internal)?;
     tx.commit().await.map_err(internal)?;
+    // What came or went while it read, it may not have seen: it proves how things stood when it began.
+    let read_at = clock::now();
     let folders = verify.run().await?;
     let mut tally = Tally::default();
     for folder in &folders {
@@ -61,13 +65,10 @@ pub(super) async fn prove(scene: &Scene, depth: Depth, sample: Option<Sample>) -
         run_id: scene.run,
         replaces: None,
         depth,
-        read_at: clock::now(),
+        read_at,
         tally,
         folders: folders.clone(),
     };
-    let mut tx = scene.gatepost.store().begin().await.map_err(internal)?;
-    evidence::add(&mut tx, &row).await.map_err(internal)?;
-    tx.commit().await.map_err(internal)?;
 
     let mut stats = match json!({
         "source": tally.source, "arrived": tally.arrived, "pending": tally.pending,
@@ -99,11 +100,12 @@ pub(super) async fn prove(scene: &Scene, depth: Depth, sample: Option<Sample>) -
         };
         summary.push_str(&format!(" The bytes of {bodies} were compared: {which}."));
     }
-    if tally.pending + changed + doubled > 0 {
-        Ok(Ended::partial(summary, stats, None))
+    let ended = if tally.pending + changed + doubled > 0 {
+        Ended::partial(summary, stats, None)
     } else {
-        Ok(Ended::success(summary, stats))
-    }
+        Ended::success(summary, stats)
+    };
+    Ok(Ended { evidence: Some(Box::new(row)), ..ended })
 }
 
 /// `quick`: counts alone. They are no evidence, and no gate opens by them; but where they contradict the newest
@@ -118,7 +120,7 @@ async fn count(scene: &Scene, verify: &Verify<'_>) -> Result<Ended, Fault> {
     let behind: Vec<&str> = counts.iter().filter(|c| c.is_behind()).map(|c| c.source_path.as_str()).collect();
     let contradicted: Vec<&str> = match &newest {
         Some((_, evidence)) => {
-            let otherwise = counts.iter().filter(|count| contradicts(count, &evidence.folders));
+            let otherwise = counts.iter().filter(|count| contradicts(count, &evidence.folders, verify.after_cutover));
             otherwise.map(|count| count.source_path.as_str()).collect()
         }
         None => Vec::new(),
@@ -154,15 +156,16 @@ async fn count(scene: &Scene, verify: &Verify<'_>) -> Result<Ended, Fault> {
 /// As many folders as a run keeps by name.
 const CONTRADICTED_NAMED: usize = 20;
 
-/// Whether the source holds more than it did, or the destination less than had arrived.
-fn contradicts(count: &FolderCount, evidence: &[FolderEvidence]) -> bool {
+/// Whether the source holds more than it did, or the destination less than had arrived; after the cutover its user may
+/// have taken that out.
+fn contradicts(count: &FolderCount, evidence: &[FolderEvidence], after_cutover: bool) -> bool {
     let held = |messages: u64| i64::try_from(messages).unwrap_or(i64::MAX);
     let there = count.dest.map(|dest| held(dest.messages));
     match evidence.iter().find(|folder| folder.source_path == count.source_path) {
         None => count.source.messages > 0,
         Some(folder) => {
             held(count.source.messages) > folder.tally.source
-                || there.unwrap_or_default() < folder.tally.arrived
+                || !after_cutover && there.unwrap_or_default() < folder.tally.arrived
                 || folder.visited && there.is_none()
         }
     }

@@ -252,7 +252,7 @@ pub async fn service(dir: &TempDir) -> Gatepost {
 /// The same with other settings.
 pub async fn service_with(dir: &TempDir, change: impl FnOnce(&mut Config)) -> Gatepost {
     let mut config = Config::below(dir.path().to_owned());
-    config.allowed_hosts = vec!["127.0.0.1".to_owned()];
+    config.webhook_allowed_hosts = vec!["127.0.0.1".to_owned()];
     change(&mut config);
     Gatepost::open(config, Arc::new(PostOnly)).await.unwrap()
 }

@@ -52,7 +52,6 @@ type Change = fn(&mut GateFigures);
 #[test]
 fn each_figure_can_get_worse_by_itself_and_better_without_harm() {
     let table: &[(&str, Change, Change)] = &[
-        ("mailboxes", |f| f.mailboxes += 1, |f| f.mailboxes -= 1),
         ("pending", |f| f.pending += 1, |f| f.pending -= 1),
         ("quarantined", |f| f.quarantined += 1, |f| f.quarantined -= 1),
         ("waived", |f| f.waived += 1, |f| f.waived -= 1),
@@ -73,6 +72,22 @@ fn each_figure_can_get_worse_by_itself_and_better_without_harm() {
         assert_eq!((changes(&seen(), &bad).len(), changes(&seen(), &good).len()), (1, 1), "{name}");
     }
     assert_eq!(changes(&seen(), &seen()), []);
+}
+
+#[test]
+fn other_mailboxes_than_were_signed_are_worse_whether_more_or_fewer() {
+    for mailboxes in [1, 3] {
+        let found = worse(&seen(), &GateFigures { mailboxes, ..seen() });
+        assert_eq!(found.iter().map(|c| c.figure.as_str()).collect::<Vec<_>>(), ["mailboxes"]);
+    }
+}
+
+#[test]
+fn where_no_share_was_signed_the_best_counts_as_signed() {
+    let signed = GateFigures { worst_ratio: None, ..seen() };
+    assert_eq!(in_words(&worse(&signed, &seen())), "the share of the worst mailbox that arrived: 100.00 % → 90.00 %");
+    assert_eq!(worse(&signed, &GateFigures { worst_ratio: Some(1.0), ..seen() }), []);
+    assert_eq!(worse(&signed, &signed), []);
 }
 
 #[test]

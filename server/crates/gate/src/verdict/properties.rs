@@ -2,10 +2,11 @@
 
 use super::{Verdict, judge};
 use crate::{
-    facts::{Approval, DeltaFacts, Facts, FolderFacts, MailboxFacts},
+    facts::{Approval, DeltaFacts, Facts, FolderFacts, LedgerFacts, MailboxFacts},
+    figures::by_mailbox,
     samples::in_order,
 };
-use gatepost_contract::{CheckStatus, Depth, EvidenceId, Gate, GateFigures, SpecialUse, Tally};
+use gatepost_contract::{CheckStatus, Depth, EvidenceId, Gate, GateFigures, MailboxId, SpecialUse, Tally};
 use proptest::{option, prelude::*};
 
 fn small() -> impl Strategy<Value = i64> {
@@ -46,6 +47,7 @@ fn folders() -> impl Strategy<Value = FolderFacts> {
             flags_lost,
             misplaced,
             doubled,
+            ledger: None,
         },
     )
 }
@@ -58,6 +60,7 @@ fn mailboxes() -> impl Strategy<Value = Vec<MailboxFacts>> {
     let quick = prop_oneof![9 => Just(vec![]), 1 => Just(vec!["INBOX".to_owned()])];
     let mailbox = (depth, read, quick, prop::bool::weighted(0.95), prop::collection::vec(folders(), 0..4)).prop_map(
         |(depth, read_seconds, contradicted, adds_up, folders)| MailboxFacts {
+            id: MailboxId(0),
             email: "someone@example.com".to_owned(),
             depth,
             read_seconds,
@@ -67,7 +70,11 @@ fn mailboxes() -> impl Strategy<Value = Vec<MailboxFacts>> {
         },
     );
     // Half of the evidence is in order, so that histories get far.
-    prop_oneof![Just(in_order().mailboxes), prop::collection::vec(mailbox, 0..4)]
+    let some = prop::collection::vec(mailbox, 0..4).prop_map(|mut some| {
+        some.iter_mut().zip(1..).for_each(|(mailbox, id)| mailbox.id = MailboxId(id));
+        some
+    });
+    prop_oneof![Just(in_order().mailboxes), some]
 }
 
 fn deltas() -> impl Strategy<Value = Option<DeltaFacts>> {
@@ -84,6 +91,8 @@ fn approvals() -> impl Strategy<Value = Option<Approval>> {
     option::of((option::of(0..3_i64), signed, reason).prop_map(|(evidence, signed, reason)| Approval {
         evidence_id: evidence.map(EvidenceId),
         signed,
+        signed_by_mailbox: Vec::new(),
+        overridden: None,
         override_reason: reason.map(ToOwned::to_owned),
         by: "lead@example.net".to_owned(),
     }))
@@ -114,6 +123,8 @@ enum Action {
     /// A mailbox was added, so there is no evidence for all of them.
     MailboxAdded,
     Delta(Option<DeltaFacts>),
+    /// Runs wrote this of every folder; none while one is at work.
+    Written(Option<LedgerFacts>),
     TimePasses(i64),
     /// Refused while the gate is shut.
     DnsApplied,
@@ -129,6 +140,8 @@ fn actions() -> impl Strategy<Value = Action> {
         4 => mailboxes().prop_map(Action::Verified),
         1 => Just(Action::MailboxAdded),
         2 => deltas().prop_map(Action::Delta),
+        1 => option::of((small(), small(), small()))
+            .prop_map(|some| Action::Written(some.map(|(pending, quarantined, changed)| LedgerFacts { pending, quarantined, changed }))),
         1 => (0..200_000_i64).prop_map(Action::TimePasses),
         1 => Just(Action::DnsApplied),
         3 => Just(Action::StoreRevocation),
@@ -142,6 +155,10 @@ fn act(facts: &mut Facts, action: Action, evidence: &mut i64) {
         Some(Approval {
             evidence_id: facts.current_evidence,
             signed: Some(facts.figures()),
+            signed_by_mailbox: by_mailbox(&facts.mailboxes),
+            overridden: reason
+                .map(|_| verdict.checks.iter().filter(|c| c.status == CheckStatus::Fail))
+                .map(|failing| failing.map(|check| check.check_id).collect()),
             override_reason,
             by: "lead@example.net".to_owned(),
         })
@@ -158,6 +175,7 @@ fn act(facts: &mut Facts, action: Action, evidence: &mut i64) {
         Action::MailboxAdded => {
             let email = "new@example.com".to_owned();
             facts.mailboxes.push(MailboxFacts {
+                id: MailboxId(99),
                 email,
                 depth: None,
                 read_seconds: None,
@@ -168,6 +186,9 @@ fn act(facts: &mut Facts, action: Action, evidence: &mut i64) {
             facts.current_evidence = None;
         }
         Action::Delta(delta) => facts.last_delta = delta,
+        Action::Written(ledger) => {
+            facts.mailboxes.iter_mut().flat_map(|m| &mut m.folders).for_each(|folder| folder.ledger = ledger);
+        }
         Action::TimePasses(seconds) => facts.now_seconds += seconds,
         Action::DnsApplied if verdict.gate.dns_allowed() => facts.dns_cutover = true,
         Action::StoreRevocation if verdict.revoked => facts.approval = None,
@@ -193,6 +214,8 @@ fn opens_rightly(facts: &Facts, verdict: &Verdict) -> Result<(), TestCaseError> 
         let grown = open(signed).into_iter().zip(open(&now)).any(|(signed, now)| now > signed);
         prop_assert!(!grown, "open with more than was signed: {:?}, {:?}", signed, now);
     }
+    let known: i64 = facts.mailboxes.iter().flat_map(|m| &m.folders).map(FolderFacts::amiss_since).sum();
+    prop_assert!(known == 0 || facts.dns_cutover || approval.overriding().is_some(), "open in spite of the ledger");
     if failing(verdict) && !facts.dns_cutover {
         let written = approval.override_reason.as_ref().is_some_and(|reason| !reason.trim().is_empty());
         prop_assert!(written, "open with a failing check and no override: {}", verdict.reason);

@@ -2,8 +2,8 @@
 //! named by their titles, and whatever keeps the gate shut is followed by what to do next.
 
 use super::{Standing, on};
-use crate::{facts::Facts, figures};
-use gatepost_contract::{Check, CheckId, CheckStatus, FigureChange};
+use crate::facts::Facts;
+use gatepost_contract::{Check, CheckId, CheckStatus};
 
 const READ_AGAIN: &str = "an ops lead or super admin reads the newest evidence and approves again";
 
@@ -52,10 +52,10 @@ pub(super) fn reason(facts: &Facts, standing: &Standing<'_>, checks: &[Check]) -
 }
 
 /// Why an approval no longer stands, as a part of a sentence.
-pub(super) fn revocation(worse: &[FigureChange], failing: &[&Check]) -> String {
+pub(super) fn revocation(worse: &str, failing: &[&Check]) -> String {
     match leading(failing) {
         Some(first) => format!("{} fails: {}", quoted(first.check_id), without_stop(&first.message)),
-        None => format!("there is more to look at than was signed ({})", figures::in_words(worse)),
+        None => format!("there is more to look at than was signed ({worse})"),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::judge;
 use crate::{
-    facts::{Approval, Facts},
+    facts::{Approval, Facts, LedgerFacts},
+    figures::by_mailbox,
     samples::{approved_on, in_order, overridden_on, tally},
 };
 use gatepost_contract::{
@@ -10,6 +11,7 @@ use gatepost_contract::{
     CheckStatus::{self, Fail, Pass, Warn},
     EvidenceId,
     Gate::{self, Blocked, ReadyForDns, Warning},
+    MailboxId,
 };
 
 const REASON: &str = "The old server is gone; nothing more can be read.";
@@ -257,7 +259,121 @@ fn a_job_goes_from_blocked_over_warning_to_ready_and_back() {
 
 /// An approval of the facts as they are, like the service stores it.
 fn sign(facts: &mut Facts) {
-    facts.approval = Some(Approval { signed: Some(facts.figures()), ..approved_on(7).unwrap() });
+    let (signed, signed_by_mailbox) = (Some(facts.figures()), by_mailbox(&facts.mailboxes));
+    facts.approval = Some(Approval { signed, signed_by_mailbox, ..approved_on(7).unwrap() });
+}
+
+#[test]
+fn what_runs_have_found_or_left_since_the_evidence_takes_an_approval_away() {
+    let ledger = |pending, quarantined, changed| Some(LedgerFacts { pending, quarantined, changed });
+    // The evidence knows of one pending and no refused message.
+    let cases = [
+        ("a run is at work", None, ReadyForDns, ""),
+        ("all was copied since", ledger(0, 0, 0), ReadyForDns, ""),
+        ("as the evidence has it", ledger(1, 0, 0), ReadyForDns, ""),
+        ("one more is pending", ledger(2, 0, 0), Blocked, "amiss than it knows of: ana@example.com: Projects (1)"),
+        ("many were refused", ledger(0, 500, 0), Blocked, "ana@example.com: Projects (499)"),
+        ("the pending one was refused", ledger(0, 1, 0), Blocked, "wait in quarantine: ana@example.com: Projects (1)"),
+        ("one was found changed", ledger(1, 0, 1), Blocked, "ana@example.com: Projects (1)"),
+    ];
+    for (name, ledger, gate, part) in cases {
+        let mut facts = in_order();
+        facts.mailboxes[0].folders[2].tally = tally(1009, 1, 0, 0);
+        sign(&mut facts);
+        facts.mailboxes[0].folders[2].ledger = ledger;
+        let verdict = judge(&facts);
+        assert_eq!(verdict.gate, gate, "{name}: {}", verdict.reason);
+        assert_eq!((verdict.revoked, verdict.approvable), (gate == Blocked, gate != Blocked), "{name}");
+        assert!(verdict.reason.contains(part), "{name}: {}", verdict.reason);
+        facts.dns_cutover = true;
+        assert_eq!(judge(&facts).gate, ReadyForDns, "{name}, after the cutover");
+        (facts.dns_cutover, facts.approval) = (false, None);
+        assert_eq!(judge(&facts).approvable, gate != Blocked, "{name}, before anybody approved");
+    }
+}
+
+#[test]
+fn a_retry_of_what_was_refused_is_nothing_worse() {
+    let mut facts = in_order();
+    facts.mailboxes[0].folders[2].tally = tally(1008, 0, 2, 0);
+    facts.approval = overridden_on(7, REASON);
+    assert_eq!(judge(&facts).gate, ReadyForDns);
+    facts.mailboxes[0].folders[2].ledger = Some(LedgerFacts { pending: 2, quarantined: 0, changed: 0 });
+    let verdict = judge(&facts);
+    assert_eq!(verdict.gate, ReadyForDns, "{}", verdict.reason);
+}
+
+#[test]
+fn an_override_may_be_given_on_what_the_ledger_has_amiss() {
+    let mut facts = in_order();
+    facts.mailboxes[0].folders[2].ledger = Some(LedgerFacts { pending: 3, quarantined: 0, changed: 0 });
+    sign(&mut facts);
+    facts.approval = facts.approval.map(|a| Approval { override_reason: Some(REASON.to_owned()), ..a });
+    assert_eq!(judge(&facts).gate, ReadyForDns);
+    facts.mailboxes[0].folders[2].ledger = Some(LedgerFacts { pending: 4, quarantined: 0, changed: 0 });
+    assert!(judge(&facts).revoked, "more than was seen");
+}
+
+#[test]
+fn what_gets_better_in_one_mailbox_does_not_hide_what_gets_worse_in_another() {
+    let mut facts = in_order();
+    facts.mailboxes[0].folders[2].tally = tally(1995, 5, 0, 0);
+    facts.mailboxes[1].folders[2].tally = tally(2000, 0, 0, 0);
+    sign(&mut facts);
+    facts.mailboxes[0].folders[2].tally = tally(2000, 0, 0, 0);
+    facts.mailboxes[1].folders[2].tally = tally(1995, 5, 0, 0);
+    let verdict = judge(&facts);
+    assert_eq!((verdict.gate, verdict.revoked), (Warning, true), "{}", verdict.reason);
+    let part = "(rui@example.com: messages missing without an explanation: 0 → 5)";
+    assert!(verdict.reason.contains(part), "{}", verdict.reason);
+}
+
+#[test]
+fn an_approval_is_for_the_mailboxes_that_were_signed() {
+    let mut facts = in_order();
+    sign(&mut facts);
+    facts.mailboxes[1].id = MailboxId(3);
+    let verdict = judge(&facts);
+    assert_eq!((verdict.gate, verdict.revoked), (Warning, true), "{}", verdict.reason);
+    assert!(verdict.reason.contains("(rui@example.com was not there)"), "{}", verdict.reason);
+    let mut facts = in_order();
+    sign(&mut facts);
+    facts.mailboxes.pop();
+    let verdict = judge(&facts);
+    assert_eq!((verdict.gate, verdict.revoked), (Warning, true), "{}", verdict.reason);
+    assert!(verdict.reason.contains("(mailboxes: 2 → 1)"), "{}", verdict.reason);
+}
+
+#[test]
+fn an_override_covers_the_checks_that_failed_when_it_was_given_and_no_others() {
+    let overridden = |checks: &[CheckId]| {
+        let mut facts = in_order();
+        fails(&mut facts);
+        facts.approval = Some(Approval { overridden: Some(checks.to_vec()), ..overridden_on(7, REASON).unwrap() });
+        facts
+    };
+    let mut facts = overridden(&[CheckId::InboxComplete]);
+    assert_eq!(judge(&facts).gate, ReadyForDns);
+    facts.mailboxes[1].folders[1].changed = 1;
+    let verdict = judge(&facts);
+    assert_eq!((verdict.gate, verdict.revoked), (Blocked, true), "{}", verdict.reason);
+    let mut facts = overridden(&[CheckId::InboxComplete, CheckId::ContentMatch]);
+    assert_eq!(judge(&facts).gate, ReadyForDns, "one that fails no more is no reason");
+    facts.now_seconds = 996_400 + 259_201;
+    assert_eq!(judge(&facts).gate, ReadyForDns, "nor is the age of the evidence");
+}
+
+#[test]
+fn evidence_whose_time_cannot_be_told_proves_nothing() {
+    for (read, gate) in [(Some(1_000_300), ReadyForDns), (Some(1_000_301), Blocked), (None, Blocked)] {
+        let mut facts = in_order();
+        sign(&mut facts);
+        facts.mailboxes[1].read_seconds = read;
+        let verdict = judge(&facts);
+        assert_eq!(verdict.gate, gate, "{read:?}: {}", verdict.reason);
+        facts.dns_cutover = true;
+        assert_eq!(judge(&facts).gate, ReadyForDns, "{read:?}, after the cutover");
+    }
 }
 
 type Later = (&'static str, fn(&mut Facts), Gate, &'static str);

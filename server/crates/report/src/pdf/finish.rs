@@ -12,9 +12,9 @@ use lopdf::{Dictionary, Document, Object, ObjectId, Stream, StringFormat, dictio
 use printpdf::{FontId, Op, ParsedFont, PdfDocument, PdfFont, PdfPage, PdfSaveOptions, Pt, Rect};
 
 /// The attachment that is the report itself.
-const DOCUMENT: &str = "report.json";
+pub const DOCUMENT: &str = "report.json";
 /// The attachment that is its signature.
-const SIGNATURE: &str = "report.json.sig";
+pub const SIGNATURE: &str = "report.json.sig";
 
 /// Puts the file together.
 pub fn file(
@@ -149,33 +149,4 @@ fn attachments(document: &mut Document, paper: &Paper<'_>) -> Vec<Object> {
         names.push(entry.into());
     }
     names
-}
-
-/// The report and the signature that a PDF made here carries; none where it carries none.
-#[must_use]
-pub fn enclosed(pdf: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let document = Document::load_mem(pdf).ok()?;
-    let mut found = (None, None);
-    for object in document.objects.values() {
-        let Ok(entry) = object.as_dict() else { continue };
-        let Ok(name) = entry.get(b"F").and_then(Object::as_str) else { continue };
-        let wanted = if name == DOCUMENT.as_bytes() {
-            &mut found.0
-        } else if name == SIGNATURE.as_bytes() {
-            &mut found.1
-        } else {
-            continue;
-        };
-        let stream = entry
-            .get(b"EF")
-            .and_then(Object::as_dict)
-            .and_then(|files| files.get(b"F"))
-            .and_then(Object::as_reference)
-            .and_then(|id| document.get_object(id))
-            .and_then(Object::as_stream);
-        if let Ok(stream) = stream {
-            *wanted = stream.decompressed_content().or_else(|_| Ok::<_, lopdf::Error>(stream.content.clone())).ok();
-        }
-    }
-    Some((found.0?, found.1?))
 }

@@ -1,19 +1,20 @@
 //! The report on paper. `sheet` draws on one page, `flow` and `table` fill page after page, `sections` say what stands
-//! where, `finish` makes the file.
+//! where, `finish` makes the file, `proof` takes one apart again.
 
 mod charts;
 mod finish;
 mod flow;
 mod fonts;
 mod ink;
+mod proof;
 mod sections;
 mod sheet;
 mod table;
 
 use crate::{model::Report, seal::SignatureFile, texts::Lang};
-pub use finish::enclosed;
 use flow::Flow;
 use fonts::Fonts;
+pub use proof::{check_pdf, enclosed};
 
 /// A report with what belongs to it on paper.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! What a verification reads of the ledger and writes into it. It compares the ledger with what it saw by itself, so
 //! what cannot be right is told as an error and never taken for something else.
 
-use super::write::{BATCH, run};
+use super::write::{BATCH, run, unlink};
 use crate::{
     Conn, Error, Result,
     read::parse,
@@ -32,6 +32,8 @@ pub struct ProofRow {
     pub dest_uid: Option<i64>,
     /// Whether it has been copied once.
     pub copied: bool,
+    /// Whether a verification has read both sides of its folder since it was copied.
+    pub proved: bool,
     /// How its copy compared when it was last looked at.
     pub fidelity: Option<Fidelity>,
     /// Why it does not stand where it should.
@@ -60,6 +62,8 @@ pub struct Verdict {
     pub dest_uid: Option<i64>,
     /// Whether a waiver of it has ended; otherwise what was waived stays waived, unless it has arrived.
     pub waiver_over: bool,
+    /// Its size and date (RFC 3339), where it is another message than the one that was first listed.
+    pub listed: Option<(i64, String)>,
 }
 
 /// The headers by which a person knows a message, decoded.
@@ -85,7 +89,11 @@ pub async fn proofs(conn: &mut Conn, folder: FolderId, after_uid: i64, limit: u3
              CASE WHEN header_from IS NULL AND header_subject IS NULL AND message_id_header IS NULL THEN 0 ELSE 1 END,
              CASE WHEN state = 'waived' AND NOT EXISTS (SELECT 1 FROM migration_waivers w
                   WHERE w.message_id = migration_messages.id AND w.expired_at IS NULL) THEN 1 ELSE 0 END,
-             CASE WHEN digest IS NULL OR length(digest) = 32 AND length(canonical_digest) = 32 THEN 1 ELSE 0 END
+             CASE WHEN digest IS NULL OR length(digest) = 32 AND length(canonical_digest) = 32 THEN 1 ELSE 0 END,
+             CASE WHEN copied_at <= (SELECT max(e.read_at) FROM migration_evidence e
+                  JOIN migration_evidence_folders p ON p.evidence_id = e.id
+                  WHERE e.mailbox_id = (SELECT f.mailbox_id FROM migration_folders f WHERE f.id = $1)
+                      AND p.folder_id = $1 AND p.visited = 1) THEN 1 ELSE 0 END
          FROM migration_messages WHERE folder_id = $1 AND uid > $2 ORDER BY uid LIMIT $3",
     )
     .bind(folder.0)
@@ -114,6 +122,7 @@ pub async fn proofs(conn: &mut Conn, folder: FolderId, after_uid: i64, limit: u3
             kind: kind.map(|text| parse("cause_kind", text)).transpose()?,
             headed: row.try_get::<i64, _>(11)? != 0,
             unwaived: row.try_get::<i64, _>(12)? != 0,
+            proved: row.try_get::<i64, _>(14)? != 0,
         });
     }
     Ok(all)
@@ -122,7 +131,7 @@ pub async fn proofs(conn: &mut Conn, folder: FolderId, after_uid: i64, limit: u3
 /// What a verification found, for rows that stand otherwise than the ledger has it.
 pub async fn verified(conn: &mut Conn, folder: FolderId, verdicts: &[Verdict], now: &str) -> Result<()> {
     for batch in verdicts.chunks(BATCH) {
-        let mut sql = Sql::new("WITH v (id, state, cause, kind, fidelity, dest_uid, over) AS (VALUES ");
+        let mut sql = Sql::new("WITH v (id, state, cause, kind, fidelity, dest_uid, over, size, dated) AS (VALUES ");
         for (n, verdict) in batch.iter().enumerate() {
             sql.push(if n == 0 { "(" } else { ", (" }).bind(verdict.id.0)?;
             sql.push(", ").bind(verdict.state.as_str())?;
@@ -130,7 +139,9 @@ pub async fn verified(conn: &mut Conn, folder: FolderId, verdicts: &[Verdict], n
             sql.push(", ").bind(verdict.kind.map(CauseKind::as_str))?;
             sql.push(", ").bind(verdict.fidelity.map(Fidelity::as_str))?;
             sql.push(", ").bind(verdict.dest_uid)?;
-            sql.push(", ").bind(int(verdict.waiver_over))?.push(")");
+            sql.push(", ").bind(int(verdict.waiver_over))?;
+            sql.push(", ").bind(verdict.listed.as_ref().map(|(size, _)| *size))?;
+            sql.push(", ").bind(verdict.listed.as_ref().map(|(_, date)| date.as_str()))?.push(")");
         }
         sql.push(
             // What a person gave up, and why a server refused it, outlives a verdict that only finds it missing.
@@ -141,7 +152,8 @@ pub async fn verified(conn: &mut Conn, folder: FolderId, verdicts: &[Verdict], n
                               THEN migration_messages.cause ELSE v.cause END,
                  cause_kind = CASE WHEN v.kind IS NULL AND v.state IN ('quarantined', 'waived')
                                    THEN migration_messages.cause_kind ELSE v.kind END,
-                 fidelity = v.fidelity, dest_uid = v.dest_uid, verified_at = ",
+                 fidelity = v.fidelity, dest_uid = v.dest_uid, size = coalesce(v.size, migration_messages.size),
+                 internal_date = coalesce(v.dated, migration_messages.internal_date), verified_at = ",
         )
         .bind(now)?;
         sql.push(" FROM v WHERE migration_messages.id = v.id AND migration_messages.folder_id = ").bind(folder.0)?;
@@ -151,7 +163,7 @@ pub async fn verified(conn: &mut Conn, folder: FolderId, verdicts: &[Verdict], n
 }
 
 /// Nothing is known any more of any copy of a folder's messages: what had arrived is pending, for this reason. What was
-/// refused or given up stays so.
+/// refused or given up stays so, without a copy.
 pub async fn unproved(conn: &mut Conn, folder: FolderId, kind: CauseKind, cause: &str, now: &str) -> Result<()> {
     sqlx::query(
         "UPDATE migration_messages SET state = 'pending', cause = $3, cause_kind = $2, dest_uid = NULL, fidelity = NULL,
@@ -162,9 +174,9 @@ pub async fn unproved(conn: &mut Conn, folder: FolderId, kind: CauseKind, cause:
     .bind(kind.as_str())
     .bind(clean(cause))
     .bind(now)
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    unlink(conn, folder).await
 }
 
 /// The headers of messages that people will look at.

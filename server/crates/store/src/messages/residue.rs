@@ -81,17 +81,47 @@ pub async fn mailbox_tally(conn: &mut Conn, mailbox: MailboxId) -> Result<Tally>
     add_up(&rows)
 }
 
-/// How many messages of a mailbox are still to be copied. Walks the residue's index, never the whole ledger.
-pub async fn pending(conn: &mut Conn, mailbox: MailboxId) -> Result<i64> {
-    let count = sqlx::query_scalar(
-        "SELECT count(*) FROM migration_folders f JOIN migration_messages m ON m.folder_id = f.id
-         WHERE f.mailbox_id = $1 AND f.gone_at IS NULL AND m.state = 'pending'
-           AND (m.state <> 'arrived' OR m.fidelity = 'changed')",
+/// What a folder holds that is amiss and not given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Amiss {
+    /// The folder.
+    pub folder: FolderId,
+    /// Its path at the source.
+    pub source_path: String,
+    /// Still to be copied.
+    pub pending: i64,
+    /// Refused.
+    pub quarantined: i64,
+    /// There, with another body or date.
+    pub changed: i64,
+}
+
+/// What is amiss in the folders of a mailbox; those in order are left out. Walks the residue's index, never the whole
+/// ledger.
+pub async fn amiss(conn: &mut Conn, mailbox: MailboxId) -> Result<Vec<Amiss>> {
+    let rows = sqlx::query(
+        "SELECT f.id, f.source_path,
+             CAST(sum(CASE WHEN m.state = 'pending' THEN 1 ELSE 0 END) AS BIGINT) AS pending,
+             CAST(sum(CASE WHEN m.state = 'quarantined' THEN 1 ELSE 0 END) AS BIGINT) AS quarantined,
+             CAST(sum(CASE WHEN m.state = 'arrived' AND m.fidelity = 'changed' THEN 1 ELSE 0 END) AS BIGINT) AS changed
+         FROM migration_folders f JOIN migration_messages m ON m.folder_id = f.id
+         WHERE f.mailbox_id = $1 AND f.gone_at IS NULL
+           AND (m.state <> 'arrived' OR m.fidelity = 'changed' OR m.cause_kind IS NOT NULL)
+         GROUP BY f.id, f.source_path ORDER BY f.id",
     )
     .bind(mailbox.0)
-    .fetch_one(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(count)
+    let all = rows.iter().map(|row| {
+        Ok(Amiss {
+            folder: FolderId(row.integer("id")?),
+            source_path: row.text("source_path")?,
+            pending: row.integer("pending")?,
+            quarantined: row.integer("quarantined")?,
+            changed: row.integer("changed")?,
+        })
+    });
+    all.collect()
 }
 
 fn add_up(rows: &[AnyRow]) -> Result<Tally> {

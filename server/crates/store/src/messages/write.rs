@@ -177,12 +177,24 @@ pub async fn reset_dest(conn: &mut Conn, folder: FolderId, epoch: i64) -> Result
     changed(&result, "folder")
 }
 
-/// What had arrived in the folder is pending again.
+/// What had arrived in the folder is pending again, and nothing else there has a copy.
 pub(crate) async fn unplace(conn: &mut Conn, folder: FolderId) -> Result<()> {
     sqlx::query(
         "UPDATE migration_messages SET state = 'pending', cause = NULL, cause_kind = NULL, dest_uid = NULL,
              adopted = 0, dropped_flags = NULL, fidelity = NULL, verified_at = NULL, copied_at = NULL
          WHERE state = 'arrived' AND folder_id = $1",
+    )
+    .bind(folder.0)
+    .execute(&mut *conn)
+    .await?;
+    unlink(conn, folder).await
+}
+
+/// What was refused or given up has no copy that is known: its UID there would be a stranger's.
+pub(super) async fn unlink(conn: &mut Conn, folder: FolderId) -> Result<()> {
+    sqlx::query(
+        "UPDATE migration_messages SET dest_uid = NULL, fidelity = NULL
+         WHERE folder_id = $1 AND state IN ('quarantined', 'waived') AND dest_uid IS NOT NULL",
     )
     .bind(folder.0)
     .execute(conn)

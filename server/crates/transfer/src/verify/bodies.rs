@@ -24,15 +24,16 @@ pub(super) struct Doubtful {
 }
 
 impl Verify<'_> {
-    /// Reads what is in doubt in the folders that are open on both sides, and settles the findings.
+    /// Reads what is in doubt in the folders that are open on both sides, and settles the findings. Says of how many
+    /// messages both sides were read.
     pub(super) async fn settle(
         &self,
         (source, dest): (&mut Side<'_>, &mut Side<'_>),
         folder: FolderId,
         doubtful: &mut [Doubtful],
-    ) -> Result<(), Fault> {
+    ) -> Result<i64, Fault> {
         if doubtful.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let wanted = |side: fn(&Doubtful) -> (u32, u64)| {
             let mut wanted: Vec<(u32, u64)> = doubtful.iter().map(side).collect();
@@ -42,8 +43,14 @@ impl Verify<'_> {
         let (at_source, at_dest) = (wanted(|d| d.source), wanted(|d| d.copy));
         let (mut ours, theirs) =
             tokio::try_join!(source.readings(&at_source, &self.cancel), dest.readings(&at_dest, &self.cancel))?;
+        let is_read = |reading: Option<&Reading>| matches!(reading, Some(Reading::Read(_)));
+        let both = |d: &&Doubtful| is_read(ours.get(&d.source.0)) && is_read(theirs.get(&d.copy.0));
+        let read = doubtful.iter().filter(both).count() as i64;
         self.ask_the_ledger(folder, &mut ours).await?;
         for one in doubtful {
+            if self.cancel.is_cancelled() {
+                return Err(Fault::cancelled());
+            }
             let nothing = Reading::Gone;
             let (mine, copy) =
                 (ours.get(&one.source.0).unwrap_or(&nothing), theirs.get(&one.copy.0).unwrap_or(&nothing));
@@ -54,7 +61,7 @@ impl Verify<'_> {
             };
             conclude(one, settled, difference, (size(mine), size(copy)));
         }
-        Ok(())
+        Ok(read)
     }
 
     /// What the source does not deliver any more was digested when it was copied.
@@ -102,8 +109,28 @@ fn size(reading: &Reading) -> u64 {
     }
 }
 
-/// Makes the finding what the bytes say.
-fn conclude(
+/// Makes the finding what the bytes say; of a message that was given up, as far as that does not cover it.
+fn conclude(one: &mut Doubtful, settled: Settled, other: Result<Fidelity, Option<Difference>>, sizes: (u64, u64)) {
+    if one.row.state != MessageState::Waived {
+        return judge(one, settled, other, sizes);
+    }
+    if one.doubt == Doubt::Known && matches!(settled, Settled::SourceUnreadable(_)) {
+        return;
+    }
+    let found = Finding {
+        state: MessageState::Arrived,
+        dest_uid: Some(one.copy.0),
+        kind: None,
+        cause: None,
+        ..one.finding.clone()
+    };
+    one.finding = Finding { fidelity: None, ..found };
+    judge(one, settled, other, sizes);
+    one.finding = compare::weighed(&one.row, one.finding.clone());
+}
+
+/// The same as if nobody had given it up.
+fn judge(
     one: &mut Doubtful,
     settled: Settled,
     other: Result<Fidelity, Option<Difference>>,
@@ -114,12 +141,9 @@ fn conclude(
         finding.kind = Some(kind);
         finding.cause = Some(cause);
     };
-    let was_waived = one.row.state == MessageState::Waived;
     let finding = &mut one.finding;
     let fidelity = match (settled, other) {
         (Settled::Same(fidelity), _) | (Settled::Other, Ok(fidelity)) => fidelity,
-        // Given up, and not as it should be: it stays given up.
-        _ if was_waived => return,
         (Settled::Other, Err(difference)) => {
             return amiss(finding, changed(difference.as_ref(), ours, theirs));
         }
@@ -155,5 +179,4 @@ fn conclude(
     finding.fidelity = Some(fidelity);
     finding.kind = None;
     finding.cause = None;
-    finding.waiver_over = was_waived.then(|| "The message has arrived after all.".to_owned());
 }

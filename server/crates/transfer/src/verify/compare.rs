@@ -54,6 +54,7 @@ pub(super) fn unchanged(row: &ProofRow) -> Finding {
         kind: row.kind,
         fidelity: row.fidelity,
         waiver_over: None,
+        listed: None,
     }
 }
 
@@ -75,12 +76,13 @@ pub(super) fn judge(row: &ProofRow, source: &Entry, place: Place<'_>, folder: &s
                 waiver_over: Some("The message at the source is another one than the one that was waived.".to_owned()),
                 dest_uid: None,
                 fidelity: None,
+                // What is given up next is this one.
+                listed: Some((source.size, InternalDate { seconds: source.date, zone_minutes: 0 })),
                 ..pending(finding, CauseKind::New, came())
             };
             Judged { finding, doubt: None, lost: false }
         }
-        (MessageState::Waived, Place::Copy(copy)) => waived(row, source, copy),
-        (MessageState::Waived, _) => Judged { finding, doubt: None, lost },
+        (MessageState::Waived, _) => waived(row, source, place, folder),
         (_, Place::Copy(copy)) => arrived(row, source, copy),
         // What was refused keeps its place and its cause.
         (MessageState::Quarantined, _) => Judged { finding, doubt: None, lost: false },
@@ -163,13 +165,92 @@ fn arrived(row: &ProofRow, source: &Entry, copy: &Entry) -> Judged {
     Judged { finding, doubt, lost: false }
 }
 
-/// A message that was given up and has a copy: only bytes tell whether it is a good one by now.
-fn waived(row: &ProofRow, source: &Entry, copy: &Entry) -> Judged {
-    if row.kind == Some(CauseKind::Doubled) || difference(source, copy) == Some(Doubt::Date) {
-        // Given up for what it still is, as far as can be seen.
-        return Judged { finding: unchanged(row), doubt: None, lost: false };
+/// How bad it is to have lost the whole message: whoever gives up that gives up everything.
+const MISSING: u8 = 6;
+
+/// How bad a copy is for this reason, where there is one.
+fn badness(kind: Option<CauseKind>) -> u8 {
+    match kind {
+        None => 0,
+        Some(CauseKind::Doubled) => 1,
+        Some(CauseKind::Date) => 2,
+        Some(CauseKind::Misplaced) => 3,
+        Some(CauseKind::Truncated) => 5,
+        Some(_) => 4,
     }
-    Judged { finding: unchanged(row), doubt: Some(Doubt::Known), lost: false }
+}
+
+/// How bad that is which was given up.
+fn given_up(row: &ProofRow) -> u8 {
+    use CauseKind::{Content, Date, Doubled, Misplaced, Truncated};
+    match row.kind {
+        Some(Doubled | Date | Misplaced | Content | Truncated) => badness(row.kind),
+        _ if row.fidelity == Some(Fidelity::Changed) => badness(Some(Content)),
+        _ => MISSING,
+    }
+}
+
+/// What becomes of a message that was given up and stands like this without that: a waiver covers what it was given
+/// for, and nothing worse.
+pub(super) fn weighed(row: &ProofRow, finding: Finding) -> Finding {
+    let changed = finding.fidelity == Some(Fidelity::Changed);
+    let now = match finding.state {
+        MessageState::Arrived => badness(finding.kind.or(changed.then_some(CauseKind::Content))),
+        _ => MISSING,
+    };
+    let why = match now {
+        // Whether the copies too many have gone shows when all folders have been seen.
+        0 if row.kind == Some(CauseKind::Doubled) => return unchanged(row),
+        0 => "The message has arrived after all.",
+        now if now > given_up(row) => "It stands worse than when it was waived.",
+        _ => return unchanged(row),
+    };
+    Finding { waiver_over: Some(why.to_owned()), ..finding }
+}
+
+/// A message that was given up, and is the one that was: it stays so while it stands no worse, and has no good copy.
+fn waived(row: &ProofRow, source: &Entry, place: Place<'_>, folder: &str) -> Judged {
+    let given_up = given_up(row);
+    let stays = |doubt, lost| Judged { finding: unchanged(row), doubt, lost };
+    match place {
+        Place::Copy(copy) => {
+            let seen = difference(source, copy);
+            let only_date = seen == Some(Doubt::Date) && (copy.size, copy.id) == (source.size, source.id);
+            let doubt = match (row.kind, seen) {
+                (Some(CauseKind::Doubled), seen) => seen,
+                // Given up for what it still is, as far as can be seen.
+                (Some(CauseKind::Date), _) if only_date => None,
+                (_, Some(Doubt::Date)) if given_up == MISSING => None,
+                (_, Some(Doubt::Date)) => Some(Doubt::Date),
+                // Only the bytes tell whether it is a good one by now.
+                _ => Some(Doubt::Known),
+            };
+            stays(doubt, false)
+        }
+        // Whether it still lies elsewhere shows when all folders have been seen.
+        _ if row.kind == Some(CauseKind::Misplaced) => stays(None, true),
+        _ if given_up == MISSING => stays(None, row.copied),
+        _ => {
+            let open = ProofRow { state: MessageState::Pending, kind: None, cause: None, copied: true, ..row.clone() };
+            let judged = judge(&open, source, place, folder);
+            Judged { finding: weighed(row, judged.finding), ..judged }
+        }
+    }
+}
+
+/// What is to be said of a message that was proved at the destination and is not where it was, when its user works
+/// there by now: they have moved or deleted it, so it stays as it is and is not copied again. `None` for all others.
+pub(super) fn users_doing(row: &ProofRow, source: &Entry, place: Place<'_>) -> Option<Finding> {
+    if place != Place::Empty || !row.proved || row.dest_uid.is_none() || row.unwaived {
+        return None;
+    }
+    match row.state {
+        MessageState::Arrived if row.fidelity != Some(Fidelity::Changed) => {
+            Some(Finding { kind: None, cause: None, ..unchanged(row) })
+        }
+        MessageState::Waived if is_as_listed(row, source) => Some(unchanged(row)),
+        _ => None,
+    }
 }
 
 fn difference(source: &Entry, copy: &Entry) -> Option<Doubt> {
@@ -251,8 +332,8 @@ pub(super) fn changed(difference: Option<&Difference>, ours: u64, theirs: u64) -
             (CauseKind::Content, format!("An attachment of its copy is another one ({sizes})."))
         }
         Some(Difference::Structure) => (CauseKind::Content, format!("Its copy is made of other parts ({sizes}).")),
-        None if theirs == 0 => (CauseKind::Truncated, "Its copy is empty.".to_owned()),
-        None => (CauseKind::Content, format!("The bytes of its copy are others: {sizes}.")),
+        None | Some(Difference::Bytes) if theirs == 0 => (CauseKind::Truncated, "Its copy is empty.".to_owned()),
+        None | Some(Difference::Bytes) => (CauseKind::Content, format!("The bytes of its copy are others: {sizes}.")),
     };
     (kind, format!("{what} {advice}"))
 }

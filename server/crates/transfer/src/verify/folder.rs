@@ -66,6 +66,8 @@ pub(super) struct Progress<'a> {
     headless: Vec<u32>,
     /// UIDs with lost flags, the first few.
     unflagged: Vec<u32>,
+    /// Messages that had arrived and that their user has moved or deleted since.
+    moved_on: i64,
 }
 
 impl<'a> Progress<'a> {
@@ -84,6 +86,7 @@ impl<'a> Progress<'a> {
             doubtful: Vec::new(),
             headless: Vec::new(),
             unflagged: Vec::new(),
+            moved_on: 0,
         }
     }
 
@@ -170,6 +173,18 @@ impl Verify<'_> {
             self.watch.note(Level::Info, "message", sentence);
             self.ledger.vanished(own.id, &vanished).await?;
         }
+        if progress.moved_on > 0 {
+            let what = match progress.moved_on {
+                1 => "1 message that had arrived is".to_owned(),
+                n => format!("{n} messages that had arrived are"),
+            };
+            let sentence = format!(
+                "{what} no longer in this folder at the destination. People have worked there since the cutover, so this \
+                 is taken for their doing: such messages count as before, and are not copied again."
+            );
+            self.watch.note(Level::Info, "message", format!("{}: {sentence}", own.source));
+            progress.evidence.note = Some(sentence);
+        }
         if let Some(first) = progress.unflagged.first() {
             let sentence = format!(
                 "{}: {} messages lack flags at the destination that they have at the source, for example UID {first}. A \
@@ -206,11 +221,19 @@ impl Verify<'_> {
             Some(Some(Err(()))) => At::Taken,
             Some(Some(Ok(copy))) => At::Copy(copy),
         };
+        if self.after_cutover
+            && let Some(finding) = compare::users_doing(&row, &entry, at)
+        {
+            progress.moved_on += 1;
+            progress.count(&row, finding);
+            return;
+        }
         let Judged { mut finding, mut doubt, lost } = judge(&row, &entry, at, &slot.own.dest.to_string());
         let At::Copy(copy) = at else {
             if lost {
-                let waived = row.state == MessageState::Waived;
-                progress.strays.lost.push(Lost { entry, slot: slot.number, place: slot.place, waived });
+                let waived = finding.state == MessageState::Waived;
+                let elsewhere = waived && row.kind == Some(CauseKind::Misplaced);
+                progress.strays.lost.push(Lost { entry, slot: slot.number, place: slot.place, waived, elsewhere });
             }
             progress.count(&row, finding);
             return;
@@ -227,7 +250,8 @@ impl Verify<'_> {
             finding = compare::unchanged(&row);
         }
         let wanted = slot.chosen.as_ref().is_none_or(|chosen| chosen.binary_search(&row.uid).is_ok());
-        if doubt.is_none() && wanted && row.state != MessageState::Waived {
+        let compared = row.state != MessageState::Waived || row.kind == Some(CauseKind::Doubled);
+        if doubt.is_none() && wanted && compared {
             doubt = Some(compare::Doubt::Depth);
         }
         match doubt {
@@ -250,8 +274,7 @@ impl Verify<'_> {
         progress: &mut Progress<'_>,
     ) -> Result<(), Fault> {
         let mut doubtful = std::mem::take(&mut progress.doubtful);
-        self.settle(sides, slot.own.id, &mut doubtful).await?;
-        progress.evidence.bodies_read += doubtful.len() as i64;
+        progress.evidence.bodies_read += self.settle(sides, slot.own.id, &mut doubtful).await?;
         for Doubtful { row, finding, .. } in doubtful {
             progress.count(&row, finding);
         }

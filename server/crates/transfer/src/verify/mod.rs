@@ -28,7 +28,7 @@ use crate::{
     mapping::{self, is_view},
 };
 use folder::{AllFlags, Progress, Slot};
-use gatepost_contract::{CauseKind, Depth, FolderEvidence, Level, Tally};
+use gatepost_contract::{CauseKind, Depth, FolderEvidence, Level, SpecialUse, Tally};
 use listing::Listing;
 use side::Side;
 use std::collections::HashSet;
@@ -49,6 +49,8 @@ pub struct Verify<'a> {
     pub depth: Depth,
     /// Of which messages the bytes are read at [`Depth::Deep`]; all where left out.
     pub sample: Option<Sample>,
+    /// Whether the mailbox's user works at the destination by now: what was proved there and is missing is their doing.
+    pub after_cutover: bool,
     /// Ends the verification; nothing it found so far counts as evidence.
     pub cancel: CancellationToken,
 }
@@ -71,6 +73,8 @@ struct Found {
     flags: AllFlags,
     strays: Strays,
     once_doubled: Vec<Claim>,
+    /// Some folder of the destination could not be looked through: what was not found may lie there.
+    blind: bool,
 }
 
 /// Source folders that go to one folder of the destination, and which that is.
@@ -100,7 +104,7 @@ impl Verify<'_> {
 
         let mut found = Found::default();
         for folder in &visible {
-            found.evidence.push(blank(folder, place_of(folder)));
+            found.evidence.push(blank(&folder.path, folder.special_use, place_of(folder)));
         }
         for (number, folder) in visible.iter().enumerate().filter(|(_, folder)| place_of(folder).is_none()) {
             self.unmapped(&mut source, number, folder, &mut found.evidence[number]).await?;
@@ -120,6 +124,7 @@ impl Verify<'_> {
             let (_, messages) = match dest.open(folder).await {
                 Err(fault) if is_of_a_folder(&fault) => {
                     self.watch.note(Level::Warn, "folder", format!("{} was not looked into. {fault}", folder.path));
+                    found.blind = true;
                     continue;
                 }
                 opened => opened?,
@@ -136,11 +141,17 @@ impl Verify<'_> {
             }
         }
 
-        // Evidence of a vanished folder would count messages that the source does not hold any more.
-        for gone in placed.iter().filter(|p| !visible.iter().any(|folder| folder.path == p.source)) {
-            self.watch.note(Level::Warn, "folder", format!("{} is no longer at the source.", gone.source));
-            let uids: Vec<u32> = self.ledger.uids(gone.id).await?.iter().collect();
-            self.ledger.vanished(gone.id, &uids).await?;
+        // A server that leaves a folder out of one answer has not deleted it: only the next copy, which places the
+        // folders anew, takes it for gone. Until then nothing of it is proved.
+        let mut missing = Vec::new();
+        for own in placed.iter().filter(|p| !visible.iter().any(|folder| folder.path == p.source)) {
+            let note = "The source does not list this folder any more. Run a delta sync, which takes it for deleted if it \
+                        is, then verify again.";
+            self.watch.note(Level::Warn, "folder", format!("{}: {note}", own.source));
+            let mut evidence = blank(&own.source, own.special_use, Some(own));
+            evidence.tally = self.unproved(own).await?;
+            evidence.note = Some(note.to_owned());
+            missing.push(evidence);
         }
         source.reader.close().await;
         dest.reader.close().await;
@@ -154,6 +165,7 @@ impl Verify<'_> {
             self.watch.end(step, told(&one));
             evidence.push(one);
         }
+        evidence.extend(missing);
         Ok(evidence)
     }
 
@@ -175,7 +187,14 @@ impl Verify<'_> {
         if is_view(folder) {
             return Ok(());
         }
-        let (_, messages) = source.open(folder).await?;
+        let (_, messages) = match source.open(folder).await {
+            Err(fault) if is_of_a_folder(&fault) => {
+                self.watch.begin(step, 0, 0);
+                evidence.note = Some(unopened(&folder.path, &fault));
+                return Ok(());
+            }
+            opened => opened?,
+        };
         self.watch.begin(step, u64::from(messages), 0);
         let messages = i64::from(messages);
         evidence.tally = Tally { source: messages, pending: messages, ..Tally::default() };
@@ -191,15 +210,17 @@ impl Verify<'_> {
         fault: &Fault,
         evidence: &mut FolderEvidence,
     ) -> Result<(), Fault> {
+        self.watch.begin(step, 0, 0);
+        evidence.tally = self.unproved(own).await?;
+        evidence.note = Some(unopened(&own.source, fault));
+        Ok(())
+    }
+
+    /// What the ledger holds of a folder that cannot be read, nothing of it proved.
+    async fn unproved(&self, own: &PlacedFolder) -> Result<Tally, Fault> {
         let known = self.ledger.standing(Some(own.id)).await?;
         let messages = known.iter().map(|(_, s)| i64::try_from(s.messages).unwrap_or(i64::MAX)).sum();
-        self.watch.begin(step, 0, 0);
-        evidence.tally = Tally { source: messages, pending: messages, ..Tally::default() };
-        evidence.note = Some(format!(
-            "The source does not open the folder {}. {} Have it repaired there, then verify again.",
-            own.source, fault.sentence
-        ));
-        Ok(())
+        Ok(Tally { source: messages, pending: messages, ..Tally::default() })
     }
 
     /// Source folders with the same place at the destination.
@@ -232,7 +253,7 @@ impl Verify<'_> {
                 opened => opened?,
             };
             self.watch.begin(*number, u64::from(messages), 0);
-            let Found { evidence, flags, strays, once_doubled } = found;
+            let Found { evidence, flags, strays, once_doubled, .. } = found;
             // Both listings at the same time.
             let first = group.target.filter(|_| place.is_none() && no_place.is_none());
             let at_dest = async {
@@ -302,8 +323,9 @@ impl Verify<'_> {
                 ));
             }
         }
-        if let Some(place) = place.as_ref().filter(|_| all_linked) {
-            found.strays.take(place_number, place, self.depth == Depth::Deep);
+        match place.as_ref().filter(|_| all_linked) {
+            Some(place) => found.strays.take(place_number, place, self.depth == Depth::Deep),
+            None => found.blind |= group.target.is_some(),
         }
         Ok(())
     }
@@ -353,12 +375,12 @@ fn groups<'a>(visible: &[&RemoteFolder], placed: &'a [PlacedFolder], at_dest: &'
 }
 
 /// The evidence of a folder of which nothing is known yet.
-fn blank(folder: &RemoteFolder, own: Option<&PlacedFolder>) -> FolderEvidence {
+fn blank(path: &FolderPath, special_use: Option<SpecialUse>, own: Option<&PlacedFolder>) -> FolderEvidence {
     FolderEvidence {
         folder_id: own.map(|own| own.id),
-        source_path: folder.path.to_string(),
+        source_path: path.to_string(),
         dest_path: own.map(|own| own.dest.to_string()),
-        special_use: own.and_then(|own| own.special_use).or(folder.special_use),
+        special_use: own.and_then(|own| own.special_use).or(special_use),
         visited: false,
         tally: Tally::default(),
         extra: 0,
@@ -372,11 +394,17 @@ fn blank(folder: &RemoteFolder, own: Option<&PlacedFolder>) -> FolderEvidence {
     }
 }
 
+/// What is said of a folder that the source refuses to open.
+fn unopened(path: &FolderPath, fault: &Fault) -> String {
+    format!("The source does not open the folder {path}. {} Have it repaired there, then verify again.", fault.sentence)
+}
+
 /// How a folder's step ends.
 fn told(evidence: &FolderEvidence) -> Result<Option<String>, String> {
     let FolderEvidence { tally, changed, misplaced, doubled, .. } = evidence;
-    if tally.pending + changed + doubled == 0 && evidence.note.is_none() {
-        return Ok(Some(format!("{} of {} arrived", tally.arrived, tally.source)));
+    let note = evidence.note.as_ref().map(|note| format!(". {note}")).unwrap_or_default();
+    if tally.pending + changed + doubled == 0 && (note.is_empty() || evidence.visited) {
+        return Ok(Some(format!("{} of {} arrived{note}", tally.arrived, tally.source)));
     }
     let mut parts = vec![format!("{} missing", tally.pending), format!("{changed} changed")];
     if *misplaced > 0 {
@@ -385,6 +413,5 @@ fn told(evidence: &FolderEvidence) -> Result<Option<String>, String> {
     if *doubled > 0 {
         parts.push(format!("{doubled} there twice"));
     }
-    let note = evidence.note.as_ref().map(|note| format!(". {note}")).unwrap_or_default();
     Err(format!("{}{note}", parts.join(", ")))
 }

@@ -4,7 +4,7 @@
 use super::{
     Found, Verify,
     bodies::Doubtful,
-    compare::{Doubt, Reading, differs, unchanged},
+    compare::{Doubt, Reading, differs, unchanged, weighed},
     side::Side,
     strays::{Claim, Stray, Twins},
 };
@@ -73,11 +73,11 @@ impl Verify<'_> {
                         dates: (entry.date, copy.date),
                     });
                 }
-                self.settle((&mut *source, &mut *dest), own.id, &mut doubtful).await?;
+                let read = self.settle((&mut *source, &mut *dest), own.id, &mut doubtful).await?;
                 let evidence = &mut found.evidence[at];
+                evidence.bodies_read += read;
                 let mut findings = Vec::new();
                 for (one, (lost, stray)) in doubtful.into_iter().zip(whose) {
-                    evidence.bodies_read += 1;
                     let is_it = one.finding.state == MessageState::Arrived
                         && one.finding.fidelity != Some(Fidelity::Changed)
                         && one.finding.dest_uid == Some(one.copy.0);
@@ -107,10 +107,17 @@ impl Verify<'_> {
         back: &HashSet<usize>,
     ) -> Result<(), Fault> {
         let mut by_slot: BTreeMap<u32, Vec<(u32, Stray)>> = BTreeMap::new();
-        for (lost, stray) in found.strays.misplaced(back) {
-            let lost = &found.strays.lost[lost];
+        let mut seen = HashSet::new();
+        for (number, stray) in found.strays.misplaced(back) {
+            let lost = &found.strays.lost[number];
+            if lost.elsewhere {
+                // Given up because it lies elsewhere, and so it does.
+                seen.insert(number);
+                continue;
+            }
             by_slot.entry(lost.slot).or_default().push((lost.entry.uid, stray));
         }
+        self.gone_elsewhere(slots, found, &|number| back.contains(&number) || seen.contains(&number)).await?;
         for (slot, mut pairs) in by_slot {
             let Some(own) = slots[slot as usize] else { continue };
             pairs.sort_by_key(|(uid, _)| *uid);
@@ -136,6 +143,48 @@ impl Verify<'_> {
             }
             let sentence = format!("{}: {} messages lie in other folders at the destination.", own.source, pairs.len());
             self.watch.note(Level::Warn, "message", sentence);
+        }
+        Ok(())
+    }
+
+    /// Messages that were given up because they lay in another folder, and that lie in none any more.
+    async fn gone_elsewhere(
+        &self,
+        slots: &[Option<&PlacedFolder>],
+        found: &mut Found,
+        is_there: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<(), Fault> {
+        if found.blind || self.after_cutover {
+            return Ok(());
+        }
+        let mut by_slot: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        let lost = found.strays.lost.iter().enumerate().filter(|(n, lost)| lost.elsewhere && !is_there(*n));
+        for (_, lost) in lost {
+            by_slot.entry(lost.slot).or_default().push(lost.entry.uid);
+        }
+        for (slot, mut uids) in by_slot {
+            let Some(own) = slots[slot as usize] else { continue };
+            uids.sort_unstable();
+            for part in uids.chunks(AT_ONCE) {
+                let mut findings = Vec::new();
+                for row in self.rows(own, part).await? {
+                    let tally = &mut found.evidence[slot as usize].tally;
+                    tally.waived -= 1;
+                    tally.pending += 1;
+                    let cause = "It lay in another folder at the destination, and is in none any more. Run a delta sync \
+                                 to copy it again, or waive it if somebody deleted it on purpose.";
+                    let finding = Finding {
+                        state: MessageState::Pending,
+                        kind: Some(CauseKind::Gone),
+                        cause: Some(cause.to_owned()),
+                        dest_uid: None,
+                        fidelity: None,
+                        ..unchanged(&row)
+                    };
+                    findings.push(weighed(&row, finding));
+                }
+                self.ledger.verified(own.id, &findings).await?;
+            }
         }
         Ok(())
     }
@@ -176,7 +225,9 @@ impl Verify<'_> {
         exact: &[Twins],
     ) -> Result<(), Fault> {
         let mut by_slot: BTreeMap<u32, BTreeMap<u32, Vec<Stray>>> = BTreeMap::new();
-        for (Claim { slot, uid }, stray) in found.strays.doubled(exact) {
+        // After the cutover a further copy is its user's.
+        let surplus = if self.after_cutover { Vec::new() } else { found.strays.doubled(exact) };
+        for (Claim { slot, uid }, stray) in surplus {
             by_slot.entry(slot).or_default().entry(uid).or_default().push(stray);
         }
         for Claim { slot, uid } in std::mem::take(&mut found.once_doubled) {
@@ -192,6 +243,15 @@ impl Verify<'_> {
                 for row in self.rows(own, part).await? {
                     let Some(strays) = messages.get(&row.uid) else { continue };
                     let waived = row.state == MessageState::Waived;
+                    if strays.is_empty() && row.kind != Some(CauseKind::Doubled) {
+                        // Its bytes have told something else of it meanwhile.
+                        continue;
+                    }
+                    if strays.is_empty() && found.blind {
+                        // Where the copy too many lay could not be seen.
+                        evidence.doubled += i64::from(!waived);
+                        continue;
+                    }
                     if strays.is_empty() {
                         // It lay there twice once, and does so no longer.
                         evidence.tally.waived -= i64::from(waived);

@@ -13,6 +13,7 @@ fn row(state: MessageState, dest_uid: Option<u32>) -> ProofRow {
         unwaived: false,
         dest_uid,
         copied: dest_uid.is_some(),
+        proved: false,
         fidelity: None,
         cause: None,
         kind: None,
@@ -146,5 +147,86 @@ fn digests_settle_what_they_can() {
     ];
     for (source, copy, expected) in cases {
         assert_eq!(settle(4, &source, &copy), expected);
+    }
+}
+
+#[test]
+fn a_waiver_covers_no_more_than_what_was_given_up() {
+    use CauseKind::{Content, Date, Doubled, Misplaced, TooLarge, Truncated};
+    let waived = |kind, dest_uid| ProofRow { kind: Some(kind), copied: true, ..row(MessageState::Waived, dest_uid) };
+    let cut = Entry { size: 99, ..copy() };
+    let redated = Entry { date: 5, ..copy() };
+    let both = Entry { size: 99, ..redated };
+    // What is read before it is told.
+    for (kind, copy, doubt) in [
+        (Doubled, copy(), None),
+        (Doubled, cut, Some(Doubt::Size)),
+        (Date, redated, None),
+        (Date, both, Some(Doubt::Date)),
+        (Truncated, cut, Some(Doubt::Known)),
+        (Content, redated, Some(Doubt::Date)),
+        (TooLarge, redated, None),
+    ] {
+        let row = waived(kind, Some(9));
+        let judged = judge(&row, &source(), Place::Copy(&copy), "INBOX");
+        assert_eq!((judged.doubt, differs(&row, &judged.finding)), (doubt, false), "{kind:?} {copy:?}");
+    }
+    // What is no longer there.
+    for (kind, over) in
+        [(Doubled, true), (Date, true), (Content, true), (Truncated, true), (TooLarge, false), (Misplaced, false)]
+    {
+        let judged = judge(&waived(kind, Some(9)), &source(), Place::Empty, "INBOX");
+        assert_eq!((judged.finding.waiver_over.is_some(), judged.lost), (over, true), "{kind:?}");
+        assert_eq!(judged.finding.state == MessageState::Pending, over, "{kind:?}");
+    }
+    // What the bytes tell.
+    let found = |kind| Finding {
+        state: MessageState::Arrived,
+        kind: Some(kind),
+        fidelity: Some(Fidelity::Changed),
+        ..unchanged(&row(MessageState::Waived, Some(9)))
+    };
+    for (kind, now, over) in [
+        (Doubled, Date, true),
+        (Date, Date, false),
+        (Date, Truncated, true),
+        (Content, Date, false),
+        (Content, Truncated, true),
+        (Truncated, Content, false),
+        (TooLarge, Truncated, false),
+    ] {
+        let finding = weighed(&waived(kind, Some(9)), found(now));
+        let expected = (over, if over { now } else { kind });
+        assert_eq!((finding.waiver_over.is_some(), finding.kind), (over, Some(expected.1)), "{kind:?} {now:?}");
+    }
+}
+
+#[test]
+fn another_message_than_was_waived_is_kept_as_it_is_now() {
+    let other = Entry { size: 101, date: 7, ..source() };
+    let finding = judge(&row(MessageState::Waived, None), &other, Place::Empty, "INBOX").finding;
+    assert_eq!(finding.listed, Some((101, InternalDate { seconds: 7, zone_minutes: 0 })));
+}
+
+#[test]
+fn only_what_was_proved_at_the_destination_can_be_its_users_doing() {
+    let proved = ProofRow { proved: true, ..row(MessageState::Arrived, Some(9)) };
+    let cases = [
+        (proved.clone(), Place::Empty, true),
+        (ProofRow { kind: Some(CauseKind::Doubled), ..proved.clone() }, Place::Empty, true),
+        (ProofRow { state: MessageState::Waived, ..proved.clone() }, Place::Empty, true),
+        (proved.clone(), Place::Taken, false),
+        (proved.clone(), Place::NoFolder("It is not there."), false),
+        (ProofRow { proved: false, ..proved.clone() }, Place::Empty, false),
+        (ProofRow { dest_uid: None, ..proved.clone() }, Place::Empty, false),
+        (ProofRow { fidelity: Some(Fidelity::Changed), ..proved.clone() }, Place::Empty, false),
+        (ProofRow { state: MessageState::Pending, ..proved.clone() }, Place::Empty, false),
+        (ProofRow { state: MessageState::Waived, unwaived: true, ..proved.clone() }, Place::Empty, false),
+        (ProofRow { state: MessageState::Waived, size: 5, ..proved }, Place::Empty, false),
+    ];
+    for (row, place, expected) in cases {
+        let finding = users_doing(&row, &source(), place);
+        assert_eq!(finding.is_some(), expected, "{row:?} {place:?}");
+        assert!(finding.is_none_or(|finding| finding.state == row.state && finding.dest_uid == Some(9)), "{row:?}");
     }
 }

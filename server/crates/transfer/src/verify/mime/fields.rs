@@ -86,6 +86,11 @@ impl<'m> Fields<'m> {
         Self { fields, body: &[] }
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
     /// Whether another message has these very fields in this order, and beside them only such as servers add.
     pub fn only_added_in(&self, other: &Self) -> bool {
         let mut ours = self.fields.iter().filter(|field| !field.is_bookkeeping()).peekable();

@@ -174,3 +174,16 @@ mod properties {
         }
     }
 }
+
+#[test]
+fn a_header_of_endless_fields_is_told_by_its_bytes_in_good_time() {
+    let message = |order: &mut dyn Iterator<Item = u32>| {
+        let fields: String = order.map(|n| format!("X-{n}: {n}\r\n")).collect();
+        format!("{fields}\r\nbody\r\n").into_bytes()
+    };
+    let (ours, theirs) = (message(&mut (0..100_000)), message(&mut (0..100_000).rev()));
+    let began = std::time::Instant::now();
+    assert_eq!(compare(&ours, &theirs), Likeness::Changed(Difference::Bytes));
+    assert_eq!(compare(&ours, &ours), Likeness::Equivalent);
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+}

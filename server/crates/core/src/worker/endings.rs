@@ -1,0 +1,361 @@
+//! What follows from the ends of runs, on a store of its own and without any mail.
+
+use super::*;
+use crate::{Access, Actor, Config, Courier, Drivers, Letter, Outbound, Reply, Undelivered};
+use gatepost_contract::{
+    CauseKind, CutoverSettings, Depth, FolderEvidence, FolderId, Gate, JobId, MessageState, Role, Security, SourceType,
+    Tally, Tool, UserId, WaiveRequest,
+};
+use gatepost_store::{
+    evidence::NewEvidence,
+    folders,
+    messages::{ArrivedRow, DigestRow, NewMessage, Verdict},
+    tenants, users,
+};
+use gatepost_transfer::Driver;
+use serde_json::{Map, json};
+use std::collections::BTreeMap;
+use time::{Duration as Span, OffsetDateTime};
+
+struct NoMail;
+
+#[async_trait::async_trait]
+impl Courier for NoMail {
+    async fn post(&self, _: &Letter) -> std::result::Result<Reply, Undelivered> {
+        panic!("nothing is posted in these tests");
+    }
+}
+
+impl Drivers for NoMail {
+    fn imap(&self, _: Access) -> Arc<dyn Driver> {
+        panic!("there is no mail in these tests");
+    }
+
+    fn courier(&self, _: Outbound) -> Arc<dyn Courier> {
+        Arc::new(NoMail)
+    }
+}
+
+/// A job with one mailbox and one folder of two messages, both arrived.
+struct Scene {
+    gatepost: Gatepost,
+    job: JobId,
+    mailbox: MailboxId,
+    folder: FolderId,
+    _dir: tempfile::TempDir,
+}
+
+fn ago(hours: i64) -> String {
+    clock::text(OffsetDateTime::now_utc() - Span::hours(hours))
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let gatepost = Gatepost::open(Config::below(dir.path().to_owned()), Arc::new(NoMail)).await.unwrap();
+        let mut tx = gatepost.store().begin().await.unwrap();
+        let new = jobs::NewJobRow {
+            tenant_id: tenants::insert(&mut tx, "Example Ltd", &ago(20)).await.unwrap(),
+            ticket_id: None,
+            domain: "example.com".into(),
+            source_server_label: String::new(),
+            notes: String::new(),
+            dest_imap_host: "imap.example".into(),
+            dest_imap_port: 993,
+            dest_imap_security: Security::Tls,
+            dest_insecure_tls: false,
+        };
+        let job = jobs::insert(&mut tx, &new, &ago(20)).await.unwrap();
+        let new = mailboxes::NewMailboxRow {
+            job_id: job,
+            email: "ana@example.com".into(),
+            source_type: SourceType::Imap,
+            tool: Tool::Native,
+            source_host: Some("old.example".into()),
+            source_port: Some(993),
+            source_security: Some(Security::Tls),
+            source_insecure_tls: false,
+            source_user: None,
+            source_admin: None,
+            dest_user: None,
+            dest_admin: None,
+            path: None,
+            folder_map: BTreeMap::new(),
+        };
+        let mailbox = mailboxes::insert(&mut tx, &new, &ago(20)).await.unwrap();
+        let inbox =
+            folders::PlannedFolder { source_path: "INBOX".into(), dest_path: "INBOX".into(), special_use: None };
+        let folder = folders::place(&mut tx, mailbox, &[inbox], &ago(20)).await.unwrap()[0].id;
+        let message = |uid| NewMessage {
+            uid,
+            size: 100,
+            internal_date: "2020-02-29T23:59:58-03:00".into(),
+            flags: String::new(),
+        };
+        messages::add(&mut tx, folder, &[message(1), message(2)], &ago(20)).await.unwrap();
+        let arrived = |uid| ArrivedRow {
+            uid,
+            dest_uid: Some(uid + 10),
+            digests: DigestRow { exact: [1; 32], canonical: [2; 32], bytes: 100 },
+            dropped_flags: String::new(),
+            adopted: false,
+        };
+        messages::arrived(&mut tx, folder, &[arrived(1), arrived(2)], &ago(20)).await.unwrap();
+        tx.commit().await.unwrap();
+        Self { gatepost, job, mailbox, folder, _dir: dir }
+    }
+
+    async fn phase(&self) -> Phase {
+        jobs::get(&mut self.gatepost.store().reader().await.unwrap(), self.job).await.unwrap().unwrap().phase
+    }
+
+    async fn put(&self, phase: Phase) {
+        let from = self.phase().await;
+        let mut tx = self.gatepost.store().begin().await.unwrap();
+        assert!(jobs::set_phase(&mut tx, self.job, from, phase, None, &ago(0)).await.unwrap());
+        tx.commit().await.unwrap();
+    }
+
+    /// The word of the cutover came so many hours ago; stragglers are fetched, and one quiet hour is enough.
+    async fn cut_over(&self, hours: i64) {
+        let mut tx = self.gatepost.store().begin().await.unwrap();
+        jobs::set_dns_cutover(&mut tx, self.job, &ago(hours), &ago(hours)).await.unwrap();
+        let settings = CutoverSettings { straggler_minutes: Some(15), quiet_hours: 1, ..CutoverSettings::default() };
+        cutovers::put_settings(&mut tx, self.job, &settings, &ago(hours)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn claimed(&self, run_type: RunType, worker: &str) -> ClaimedRun {
+        let mut tx = self.gatepost.store().begin().await.unwrap();
+        let new = runs::NewRun {
+            job_id: self.job,
+            mailbox_id: Some(self.mailbox),
+            run_type,
+            tool: Tool::Native,
+            triggered_by: "worker",
+            params_json: "{}",
+        };
+        runs::enqueue(&mut tx, &new, &ago(0)).await.unwrap();
+        let run = runs::claim(&mut tx, worker, &ago(0), clock::seconds(), 60).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        run
+    }
+
+    /// One of our own, and how it ended.
+    async fn end(&self, run_type: RunType, ending: impl FnOnce(&ClaimedRun) -> Ended) -> RunId {
+        let run = self.claimed(run_type, self.gatepost.crew().name()).await;
+        self.gatepost.conclude(&run, &ending(&run)).await.unwrap();
+        run.id
+    }
+
+    fn evidence(&self, run: &ClaimedRun, read_at: String, arrived: i64) -> Box<NewEvidence> {
+        let tally = Tally { source: 2, arrived, pending: 2 - arrived, quarantined: 0, waived: 0 };
+        let inbox = FolderEvidence {
+            folder_id: Some(self.folder),
+            source_path: "INBOX".into(),
+            dest_path: Some("INBOX".into()),
+            special_use: None,
+            visited: true,
+            tally,
+            extra: 0,
+            changed: 0,
+            rewritten: 0,
+            flags_lost: 0,
+            misplaced: 0,
+            doubled: 0,
+            bodies_read: 0,
+            note: None,
+        };
+        Box::new(NewEvidence {
+            job_id: self.job,
+            mailbox_id: self.mailbox,
+            run_id: run.id,
+            replaces: None,
+            depth: Depth::Standard,
+            read_at,
+            tally,
+            folders: vec![inbox],
+        })
+    }
+
+    async fn lose(&self, uid: usize) {
+        let mut tx = self.gatepost.store().begin().await.unwrap();
+        let row = messages::rows(&mut tx, self.folder).await.unwrap()[uid - 1].id;
+        let gone = Verdict {
+            id: row,
+            state: MessageState::Pending,
+            cause: Some("gone".into()),
+            kind: Some(CauseKind::Gone),
+            fidelity: None,
+            dest_uid: None,
+            waiver_over: false,
+            listed: None,
+        };
+        messages::verified(&mut tx, self.folder, &[gone], &ago(0)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}
+
+fn ended(status: RunStatus, exit_code: i64, stats: Value, evidence: Option<Box<NewEvidence>>) -> Ended {
+    let Value::Object(stats) = stats else { panic!("stats are an object") };
+    Ended { status, exit_code, stats, summary: "It ended.".into(), error: None, evidence }
+}
+
+fn proof() -> Value {
+    json!({"proof": {}})
+}
+
+#[tokio::test]
+async fn only_a_whole_proof_of_the_last_run_lets_a_job_be_verified() {
+    use {RunStatus::*, RunType::*};
+    // What the last run was, how it ended, and of how many messages its evidence says that they arrived.
+    for (what, run_type, status, exit_code, stats, arrived, expect) in [
+        ("a quick look", Verify, Success, 0, json!({"depth": "quick"}), None, Phase::FinalSync),
+        ("a failed verification", Verify, Failed, 1, json!({}), None, Phase::FinalSync),
+        ("a cancelled verification", Verify, Partial, 130, json!({}), None, Phase::FinalSync),
+        ("a failed final", Final, Failed, 1, json!({}), None, Phase::FinalSync),
+        ("something missing", Final, Partial, 3, proof(), Some(1), Phase::FinalSync),
+        ("a final without its own proof", Final, Failed, 1, json!({}), Some(2), Phase::FinalSync),
+        ("a whole verification", Verify, Success, 0, json!({}), Some(2), Phase::Verified),
+        ("a whole final", Final, Success, 0, proof(), Some(2), Phase::Verified),
+    ] {
+        let scene = Scene::set().await;
+        scene.cut_over(10).await;
+        scene.put(Phase::DnsCutover).await;
+        let now = || ago(0);
+        scene.end(Final, |run| ended(Success, 0, proof(), Some(scene.evidence(run, now(), 2)))).await;
+        scene.put(Phase::FinalSync).await;
+        let evidence = |run: &ClaimedRun| arrived.map(|arrived| scene.evidence(run, now(), arrived));
+        scene.end(run_type, |run| ended(status, exit_code, stats, evidence(run))).await;
+        assert_eq!(scene.phase().await, expect, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_mailbox_without_folders_proves_nothing_and_its_sum_must_be_theirs() {
+    for (what, break_it) in [
+        ("no folder", (|e: &mut NewEvidence| e.folders.clear()) as fn(&mut NewEvidence)),
+        ("another sum", |e| e.tally = Tally { source: 3, arrived: 3, ..e.tally }),
+        ("a folder that was not visited", |e| e.folders[0].visited = false),
+    ] {
+        let scene = Scene::set().await;
+        scene.cut_over(10).await;
+        scene.put(Phase::FinalSync).await;
+        let broken = |run: &ClaimedRun| {
+            let mut evidence = scene.evidence(run, ago(0), 2);
+            break_it(&mut evidence);
+            ended(RunStatus::Success, 0, proof(), Some(evidence))
+        };
+        scene.end(RunType::Final, broken).await;
+        assert_eq!(scene.phase().await, Phase::FinalSync, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn the_old_server_is_quiet_only_for_who_has_looked_since() {
+    let scene = Scene::set().await;
+    scene.cut_over(10).await;
+    scene.put(Phase::FinalSync).await;
+    for (hours, expect) in [(10, Phase::FinalSync), (8, Phase::Verified)] {
+        let whole = |run: &ClaimedRun| ended(RunStatus::Success, 0, proof(), Some(scene.evidence(run, ago(hours), 2)));
+        scene.end(RunType::Final, whole).await;
+        assert_eq!(scene.phase().await, expect, "read {hours} hours ago, quiet since 10, which is one hour");
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_another_worker_holds_leaves_no_evidence() {
+    let scene = Scene::set().await;
+    let run = scene.claimed(RunType::Verify, "another-host:1:2").await;
+    let whole = ended(RunStatus::Success, 0, json!({}), Some(scene.evidence(&run, ago(0), 2)));
+    scene.gatepost.conclude(&run, &whole).await.unwrap();
+    let mut conn = scene.gatepost.store().reader().await.unwrap();
+    assert_eq!(evidence::latest(&mut conn, scene.mailbox).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_verification_that_broke_off_after_it_found_something_contradicts_the_evidence_before() {
+    let scene = Scene::set().await;
+    scene
+        .end(RunType::Verify, |run| ended(RunStatus::Success, 0, json!({}), Some(scene.evidence(run, ago(0), 2))))
+        .await;
+    let broken = || Ended { stats: Map::new(), ..ended(RunStatus::Failed, 1, json!({}), None) };
+    for (lost, expect) in [(false, None), (true, Some(json!(["INBOX"])))] {
+        if lost {
+            scene.lose(1).await;
+        }
+        let run = scene.end(RunType::Verify, |_| broken()).await;
+        let run = runs::get(&mut scene.gatepost.store().reader().await.unwrap(), run).await.unwrap().unwrap();
+        assert_eq!(run.stats.get("contradicted"), expect.as_ref(), "lost: {lost}");
+    }
+}
+
+#[tokio::test]
+async fn an_approval_ends_when_its_job_fails() {
+    let scene = Scene::set().await;
+    scene.put(Phase::DeltaSync).await;
+    let mut tx = scene.gatepost.store().begin().await.unwrap();
+    let by = users::insert(&mut tx, "lead@example.com", "Lead", Role::OpsLead, "", &ago(1)).await.unwrap();
+    let approval = jobs::ApprovalRow {
+        approved_by: by,
+        approved_at: ago(1),
+        evidence_id: None,
+        signed: None,
+        note: None,
+        override_reason: None,
+    };
+    assert!(jobs::approve(&mut tx, scene.job, &approval, None, &ago(1)).await.unwrap());
+    jobs::set_gate(&mut tx, scene.job, Gate::ReadyForDns, &ago(1)).await.unwrap();
+    tx.commit().await.unwrap();
+    let failed = scene.end(RunType::Delta, |_| ended(RunStatus::Failed, 1, json!({}), None)).await;
+    assert_eq!(scene.phase().await, Phase::Failed);
+    let by = Actor::User { id: UserId(1), email: "lead@example.com".into(), name: "Lead".into(), role: Role::OpsLead };
+    scene.gatepost.retry_run(&by, failed).await.unwrap();
+    let mut conn = scene.gatepost.store().reader().await.unwrap();
+    let job = jobs::get(&mut conn, scene.job).await.unwrap().unwrap();
+    assert_eq!((job.approved_at, job.migration_gate, job.phase), (None, Gate::Blocked, Phase::DeltaSync));
+    let revoked = jobs::revocation(&mut conn, scene.job).await.unwrap().unwrap();
+    assert!(revoked.why.contains("failed"), "{}", revoked.why);
+}
+
+#[tokio::test]
+async fn an_open_gate_is_judged_again_without_anybody_asking() {
+    let scene = Scene::set().await;
+    let mut tx = scene.gatepost.store().begin().await.unwrap();
+    jobs::set_gate(&mut tx, scene.job, Gate::ReadyForDns, &ago(1)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(scene.gatepost.judge_open_gates(JobId(0)).await, scene.job);
+    let job = jobs::get(&mut scene.gatepost.store().reader().await.unwrap(), scene.job).await.unwrap().unwrap();
+    assert_eq!(job.migration_gate, Gate::Blocked);
+    assert_eq!(scene.gatepost.judge_open_gates(scene.job).await, JobId(0), "from the beginning again");
+}
+
+#[tokio::test]
+async fn a_run_ends_although_what_follows_from_it_cannot_be_told() {
+    let scene = Scene::set().await;
+    let damaged = scene.claimed(RunType::Delta, "here").await;
+    let mut tx = scene.gatepost.store().begin().await.unwrap();
+    let end = Finish { status: RunStatus::Success, exit_code: Some(0), stats_json: "no JSON", summary: "" };
+    assert!(runs::finish(&mut tx, damaged.id, "here", &end, &ago(0)).await.unwrap());
+    tx.commit().await.unwrap();
+    let run = scene.claimed(RunType::Initial, scene.gatepost.crew().name()).await;
+    let error = scene.gatepost.conclude(&run, &ended(RunStatus::Success, 0, json!({}), None)).await.unwrap_err();
+    scene.gatepost.end_unsettled(&run, error).await.unwrap();
+    let run = runs::get(&mut scene.gatepost.store().reader().await.unwrap(), run.id).await.unwrap().unwrap();
+    assert_eq!(run.status, RunStatus::Failed);
+    assert!(run.summary.unwrap().contains("damaged"));
+}
+
+#[tokio::test]
+async fn who_gives_up_the_last_missing_message_lets_the_job_be_verified() {
+    let scene = Scene::set().await;
+    scene.cut_over(10).await;
+    scene.put(Phase::FinalSync).await;
+    scene.lose(1).await;
+    scene.end(RunType::Final, |run| ended(RunStatus::Partial, 3, proof(), Some(scene.evidence(run, ago(0), 1)))).await;
+    assert_eq!(scene.phase().await, Phase::FinalSync);
+    let row = messages::rows(&mut scene.gatepost.store().reader().await.unwrap(), scene.folder).await.unwrap()[0].id;
+    let by = Actor::User { id: UserId(1), email: "lead@example.com".into(), name: "Lead".into(), role: Role::OpsLead };
+    scene.gatepost.waive(&by, row, WaiveRequest { reason: "agreed with the customer".into() }).await.unwrap();
+    assert_eq!(scene.phase().await, Phase::Verified);
+}
