@@ -1,5 +1,7 @@
 //! Messages that have not arrived: given up, taken back, tried again. One by one, or all that a filter shows.
 
+#![allow(clippy::too_many_arguments, reason = "a form has as many fields as it has")]
+
 use gatepost_contract::{JobId, MessageId, Problem, WaiverId};
 use leptos::prelude::*;
 
@@ -26,7 +28,6 @@ pub async fn waive_message(
 
 /// Gives up all messages that a filter shows, as long as they are as many as were shown.
 #[server(prefix = "/api/fn", endpoint = "waive_class")]
-#[allow(clippy::too_many_arguments, reason = "a form has as many fields as it has")]
 pub async fn waive_class(
     job_id: JobId,
     #[server(default)] mailbox_id: String,

@@ -1,5 +1,7 @@
 //! Webhooks. A new secret is shown once.
 
+#![allow(clippy::too_many_arguments, reason = "a form has as many fields as it has")]
+
 use gatepost_contract::{DeliveryId, Problem, WebhookId};
 use leptos::prelude::*;
 
@@ -25,7 +27,6 @@ pub async fn create_webhook(
 }
 
 /// Changes a webhook. An empty URL leaves the address as it is: pages cannot show it.
-#[allow(clippy::too_many_arguments, reason = "a form has as many fields as it has")]
 #[server(prefix = "/api/fn", endpoint = "update_webhook")]
 pub async fn update_webhook(
     webhook_id: WebhookId,
