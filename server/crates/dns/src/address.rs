@@ -1,9 +1,10 @@
-//! Which addresses of a zone's own servers are asked. They come from the zone, that is from strangers: a zone must not
-//! be able to send our questions to machines of the private network.
+//! Which addresses that strangers name may be spoken to: those of a zone's own servers, and of a webhook's receiver.
+//! Nobody outside may send what we say to machines of the private network.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Why an address is not asked, in a few words; none where it may be.
+/// Why an address is not of the internet, in a few words; none where it is.
+#[must_use]
 pub fn refusal(ip: IpAddr) -> Option<&'static str> {
     match embedded(ip) {
         IpAddr::V4(v4) => refusal_v4(v4),
@@ -12,7 +13,8 @@ pub fn refusal(ip: IpAddr) -> Option<&'static str> {
 }
 
 /// The IPv4 address within an IPv6 address: mapped (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056).
-fn embedded(ip: IpAddr) -> IpAddr {
+#[must_use]
+pub fn embedded(ip: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = ip else { return ip };
     if let Some(v4) = v6.to_ipv4_mapped() {
         return v4.into();

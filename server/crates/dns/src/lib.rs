@@ -17,6 +17,7 @@ mod spread;
 mod text;
 mod upstream;
 
+pub use address::{embedded, refusal};
 pub use findings::{Plan, findings};
 pub use read::{hosts, mx_hosts};
 pub use resolvers::{BadResolver, parse_resolvers, system_resolvers};

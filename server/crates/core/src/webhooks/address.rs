@@ -2,13 +2,14 @@
 //! a webhook's receiver is on the internet unless the settings name it: otherwise a URL would be a way to make this
 //! machine talk to services that trust it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use gatepost_dns::{embedded, refusal};
+use std::net::IpAddr;
 
 /// Whether a host that resolved to `ip` may be posted to. A private, loopback, link-local, metadata or otherwise
 /// special address only where `allowed` names the host, the address or its network.
 #[must_use]
 pub fn may_connect(allowed: &[String], host: &str, ip: IpAddr) -> bool {
-    is_public(ip) || is_allowed(allowed, host, Some(ip))
+    refusal(ip).is_none() || is_allowed(allowed, host, Some(ip))
 }
 
 /// Whether the settings name exactly this host, or the very address that it is: a network around it is not enough.
@@ -38,53 +39,6 @@ fn is_allowed(allowed: &[String], host: &str, ip: Option<IpAddr>) -> bool {
             None => is_name(entry, host),
         }
     })
-}
-
-/// The IPv4 address within an IPv6 address: mapped (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056).
-fn embedded(ip: IpAddr) -> IpAddr {
-    let IpAddr::V6(v6) = ip else { return ip };
-    if let Some(v4) = v6.to_ipv4_mapped() {
-        return v4.into();
-    }
-    let of = |high: u16, low: u16| IpAddr::from(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
-    match v6.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => of(high, low),
-        _ => ip,
-    }
-}
-
-/// Whether an address is of the internet, by the registries of special addresses (RFC 6890).
-fn is_public(ip: IpAddr) -> bool {
-    match embedded(ip) {
-        IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => is_public_v6(v6),
-    }
-}
-
-fn is_public_v4(ip: Ipv4Addr) -> bool {
-    !matches!(
-        ip.octets(),
-        [0 | 10 | 127 | 224..=255, ..]      // this network, private, loopback, multicast and reserved
-            | [100, 64..=127, ..]           // shared by carriers (RFC 6598), with a metadata service in it
-            | [169, 254, ..]                // link-local, with most metadata services in it
-            | [172, 16..=31, ..]            // private
-            | [192, 168, ..]                // private
-            | [192, 0, 0 | 2, _]            // protocol assignments, documentation
-            | [192, 88, 99, _]              // 6to4 relays, given up (RFC 7526)
-            | [198, 18 | 19, ..]            // benchmarks
-            | [198, 51, 100, _]             // documentation
-            | [203, 0, 113, _] // documentation
-    )
-}
-
-fn is_public_v6(ip: Ipv6Addr) -> bool {
-    // All that is given out lies in 2000::/3; of that, Teredo (it hides an IPv4 address), the protocol assignments
-    // around it and the documentation prefixes are not for us.
-    match ip.segments() {
-        [0x2001, second, ..] if second < 0x200 || second == 0xdb8 => false,
-        [0x3fff, second, ..] if second < 0x1000 => false,
-        [first, ..] => first & 0xe000 == 0x2000,
-    }
 }
 
 fn within(ip: IpAddr, net: IpAddr, bits: u32) -> bool {
