@@ -24,6 +24,8 @@ mod states;
 mod ticket;
 mod timeline;
 mod told_states;
+mod upload;
+mod upload_states;
 mod webhook;
 
 pub use audit::*;
@@ -46,4 +48,6 @@ pub use states::*;
 pub use ticket::*;
 pub use timeline::*;
 pub use told_states::*;
+pub use upload::*;
+pub use upload_states::*;
 pub use webhook::*;

@@ -1,0 +1,1 @@
+//! A lenient reader of PST and OST files (MS-PST).
