@@ -68,6 +68,15 @@ impl Connection {
         self.out.clear();
     }
 
+    /// The bare stream and what was read of it beyond the last event; `None` where it is lost or compressed.
+    pub(crate) fn into_stream(mut self) -> Option<(Stream, bytes::BytesMut)> {
+        let read = self.decoder.buffer().split();
+        match self.stream.take() {
+            Some(Line::Plain(stream)) => Some((stream, read)),
+            _ => None,
+        }
+    }
+
     /// Compresses from here on (RFC 4978): the server has agreed, and nothing is under way.
     pub(crate) fn compress(&mut self) {
         let read = self.decoder.buffer().split();

@@ -162,12 +162,12 @@ impl Lane<'_> {
             Box::pin(self.copy.survey(&mut connected.lines, folder)).await
         };
         match found {
-            Ok(Some(ready)) => {
+            Ok(Some(ready)) if !self.copy.options.record_only => {
                 let ready = Arc::new(ready);
                 self.board.publish(n, ready.clone(), folder.is_delicate());
                 self.send(n, &ready).await
             }
-            Ok(None) => {
+            Ok(_) => {
                 if !self.copy.options.dry_run {
                     self.copy.finished(folder);
                 }

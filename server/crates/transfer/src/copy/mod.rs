@@ -54,6 +54,9 @@ pub struct CopyOptions {
     pub carry_flags: bool,
     /// Look and list, but create, append and change nothing at the destination.
     pub dry_run: bool,
+    /// Bring the ledger up to date with the source and recognise what is at the destination already, but send nothing:
+    /// something else does.
+    pub record_only: bool,
     /// How many connections to each server are used at most; fewer where there is less work or the server grants less.
     /// `None`: as many as suit the distance.
     pub connections: Option<u32>,
@@ -73,6 +76,7 @@ impl Default for CopyOptions {
             thorough: false,
             carry_flags: true,
             dry_run: false,
+            record_only: false,
             connections: None,
             patience: 8,
             pause: Duration::from_secs(1),

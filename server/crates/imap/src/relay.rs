@@ -1,0 +1,185 @@
+//! An address on this machine behind which an account is logged in already, for programs that speak IMAP but verify no
+//! certificate, know no OAuth, or must not be given a password.
+//!
+//! The program connects without TLS and logs in with a word that was made for it; the account's own secret never leaves
+//! this process. Each of its connections becomes one connection of ours, with the certificate verified and the address
+//! judged as everywhere else.
+
+use crate::{
+    account::Account,
+    login::{self, Purpose},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use gatepost_contract::Secret;
+use gatepost_transfer::{Fault, FaultKind};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+    task::{AbortHandle, JoinSet},
+    time::timeout,
+};
+
+/// The longest line before the log-in.
+const LONGEST_LINE: u64 = 4096;
+/// How many commands may come before the log-in, and how long they may take together.
+const COMMANDS: usize = 10;
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How many connections there may be at once.
+const CONNECTIONS: usize = 4;
+
+/// The address; it is gone, with all its connections, when this is dropped.
+pub struct Relay {
+    address: SocketAddr,
+    word: Secret,
+    fault: Arc<Mutex<Option<Fault>>>,
+    listening: AbortHandle,
+}
+
+impl Relay {
+    /// Opens an address for an account. Nothing is connected to the account's server until somebody logs in.
+    ///
+    /// # Errors
+    /// Where no port can be opened on this machine, or there is no randomness.
+    pub async fn open(account: Account) -> Result<Self, Fault> {
+        let internal = |what| {
+            move |cause: std::io::Error| Fault::new(FaultKind::Internal, format!("A relay {what}.")).because(cause)
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(internal("could not open a port"))?;
+        let address = listener.local_addr().map_err(internal("has no address"))?;
+        let mut random = [0; 24];
+        std::fs::File::open("/dev/urandom")
+            .and_then(|mut source| std::io::Read::read_exact(&mut source, &mut random))
+            .map_err(internal("has no randomness"))?;
+        let word = URL_SAFE_NO_PAD.encode(random);
+        let fault = Arc::<Mutex<Option<Fault>>>::default();
+        let shared = Arc::new(Shared { account, word: word.clone(), fault: fault.clone() });
+        let listening = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                let Ok((client, _)) = listener.accept().await else { return };
+                while connections.try_join_next().is_some() {}
+                if connections.len() < CONNECTIONS {
+                    connections.spawn(serve(shared.clone(), client));
+                }
+            }
+        });
+        Ok(Self { address, word: Secret(word), fault, listening: listening.abort_handle() })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The password that it takes, for any user.
+    #[must_use]
+    pub const fn word(&self) -> &Secret {
+        &self.word
+    }
+
+    /// Why the account's server could not be reached, where it could not: the program itself was only told "no".
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+impl std::fmt::Debug for Relay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Relay").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+struct Shared {
+    account: Account,
+    word: String,
+    fault: Arc<Mutex<Option<Fault>>>,
+}
+
+async fn serve(shared: Arc<Shared>, client: TcpStream) {
+    let mut client = BufReader::new(client);
+    if let Ok(Ok(Some(tag))) = timeout(PATIENCE, knock(&shared.word, &mut client)).await
+        && let Err(fault) = carry(&shared, client, &tag).await
+    {
+        *shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+    }
+}
+
+/// Speaks with a program until it has logged in; gives the tag of its LOGIN, `None` where it does not know the word.
+async fn knock(word: &str, client: &mut BufReader<TcpStream>) -> std::io::Result<Option<String>> {
+    client.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n").await?;
+    for _ in 0..COMMANDS {
+        let mut line = Vec::new();
+        (&mut *client).take(LONGEST_LINE).read_until(b'\n', &mut line).await?;
+        if !line.ends_with(b"\n") {
+            return Ok(None);
+        }
+        let line = String::from_utf8_lossy(&line);
+        let mut words = line.trim_end().splitn(3, ' ');
+        let (tag, command) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let fine = (1..=64).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric());
+        if !fine {
+            return Ok(None);
+        }
+        let answer = match command.to_ascii_uppercase().as_str() {
+            "CAPABILITY" => format!("* CAPABILITY IMAP4rev1\r\n{tag} OK done\r\n"),
+            "NOOP" => format!("{tag} OK done\r\n"),
+            "LOGOUT" => {
+                client.write_all(format!("* BYE goodbye\r\n{tag} OK done\r\n").as_bytes()).await?;
+                return Ok(None);
+            }
+            "LOGIN" => {
+                let given = words.next().and_then(|arguments| arguments.rsplit_once(' ')).map(|(_, last)| last);
+                let given = given.map(|last| last.trim_matches('"')).unwrap_or_default();
+                if same(given.as_bytes(), word.as_bytes()) {
+                    return Ok(Some(tag.to_owned()));
+                }
+                format!("{tag} NO [AUTHENTICATIONFAILED] not the word of this relay\r\n")
+            }
+            _ => format!("{tag} BAD log in first\r\n"),
+        };
+        client.write_all(answer.as_bytes()).await?;
+    }
+    Ok(None)
+}
+
+/// Compares without telling by its time where two words differ.
+fn same(given: &[u8], word: &[u8]) -> bool {
+    given.len() == word.len() && given.iter().zip(word).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
+}
+
+/// Logs in at the account's server and carries bytes both ways until one side ends.
+async fn carry(shared: &Shared, mut client: BufReader<TcpStream>, tag: &str) -> Result<(), Fault> {
+    let lost = |cause: std::io::Error| Fault::new(FaultKind::Lost, "A relayed connection was lost.").because(cause);
+    let session = match login::open(&shared.account, Purpose::Write, false).await {
+        Ok(session) => session,
+        Err(fault) => {
+            let told: String = fault.sentence.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            client.write_all(format!("{tag} NO {told}\r\n").as_bytes()).await.map_err(lost)?;
+            return Err(fault);
+        }
+    };
+    let Some((mut server, read)) = session.connection.into_stream() else {
+        return Err(Fault::new(FaultKind::Lost, "The server closed a relayed connection at once."));
+    };
+    client.write_all(format!("{tag} OK logged in\r\n").as_bytes()).await.map_err(lost)?;
+    client.write_all(&read).await.map_err(lost)?;
+    let waiting = client.buffer().to_vec();
+    let mut client = client.into_inner();
+    server.write_all(&waiting).await.map_err(lost)?;
+    // However it ends, the program has its own words for it.
+    let _ = copy_bidirectional(&mut client, &mut server).await;
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! The relay: what a program that knows nothing of TLS and secrets can and cannot do through it.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use common::{PASSWORD, USER, dovecot_account};
+use gatepost_contract::{Secret, Security};
+use gatepost_imap::{Account, Credential, Relay};
+use gatepost_testkit::{Certificate, Dovecot};
+use gatepost_transfer::FaultKind;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+};
+
+/// Sends lines and gives what comes until a line that begins so.
+async fn talk(client: &mut BufReader<TcpStream>, send: &str, until: &str) -> String {
+    client.write_all(send.as_bytes()).await.unwrap_or_default();
+    let mut all = String::new();
+    loop {
+        let mut line = String::new();
+        // What is closed with unread bytes is reset.
+        let read = client.read_line(&mut line).await.unwrap_or(0);
+        all.push_str(&line);
+        if read == 0 || line.starts_with(until) {
+            return all;
+        }
+    }
+}
+
+async fn connect(relay: &Relay) -> BufReader<TcpStream> {
+    BufReader::new(TcpStream::connect(relay.address()).await.unwrap())
+}
+
+fn over_tls(server: &Dovecot) -> Account {
+    Account {
+        host: "localhost".into(),
+        port: server.imaps_port(),
+        security: Security::Tls,
+        ca_file: Some(server.ca_file()),
+        ..dovecot_account(server)
+    }
+}
+
+#[tokio::test]
+async fn a_program_appends_through_it_over_verified_tls_without_the_password() {
+    let server = Dovecot::builder().user(USER, PASSWORD).certificate(Certificate::Valid).start().unwrap();
+    let starttls = Account { security: Security::Starttls, port: server.imap_port(), ..over_tls(&server) };
+    for (n, account) in [over_tls(&server), starttls].into_iter().enumerate() {
+        let relay = Relay::open(account).await.unwrap();
+        assert_ne!(relay.word().0.as_str(), PASSWORD);
+        let mut client = connect(&relay).await;
+        talk(&mut client, "", "* OK").await;
+        talk(&mut client, "A1 CAPABILITY\r\n", "A1 OK").await;
+        let login = format!("A2 LOGIN anybody \"{}\"\r\n", relay.word().0);
+        assert!(talk(&mut client, &login, "A2 ").await.starts_with("A2 OK"));
+        let append = "A3 APPEND INBOX {20+}\r\nSubject: hi\r\n\r\nho\r\n\r\n";
+        assert!(talk(&mut client, append, "A3 ").await.contains("A3 OK"));
+        let select = talk(&mut client, "A4 SELECT INBOX\r\n", "A4 ").await;
+        assert!(select.contains(&format!("* {} EXISTS", n + 1)), "{select}");
+    }
+}
+
+#[tokio::test]
+async fn without_its_word_nothing_is_reached() {
+    let server = Dovecot::builder().user(USER, PASSWORD).start().unwrap();
+    let relay = Relay::open(dovecot_account(&server)).await.unwrap();
+    let mut client = connect(&relay).await;
+    talk(&mut client, "", "* OK").await;
+    for (n, line) in
+        [format!("LOGIN {USER} {PASSWORD}"), "LOGIN a \"\"".into(), "SELECT INBOX".into()].iter().enumerate()
+    {
+        let told = talk(&mut client, &format!("B{n} {line}\r\n"), &format!("B{n} ")).await;
+        assert!(told.contains(" NO ") || told.contains(" BAD "), "{told}");
+    }
+    // A line without an end is not waited for beyond its bound.
+    let endless = "x".repeat(10_000);
+    assert_eq!(talk(&mut client, &endless, "never").await, "");
+}
+
+#[tokio::test]
+async fn why_the_server_refused_is_told_to_whoever_opened_it() {
+    let server = Dovecot::builder().user(USER, PASSWORD).certificate(Certificate::Valid).start().unwrap();
+    let wrong = Account { secret: Credential::Password(Secret("wrong".into())), ..over_tls(&server) };
+    let unverified = Account { ca_file: None, ..over_tls(&server) };
+    for (account, kind) in [(wrong, FaultKind::Login), (unverified, FaultKind::Tls)] {
+        let relay = Relay::open(account).await.unwrap();
+        let mut client = connect(&relay).await;
+        talk(&mut client, "", "* OK").await;
+        let told = talk(&mut client, &format!("C1 LOGIN a {}\r\n", relay.word().0), "C1 ").await;
+        assert!(told.starts_with("C1 NO"), "{told}");
+        // The fault is noted once the program has been told.
+        let fault = loop {
+            match relay.fault() {
+                Some(fault) => break fault,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(fault.kind, kind, "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn it_is_gone_when_it_is_dropped() {
+    let server = Dovecot::builder().user(USER, PASSWORD).start().unwrap();
+    let relay = Relay::open(dovecot_account(&server)).await.unwrap();
+    let address = relay.address();
+    let mut client = connect(&relay).await;
+    talk(&mut client, "", "* OK").await;
+    drop(relay);
+    assert_eq!(talk(&mut client, "", "never").await, "");
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+}
