@@ -1,0 +1,285 @@
+//! The tree of folders: by the tables of each folder's children, and by the parents that the nodes name.
+
+use super::{
+    Index, Items, Role, kind, kinds, nids,
+    roles::{self, Target},
+    sibling,
+};
+use crate::{
+    error::Result,
+    ltp::{CodePage, Context, PropertyContext, Table},
+    ndb::Ndb,
+};
+use gatepost_mapi::{Value, tags};
+use std::collections::{HashMap, HashSet};
+
+/// A folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder {
+    /// Its node; what [`Pst::items`](crate::Pst::items) takes.
+    pub nid: u32,
+    /// The folder above, where it is known.
+    pub parent: Option<u32>,
+    /// Names from the top of the mail tree; empty for the top itself. Below the top of a mailbox an OST has
+    /// `Root - Mailbox` and `IPM_SUBTREE`, which are left in.
+    pub path: Vec<String>,
+    /// What it is for.
+    pub role: Option<Role>,
+    /// PidTagContainerClass, as `IPF.Note`.
+    pub class: Option<String>,
+    /// PidTagContentCount: how many items it says that it has.
+    pub declared: Option<u64>,
+    /// Whether it lies beside the tree that Outlook shows (search folders' homes, views).
+    pub outside: bool,
+    /// Whether it was found beside the index of the file, after damage.
+    pub salvaged: bool,
+}
+
+/// Where items go whose folder is lost.
+pub const RECOVERED: &str = "Recovered items";
+
+/// Deeper trees are cut: their folders hang at this depth.
+const MOST_DEEP: usize = 1000;
+
+const DISPLAY_NAME: u16 = tags::DISPLAY_NAME;
+const CONTENT_COUNT: u16 = 0x3602;
+const CONTAINER_CLASS: u16 = 0x3613;
+const IPM_SUBTREE: u16 = 0x35E0;
+/// A receive folder's node; an OST folder's id at its server. Neither is documented.
+const RECEIVE_FOLDER: u16 = 0x6605;
+const FOLDER_ID: u16 = 0x67F4;
+
+/// Where an OST keeps what Outlook shows.
+const OST_TOP: [&str; 2] = ["Root - Mailbox", "IPM_SUBTREE"];
+
+struct Walk<'p> {
+    ndb: &'p Ndb,
+    index: &'p Index,
+    seen: HashSet<u32>,
+    roles: HashMap<Target, Role>,
+    folders: Vec<Folder>,
+}
+
+/// A folder that waits for its turn.
+struct Pending {
+    nid: u32,
+    parent: Option<u32>,
+    path: Vec<String>,
+    /// Its name in the table of its parent, for a folder that cannot be read itself.
+    listed: Option<String>,
+    outside: bool,
+    /// Whether its own name is part of its path.
+    named: bool,
+}
+
+/// All folders, a parent before its children.
+pub fn folders(ndb: &Ndb, index: &Index) -> Vec<Folder> {
+    let mut walk = Walk { ndb, index, seen: HashSet::new(), roles: HashMap::new(), folders: Vec::new() };
+    let top = walk.store();
+    let pending = |nid, outside, named| Pending { nid, parent: None, path: Vec::new(), listed: None, outside, named };
+    if let Some(top) = top {
+        walk.descend(pending(top, false, false));
+    }
+    if walk.exists(nids::ROOT) {
+        walk.descend(pending(nids::ROOT, top.is_some(), false));
+    }
+    // An OST has its mail tree somewhat lower.
+    if walk.folders.iter().any(|folder| folder.path == OST_TOP) {
+        for folder in &mut walk.folders {
+            folder.outside = !folder.path.iter().zip(OST_TOP).all(|(name, top)| name == top) || folder.path.len() < 2;
+        }
+    }
+    walk.lost();
+    walk.folders
+}
+
+impl<'p> Walk<'p> {
+    fn properties(&self, nid: u32) -> Result<Option<PropertyContext<'p>>> {
+        let Some(node) = self.ndb.node(nid)? else { return Ok(None) };
+        PropertyContext::open(Context::new(self.ndb), node.data, node.subnodes).map(Some)
+    }
+
+    fn exists(&self, nid: u32) -> bool {
+        matches!(self.ndb.node(nid), Ok(Some(_)))
+    }
+
+    /// The top of the mail tree, and the roles that the store names.
+    fn store(&mut self) -> Option<u32> {
+        let store = match self.properties(nids::STORE) {
+            Ok(Some(store)) => store,
+            Ok(None) => {
+                self.ndb.damage.add("The description of the store is missing; its folders are found without it.");
+                return None;
+            }
+            Err(error) => {
+                self.ndb.damage.add(format!("The description of the store cannot be read. {error}"));
+                return None;
+            }
+        };
+        let mut named = roles::of_store(&store);
+        let inbox = self.inbox().unwrap_or_default();
+        named.extend(inbox.map(|nid| (Target::Node(nid), Role::Inbox)));
+        for nid in [Some(nids::ROOT), inbox].into_iter().flatten() {
+            if let Ok(Some(properties)) = self.properties(nid) {
+                named.extend(roles::of_root(&properties));
+            }
+        }
+        let top = match store.get(IPM_SUBTREE, CodePage::default()) {
+            Some(Value::Bytes(id)) => Target::of(&id).and_then(Target::node),
+            _ => None,
+        };
+        let top = top.filter(|&nid| kind(nid) == kinds::FOLDER && nid != nids::ROOT && self.exists(nid));
+        if top.is_none() {
+            named.extend(roles::OF_OST.map(|(nid, role)| (Target::Node(nid), role)));
+        }
+        for (target, role) in named {
+            self.roles.entry(target).or_insert(role);
+        }
+        top
+    }
+
+    /// Where mail of the class IPM arrives, by the table of receive folders.
+    fn inbox(&self) -> Result<Option<u32>> {
+        let Some(node) = self.ndb.node(nids::RECEIVE_FOLDERS)? else { return Ok(None) };
+        let table = Table::open(Context::new(self.ndb), node.data, node.subnodes)?;
+        let (Some(class), Some(folder)) = (table.column(tags::MESSAGE_CLASS), table.column(RECEIVE_FOLDER)) else {
+            return Ok(None);
+        };
+        let mut walk = table.ids();
+        while let Some(id) = table.next_id(&mut walk) {
+            let Some(row) = table.row(id?.1)? else { continue };
+            if let (Some(Value::Text(class)), Some(Value::Int32(nid))) =
+                (table.value(&row, class, CodePage::default())?, table.value(&row, folder, CodePage::default())?)
+                && class.eq_ignore_ascii_case("IPM")
+            {
+                return Ok(Some(nid.cast_unsigned()).filter(|&nid| nid != nids::ROOT));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A folder and everything below it.
+    fn descend(&mut self, top: Pending) {
+        let mut stack = vec![top];
+        while let Some(pending) = stack.pop() {
+            if !self.seen.insert(pending.nid) {
+                continue;
+            }
+            let folder = self.folder(pending);
+            let mut children = self.children(folder.nid);
+            children.reverse();
+            for (nid, listed) in children {
+                let mut path = folder.path.clone();
+                if path.len() >= MOST_DEEP {
+                    self.ndb.damage.add(format!("Folders below the depth of {MOST_DEEP} are shown at that depth."));
+                    path.truncate(MOST_DEEP - 1);
+                }
+                let outside = folder.outside;
+                stack.push(Pending { nid, parent: Some(folder.nid), path, listed, outside, named: true });
+            }
+            self.folders.push(folder);
+        }
+    }
+
+    fn folder(&self, pending: Pending) -> Folder {
+        let Pending { nid, parent, mut path, listed, outside, named } = pending;
+        let properties = self.properties(nid).unwrap_or_else(|error| {
+            self.ndb.damage.add(format!("A folder's own description cannot be read. {error}"));
+            None
+        });
+        let get = |id| properties.as_ref().and_then(|properties| properties.get(id, CodePage::default()));
+        let text = |id| match get(id) {
+            Some(Value::Text(text)) if !text.is_empty() => Some(text),
+            _ => None,
+        };
+        if named {
+            path.push(text(DISPLAY_NAME).or(listed).unwrap_or_else(|| format!("Folder {nid:X}")));
+        }
+        let declared = match get(CONTENT_COUNT) {
+            Some(Value::Int32(count)) => u64::try_from(count).ok(),
+            _ => None,
+        };
+        let salvaged = self.index.salvaged(nid);
+        let class = text(CONTAINER_CLASS);
+        let at_server = match get(FOLDER_ID) {
+            Some(Value::Int64(id)) => Target::of_id(id),
+            _ => None,
+        };
+        let role =
+            [Some(Target::Node(nid)), at_server].into_iter().flatten().find_map(|target| self.roles.get(&target));
+        let role = role.copied().filter(|role| role.fits(class.as_deref()));
+        Folder { nid, parent, path, role, class, declared, outside, salvaged }
+    }
+
+    /// By the folder's table, then by what calls this folder its parent.
+    fn children(&self, nid: u32) -> Vec<(u32, Option<String>)> {
+        let mut children = Vec::new();
+        if let Err(error) = self.listed(nid, &mut children) {
+            self.ndb.damage.add(format!("The table of a folder's subfolders cannot be read. {error}"));
+        }
+        let known: HashSet<u32> = children.iter().map(|child| child.0).collect();
+        children.extend(
+            self.index.folders_in(nid).iter().map(|pair| (pair.1, None)).filter(|child| !known.contains(&child.0)),
+        );
+        children.retain(|child| child.0 != nid);
+        children
+    }
+
+    fn listed(&self, nid: u32, children: &mut Vec<(u32, Option<String>)>) -> Result<()> {
+        let Some(node) = self.ndb.node(sibling(nid, kinds::HIERARCHY_TABLE))? else { return Ok(()) };
+        let table = Table::open(Context::new(self.ndb), node.data, node.subnodes)?;
+        let name = table.column(DISPLAY_NAME);
+        let mut walk = table.ids();
+        while let Some(id) = table.next_id(&mut walk) {
+            let Ok((child, number)) = id else { continue };
+            if kind(child) != kinds::FOLDER {
+                continue;
+            }
+            let listed = match (name, table.row(number)) {
+                (Some(name), Ok(Some(row))) => match table.value(&row, name, CodePage::default()) {
+                    Ok(Some(Value::Text(text))) if !text.is_empty() => Some(text),
+                    _ => None,
+                },
+                _ => None,
+            };
+            children.push((child, listed));
+        }
+        Ok(())
+    }
+
+    /// Folders that nothing leads to, and items whose folder is gone.
+    fn lost(&mut self) {
+        let pending =
+            |nid, parent| Pending { nid, parent, path: Vec::new(), listed: None, outside: false, named: true };
+        let all: HashSet<u32> = self.index.folders().iter().map(|pair| pair.1).collect();
+        let unreached: Vec<(u32, u32)> =
+            self.index.folders().iter().copied().filter(|pair| !self.seen.contains(&pair.1)).collect();
+        // Those without a parent first, so that their children come below them; then what goes in circles.
+        for &(parent, nid) in &unreached {
+            if parent == nid || !all.contains(&parent) {
+                self.descend(pending(nid, None));
+            }
+        }
+        for &(_, nid) in &unreached {
+            self.descend(pending(nid, None));
+        }
+        let orphaned: Vec<u32> = self
+            .index
+            .parents()
+            .filter(|parent| !self.seen.contains(parent))
+            .filter(|&parent| Items::new(self.ndb, self.index, parent).next().is_some())
+            .collect();
+        for nid in orphaned {
+            self.folders.push(Folder {
+                nid,
+                parent: None,
+                path: vec![RECOVERED.to_owned()],
+                role: None,
+                class: None,
+                declared: None,
+                outside: false,
+                salvaged: true,
+            });
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The items of a folder: by its contents table, and what the table does not name.
+
+use super::{Index, kind, kinds, sibling};
+use crate::{
+    error::Result,
+    ltp::{CodePage, Column, Context, RowIds, Table},
+    ndb::Ndb,
+};
+use gatepost_mapi::{Value, tags};
+use std::collections::HashSet;
+
+/// An item, not yet read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemRef {
+    /// Its node; what [`Pst::message`](crate::Pst::message) takes.
+    pub nid: u32,
+    /// PidTagMessageClass as the folder's table has it: what is known of an item that cannot be read.
+    pub class: Option<String>,
+    /// Its subject as the folder's table has it.
+    pub subject: Option<String>,
+    /// Whether it was found beside the index of the file, after damage.
+    pub salvaged: bool,
+}
+
+/// A walk through the items of a folder, in the order of their node ids.
+pub struct Items<'p> {
+    ndb: &'p Ndb,
+    index: &'p Index,
+    folder: u32,
+    table: Option<(Table<'p>, RowIds)>,
+    class: Option<Column>,
+    subject: Option<Column>,
+    told: HashSet<u32>,
+    rest: std::slice::Iter<'p, (u32, u32)>,
+    damaged: bool,
+}
+
+impl<'p> Items<'p> {
+    pub(crate) fn new(ndb: &'p Ndb, index: &'p Index, folder: u32) -> Self {
+        let mut damaged = false;
+        let opened = contents(ndb, folder).unwrap_or_else(|error| {
+            ndb.damage.add(format!("The table of a folder's items cannot be read. {error}"));
+            damaged = true;
+            None
+        });
+        let column = |id| opened.as_ref().and_then(|table| table.column(id));
+        let (class, subject) = (column(tags::MESSAGE_CLASS), column(tags::SUBJECT));
+        let table = opened.map(|table| {
+            let walk = table.ids();
+            (table, walk)
+        });
+        // Without a table everything that names this folder is in it.
+        let rest = if table.is_none() { index.items_in(folder) } else { &[] };
+        damaged |= table.is_none() && kind(folder) == kinds::FOLDER;
+        Self { ndb, index, folder, table, class, subject, told: HashSet::new(), rest: rest.iter(), damaged }
+    }
+
+    /// Whether parts of the folder's table were lost, so far.
+    #[must_use]
+    pub fn damaged(&self) -> bool {
+        self.damaged
+    }
+
+    fn listed(&mut self) -> Option<ItemRef> {
+        let (table, walk) = self.table.as_mut()?;
+        while let Some(id) = table.next_id(walk) {
+            let Ok((nid, number)) = id else {
+                self.damaged = true;
+                continue;
+            };
+            if nid == 0 || !self.told.insert(nid) {
+                continue;
+            }
+            let row = table.row(number).unwrap_or_else(|_| {
+                self.damaged = true;
+                None
+            });
+            let text = |column: Option<Column>| match table.value(row.as_ref()?, column?, CodePage::default()) {
+                Ok(Some(Value::Text(text))) if !text.is_empty() => Some(text),
+                _ => None,
+            };
+            let subject = text(self.subject).map(|subject| match subject.strip_prefix('\u{1}') {
+                Some(rest) => rest.chars().skip(1).collect(),
+                None => subject,
+            });
+            return Some(ItemRef { nid, class: text(self.class), subject, salvaged: self.index.salvaged(nid) });
+        }
+        self.table = None;
+        self.rest = self.index.items_in(self.folder).iter();
+        None
+    }
+}
+
+/// The table of a folder's items.
+pub fn contents(ndb: &Ndb, folder: u32) -> Result<Option<Table<'_>>> {
+    if kind(folder) != kinds::FOLDER {
+        return Ok(None);
+    }
+    let Some(node) = ndb.node(sibling(folder, kinds::CONTENTS_TABLE))? else { return Ok(None) };
+    Table::open(Context::new(ndb), node.data, node.subnodes).map(Some)
+}
+
+impl Iterator for Items<'_> {
+    type Item = ItemRef;
+
+    fn next(&mut self) -> Option<ItemRef> {
+        if self.table.is_some()
+            && let Some(item) = self.listed()
+        {
+            return Some(item);
+        }
+        // An item that names this folder, and that no folder's table names.
+        let (ndb, index, told) = (self.ndb, self.index, &self.told);
+        let nid = self.rest.find(|(_, nid)| !told.contains(nid) && !index.listed(ndb, *nid))?.1;
+        Some(ItemRef { nid, class: None, subject: None, salvaged: true })
+    }
+}

@@ -1,0 +1,51 @@
+//! An object's properties under their names, and any of their values as a stream.
+
+use super::Names;
+use crate::ltp::{CodePage, PropertyContext, Stored};
+use gatepost_mapi::{Error, Key, Properties, Value, tags};
+use std::io::Read;
+
+/// A property context together with what was read of it.
+pub struct Bag<'p> {
+    pub context: PropertyContext<'p>,
+    pub names: &'p Names,
+    pub page: CodePage,
+    pub properties: Properties,
+}
+
+/// What a subject begins with where a mark of two characters says how long its prefix is.
+const PREFIX_MARK: char = '\u{1}';
+
+impl<'p> Bag<'p> {
+    /// Reads all properties; what cannot be read becomes a note.
+    pub fn read(context: PropertyContext<'p>, names: &'p Names, page: CodePage) -> Self {
+        let mut properties = Properties::default();
+        for &entry in context.entries() {
+            match context.value(entry, page) {
+                Ok(Some(value)) => properties.insert(names.key(entry.id), value),
+                // A type that nobody knows.
+                Ok(None) => {}
+                Err(error) => {
+                    context.context().notes.add(format!("Property 0x{:04X} cannot be read. {error}", entry.id));
+                }
+            }
+        }
+        if let Some(Value::Text(subject)) = properties.tag(tags::SUBJECT)
+            && subject.starts_with(PREFIX_MARK)
+        {
+            // MS-PST 2.5.3.1.1.1: two characters that say how long the prefix (`RE: `) is.
+            let clean = subject.chars().skip(2).collect();
+            properties.insert(Key::Tag(tags::SUBJECT), Value::Text(clean));
+        }
+        Self { context, names, page, properties }
+    }
+
+    /// The bytes of a value.
+    pub fn open(&self, key: &Key) -> Result<Option<Box<dyn Read + '_>>, Error> {
+        let Some(entry) = self.names.id(key).and_then(|id| self.context.entry(id)) else { return Ok(None) };
+        if Stored::in_context(entry.kind) != Stored::There {
+            return Ok(None);
+        }
+        Ok(Some(self.context.open_value(entry)?))
+    }
+}
