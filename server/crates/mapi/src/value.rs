@@ -6,6 +6,15 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Guid(pub [u8; 16]);
 
+impl Guid {
+    /// One of the sets {xxxxxxxx-0000-0000-C000-000000000046}, as nearly all of Outlook's are.
+    #[must_use]
+    pub const fn office(first: u32) -> Self {
+        let [a, b, c, d] = first.to_le_bytes();
+        Self([a, b, c, d, 0, 0, 0, 0, 0xC0, 0, 0, 0, 0, 0, 0, 0x46])
+    }
+}
+
 /// What a property is called.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
@@ -130,38 +139,4 @@ impl Properties {
             _ => None,
         }
     }
-}
-
-/// Ids of properties that are used here and by readers (MS-OXPROPS).
-pub mod tags {
-    /// PidTagMessageClass.
-    pub const MESSAGE_CLASS: u16 = 0x001A;
-    /// PidTagSubject.
-    pub const SUBJECT: u16 = 0x0037;
-    /// PidTagClientSubmitTime.
-    pub const CLIENT_SUBMIT_TIME: u16 = 0x0039;
-    /// PidTagTransportMessageHeaders.
-    pub const TRANSPORT_HEADERS: u16 = 0x007D;
-    /// PidTagMessageDeliveryTime.
-    pub const DELIVERY_TIME: u16 = 0x0E06;
-    /// PidTagMessageFlags.
-    pub const MESSAGE_FLAGS: u16 = 0x0E07;
-    /// PidTagBody.
-    pub const BODY: u16 = 0x1000;
-    /// PidTagRtfCompressed.
-    pub const RTF: u16 = 0x1009;
-    /// PidTagHtml.
-    pub const HTML: u16 = 0x1013;
-    /// PidTagFlagStatus.
-    pub const FLAG_STATUS: u16 = 0x1090;
-    /// PidTagDisplayName.
-    pub const DISPLAY_NAME: u16 = 0x3001;
-    /// PidTagAttachDataBinary, or the embedded object.
-    pub const ATTACH_DATA: u16 = 0x3701;
-    /// PidTagAttachMethod.
-    pub const ATTACH_METHOD: u16 = 0x3705;
-    /// PidTagInternetCodepage.
-    pub const INTERNET_CODEPAGE: u16 = 0x3FDE;
-    /// PidTagMessageCodepage.
-    pub const MESSAGE_CODEPAGE: u16 = 0x3FFD;
 }

@@ -1,0 +1,539 @@
+//! Goes through RTF once, and gives the HTML or the text that lies in it, or renders it.
+
+use super::{
+    fonts::Fonts,
+    rich::{Look, Paragraph, Rich},
+    token::{Token, Tokens},
+};
+use crate::codepage;
+use std::io::{self, Read};
+
+/// How much may come out.
+const LARGEST: usize = 16 << 20;
+/// How deep groups may lie in each other; deeper ones are taken as one.
+const DEEPEST: usize = 1_000;
+
+/// What came out.
+#[derive(Debug, Default)]
+pub struct Converted {
+    /// HTML, in Unicode.
+    pub html: Option<String>,
+    /// Text, in Unicode.
+    pub text: Option<String>,
+    /// Whether all of it is there: `false` where it was too much.
+    pub whole: bool,
+}
+
+/// What the text of a group is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Target {
+    Document,
+    HtmlTag,
+    Fonts,
+    Colors,
+    Instruction,
+    Nothing,
+}
+
+/// What a group may change until it ends.
+#[derive(Clone, Copy)]
+struct State {
+    target: Target,
+    /// Between \htmlrtf and \htmlrtf0.
+    rtf_only: bool,
+    /// How many characters stand for one that \u gives.
+    fallback: i32,
+    look: Look,
+    paragraph: Paragraph,
+    link: bool,
+}
+
+/// What the RTF was made of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Html,
+    Text,
+    Rich,
+}
+
+struct Converter {
+    states: Vec<State>,
+    /// Groups beyond the deepest.
+    beyond: usize,
+    now: State,
+    origin: Origin,
+    /// Undecoded bytes in the code page of the font.
+    bytes: Vec<u8>,
+    /// The first half of a surrogate pair.
+    high: Option<u32>,
+    /// Characters still to be left out after \u.
+    leave_out: i32,
+    fonts: Fonts,
+    default_font: i32,
+    codepage: u32,
+    out: String,
+    rich: Rich,
+    instruction: String,
+    color: [Option<u8>; 3],
+    /// Right after `\*`.
+    starred: bool,
+}
+
+/// Converts RTF; `local` is the code page of text that does not say its own.
+///
+/// # Errors
+/// Where the source cannot be read.
+pub fn convert(source: &mut dyn Read, local: u32) -> io::Result<Converted> {
+    let mut tokens = Tokens::new(source);
+    let mut c = Converter {
+        states: Vec::new(),
+        beyond: 0,
+        now: State {
+            target: Target::Document,
+            rtf_only: false,
+            fallback: 1,
+            look: Look::PLAIN,
+            paragraph: Paragraph::default(),
+            link: false,
+        },
+        origin: Origin::Rich,
+        bytes: Vec::new(),
+        high: None,
+        leave_out: 0,
+        fonts: Fonts::default(),
+        default_font: -1,
+        codepage: local,
+        out: String::new(),
+        rich: Rich::default(),
+        instruction: String::new(),
+        color: [None; 3],
+        starred: false,
+    };
+    let mut whole = true;
+    while let Some(token) = tokens.next()? {
+        c.take(token);
+        if c.out.len() + c.rich.html.len() + c.rich.text.len() + c.bytes.len() > LARGEST {
+            whole = false;
+            break;
+        }
+    }
+    c.flush();
+    Ok(match c.origin {
+        Origin::Html => Converted { html: Some(c.out), text: None, whole },
+        Origin::Text => Converted { html: None, text: Some(c.out), whole },
+        Origin::Rich => {
+            let (html, text) = c.rich.finish();
+            Converted { html: Some(html), text: Some(text), whole }
+        }
+    })
+}
+
+impl Converter {
+    fn take(&mut self, token: Token) {
+        match token {
+            Token::Open => {
+                self.flush();
+                self.leave_out = 0;
+                if self.states.len() < DEEPEST { self.states.push(self.now) } else { self.beyond += 1 }
+            }
+            Token::Close => {
+                self.flush();
+                self.leave_out = 0;
+                if self.beyond > 0 {
+                    self.beyond -= 1;
+                } else if let Some(before) = self.states.pop() {
+                    if self.now.link && !before.link {
+                        self.rich.end_link();
+                    }
+                    self.now = before;
+                }
+            }
+            Token::Byte(byte) => self.byte(byte),
+            Token::Symbol(symbol) => self.symbol(symbol),
+            Token::Word(word, number) => self.word(word.name(), number),
+        }
+        self.starred = token == Token::Symbol(b'*');
+    }
+
+    fn byte(&mut self, byte: u8) {
+        if self.leave_out > 0 {
+            self.leave_out -= 1;
+        } else if self.now.target != Target::Nothing {
+            self.bytes.push(byte);
+            if self.bytes.len() > 1 << 20 {
+                self.flush();
+            }
+        }
+    }
+
+    fn symbol(&mut self, symbol: u8) {
+        let text = match symbol {
+            b'~' => "\u{A0}",
+            b'_' => "\u{2011}",
+            b'-' => "\u{AD}",
+            b'\n' => return self.word("par", None),
+            _ => return,
+        };
+        if self.leave_out > 0 {
+            self.leave_out -= 1;
+            return;
+        }
+        self.character(text);
+    }
+
+    /// A character that a control word stands for.
+    fn character(&mut self, text: &str) {
+        self.flush();
+        // In HTML's own text marks are better written as references: they are then the same in every charset.
+        let outside = self.origin == Origin::Html && self.now.target == Target::Document;
+        match text {
+            _ if !outside => self.emit(text),
+            "\u{A0}" => self.emit("&nbsp;"),
+            "\u{AD}" => self.emit("&shy;"),
+            _ => self.emit(text),
+        }
+    }
+
+    fn word(&mut self, name: &str, number: Option<i32>) {
+        if name == "u" {
+            return self.unicode(number.unwrap_or(0));
+        }
+        if self.leave_out > 0 && !matches!(name, "par" | "line") {
+            // A control word may stand as the fallback too.
+            self.leave_out -= 1;
+            return;
+        }
+        self.flush();
+        if self.target(name, number) || self.now.target == Target::Nothing {
+            return;
+        }
+        if self.starred {
+            // A destination that is not known is left out with all that is in it.
+            self.now.target = Target::Nothing;
+            return;
+        }
+        if self.in_table_of(name, number) || self.text_of(name) {
+            return;
+        }
+        self.look_of(name, number);
+    }
+
+    /// Destinations, and what belongs to the text as a whole.
+    fn target(&mut self, name: &str, number: Option<i32>) -> bool {
+        match name {
+            "fromhtml" => self.origin = if number == Some(0) { self.origin } else { Origin::Html },
+            "fromtext" => self.origin = Origin::Text,
+            "ansicpg" => {
+                if let Some(number) = number.and_then(|n| u32::try_from(n).ok()) {
+                    self.codepage = if codepage::codepage(number).is_some() { number } else { self.codepage };
+                }
+            }
+            "mac" if self.states.len() < 2 => self.codepage = 10000,
+            "deff" => {
+                self.default_font = number.unwrap_or(0);
+                self.now.look.font = self.default_font;
+            }
+            "uc" => self.now.fallback = number.unwrap_or(1).clamp(0, 32),
+            "htmltag" if self.origin == Origin::Html && self.starred => self.now.target = Target::HtmlTag,
+            "htmlrtf" => self.now.rtf_only = number != Some(0),
+            "fonttbl" => self.now.target = Target::Fonts,
+            "colortbl" => self.now.target = Target::Colors,
+            "fldinst" => {
+                self.instruction.clear();
+                self.now.target = Target::Instruction;
+            }
+            "fldrslt" => self.field(),
+            "pntext" if self.origin != Origin::Html => {}
+            "stylesheet" | "info" | "pict" | "nonshppict" | "objdata" | "listtable" | "listoverridetable"
+            | "revtbl" | "rsidtbl" | "header" | "headerl" | "headerr" | "headerf" | "footer" | "footerl"
+            | "footerr" | "footerf" | "ftnsep" | "ftnsepc" | "xe" | "tc" | "themedata" | "datastore" | "mhtmltag"
+            | "pntext" | "ud" => {
+                self.now.target = Target::Nothing;
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// What is said of fonts and colours in their tables.
+    fn in_table_of(&mut self, name: &str, number: Option<i32>) -> bool {
+        match (self.now.target, name) {
+            (Target::Fonts, "f") => self.fonts.begin(number.unwrap_or(0)),
+            (Target::Fonts, "fcharset") => self.fonts.charset(number.unwrap_or(0)),
+            (Target::Fonts, "cpg") => self.fonts.codepage(number.unwrap_or(0)),
+            (Target::Fonts, _) => {}
+            (Target::Colors, "red" | "green" | "blue") => {
+                let index = ["red", "green", "blue"].iter().position(|c| *c == name).unwrap_or(0);
+                self.color[index] = u8::try_from(number.unwrap_or(0)).ok();
+            }
+            (Target::Colors, _) => {}
+            _ => return false,
+        }
+        true
+    }
+
+    /// Control words that stand for text.
+    fn text_of(&mut self, name: &str) -> bool {
+        let rich = self.origin == Origin::Rich && self.now.target == Target::Document;
+        let paragraph = self.now.paragraph;
+        let text = match name {
+            "par" | "sect" | "page" if rich => {
+                self.rich.paragraph(paragraph);
+                return true;
+            }
+            "line" | "softline" if rich => {
+                self.rich.line(paragraph);
+                return true;
+            }
+            "cell" | "nestcell" if rich => {
+                self.rich.end_cell();
+                return true;
+            }
+            "row" | "nestrow" if rich => {
+                self.rich.end_row();
+                return true;
+            }
+            "par" | "line" | "sect" | "page" | "row" => "\r\n",
+            "tab" | "cell" => "\t",
+            "lquote" => "\u{2018}",
+            "rquote" => "\u{2019}",
+            "ldblquote" => "\u{201C}",
+            "rdblquote" => "\u{201D}",
+            "bullet" => "\u{2022}",
+            "endash" => "\u{2013}",
+            "emdash" => "\u{2014}",
+            "enspace" => "\u{2002}",
+            "emspace" => "\u{2003}",
+            "zwj" => "\u{200D}",
+            "zwnj" => "\u{200C}",
+            "ltrmark" => "\u{200E}",
+            "rtlmark" => "\u{200F}",
+            _ => return false,
+        };
+        self.character(text);
+        true
+    }
+
+    fn look_of(&mut self, name: &str, number: Option<i32>) {
+        let on = number != Some(0);
+        let index = || number.and_then(|n| u16::try_from(n).ok()).unwrap_or(0);
+        let look = &mut self.now.look;
+        let paragraph = &mut self.now.paragraph;
+        match name {
+            "plain" => *look = Look { font: self.default_font, ..Look::PLAIN },
+            "b" => look.bold = on,
+            "i" => look.italic = on,
+            "ul" | "uld" | "uldb" | "ulw" | "uldash" | "ulwave" | "ulth" => look.underline = on,
+            "ulnone" => look.underline = false,
+            "strike" | "striked" => look.strike = on,
+            "v" => look.hidden = on,
+            "super" => look.shift = i8::from(on),
+            "sub" => look.shift = -i8::from(on),
+            "nosupersub" => look.shift = 0,
+            "fs" => look.size = index(),
+            "cf" => look.color = index(),
+            "cb" | "chcbpat" | "highlight" => look.background = index(),
+            "f" => look.font = number.unwrap_or(0),
+            "pard" => *paragraph = Paragraph::default(),
+            "qc" => paragraph.align = Some("center"),
+            "qr" => paragraph.align = Some("right"),
+            "qj" => paragraph.align = Some("justify"),
+            "ql" => paragraph.align = None,
+            "li" | "lin" => paragraph.indent = number.unwrap_or(0),
+            "intbl" => paragraph.in_table = true,
+            _ => {}
+        }
+    }
+
+    /// The shown part of a field: where it is a link, its text.
+    fn field(&mut self) {
+        if self.origin != Origin::Rich || self.now.link || self.now.target != Target::Document {
+            return;
+        }
+        let instruction = std::mem::take(&mut self.instruction);
+        let Some((_, after)) = instruction.split_once("HYPERLINK") else { return };
+        let target = match after.split_once('"') {
+            Some((_, quoted)) => quoted.split('"').next().unwrap_or_default(),
+            None => after.split_whitespace().next().unwrap_or_default(),
+        };
+        self.rich.begin_link(target.trim(), self.now.paragraph);
+        self.now.link = true;
+    }
+
+    fn unicode(&mut self, number: i32) {
+        self.flush_bytes();
+        // Written as a signed 16-bit number.
+        let unit = u32::try_from(if number < 0 { number + 65_536 } else { number }).unwrap_or(0xFFFD);
+        self.leave_out = self.now.fallback;
+        let code = match (self.high.take(), unit) {
+            (_, 0xD800..=0xDBFF) => {
+                self.high = Some(unit);
+                return;
+            }
+            (Some(high), 0xDC00..=0xDFFF) => 0x10000 + ((high - 0xD800) << 10) + (unit - 0xDC00),
+            (_, unit) => unit,
+        };
+        let mut buffer = [0; 4];
+        match char::from_u32(code).unwrap_or('\u{FFFD}') {
+            '\0' => {}
+            // Signs of symbol fonts are kept in the private area.
+            c @ '\u{F020}'..='\u{F0FF}' => {
+                let byte = u8::try_from(u32::from(c) - 0xF000).unwrap_or(b'?');
+                self.emit(symbol(byte).encode_utf8(&mut buffer));
+            }
+            c => self.emit(c.encode_utf8(&mut buffer)),
+        }
+    }
+
+    fn flush(&mut self) {
+        self.flush_bytes();
+        if self.leave_out == 0 {
+            self.high = None;
+        }
+    }
+
+    /// Decodes what has gathered.
+    fn flush_bytes(&mut self) {
+        if self.bytes.is_empty() {
+            return;
+        }
+        let bytes = std::mem::take(&mut self.bytes);
+        let font = self.now.look.font;
+        if self.fonts.is_symbol(font) && self.now.target == Target::Document {
+            let text: String = bytes.iter().map(|b| symbol(*b)).collect();
+            self.emit(&text);
+        } else {
+            let number = self.fonts.codepage_of(font).unwrap_or(self.codepage);
+            self.emit(&codepage::decode(&bytes, number));
+        }
+        // The room is used again.
+        self.bytes = bytes;
+        self.bytes.clear();
+    }
+
+    fn emit(&mut self, text: &str) {
+        match self.now.target {
+            Target::Nothing => {}
+            Target::Fonts => self.fonts.text(text),
+            Target::Colors => {
+                for _ in text.bytes().filter(|b| *b == b';') {
+                    let color = match std::mem::take(&mut self.color) {
+                        [Some(r), Some(g), Some(b)] => Some([r, g, b]),
+                        _ => None,
+                    };
+                    if self.rich.colors.len() < 4_096 {
+                        self.rich.colors.push(color);
+                    }
+                }
+            }
+            Target::Instruction => {
+                if self.instruction.len() < 16_384 {
+                    self.instruction.push_str(text);
+                }
+            }
+            Target::HtmlTag => self.out.push_str(text),
+            Target::Document if self.now.rtf_only && self.origin != Origin::Rich => {}
+            Target::Document => match self.origin {
+                Origin::Html | Origin::Text => self.out.push_str(text),
+                Origin::Rich => {
+                    let clean: String = text.chars().filter(|c| !c.is_control() || *c == '\t').collect();
+                    self.rich.write(&clean, self.now.look, self.now.paragraph, &self.fonts);
+                }
+            },
+        }
+    }
+}
+
+/// A sign of Symbol or Wingdings that mail uses, as a character.
+fn symbol(byte: u8) -> char {
+    match byte {
+        0xB7 | 0x9F | 0x6C => '\u{2022}',
+        0xA7 | 0x6E => '\u{25AA}',
+        0x4A => '\u{263A}',
+        0x4C => '\u{2639}',
+        0xE0 => '\u{2192}',
+        0xDF => '\u{2190}',
+        0xFC => '\u{2713}',
+        0xD8 => '\u{27A2}',
+        0x76 => '\u{2756}',
+        other => char::from(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn converted(rtf: &str) -> Converted {
+        convert(&mut rtf.as_bytes(), 1252).unwrap()
+    }
+
+    #[test]
+    fn html_comes_out_as_it_was_put_in() {
+        for (rtf, html) in [
+            // MS-OXRTFEX section 3.1, shortened.
+            (
+                "{\\rtf1\\ansi\\ansicpg1252\\fromhtml1 \\deff0{\\fonttbl{\\f0\\fswiss Arial;}{\\f1\\fmodern Courier New;}}\
+                 {\\colortbl\\red0\\green0\\blue0;}\\uc1\\pard\\plain\\deftab360 \\f0\\fs24 \
+                 {\\*\\htmltag18 <HTML>}{\\*\\htmltag50 <BODY>}{\\*\\htmltag64}\\htmlrtf {\\b \\htmlrtf0 \
+                 {\\*\\htmltag84 <B>}bold\\'e9{\\*\\htmltag92 </B>}\\htmlrtf }\\htmlrtf0 {\\*\\htmltag0 \\par\\tab }\
+                 {\\*\\mhtmltag84 <IMG SRC=x>}{\\*\\htmltag84 <IMG SRC=\"cid:1\">}\\u8364? a\\~b{\\*\\htmltag58 </BODY>}}",
+                "<HTML><BODY><B>boldé</B>\r\n\t<IMG SRC=\"cid:1\">€ a&nbsp;b</BODY>",
+            ),
+            ("{\\rtf1\\fromhtml1 {\\*\\htmltag84 &lt;}x\\{\\'7d\\\\\\par y}", "&lt;x{}\\\r\ny"),
+            ("{\\rtf1\\fromhtml1 {\\pntext\\f1 1.}{\\*\\unknown gone}kept}", "kept"),
+        ] {
+            assert_eq!(converted(rtf).html.as_deref(), Some(html));
+        }
+    }
+
+    #[test]
+    fn text_comes_out_as_it_was_put_in() {
+        let got = converted("{\\rtf1\\ansi\\fromtext {\\fonttbl{\\f0 Arial;}}\\pard a\\par b\\tab c\\lquote d\\'80}");
+        assert_eq!((got.html, got.text.as_deref()), (None, Some("a\r\nb\tc‘d€")));
+    }
+
+    #[test]
+    fn text_is_decoded_by_the_font_that_it_stands_in() {
+        let rtf = "{\\rtf1\\ansi\\ansicpg1252\\fromtext{\\fonttbl{\\f0\\fcharset0 A;}{\\f1\\fcharset204 B;}\
+                   {\\f2\\fcharset128 C;}}\\f1 \\'cf\\'f0\\f2 \\'93\\'fa\\f0 \\'e9{\\f1 \\'e9}\\'e9\
+                   \\uc2\\u-10179\\'3f\\'3f\\u-8704 ??z}";
+        assert_eq!(converted(rtf).text.as_deref(), Some("Прüé".replace('ü', "日").replace("é", "éйé😀z").as_str()));
+    }
+
+    #[test]
+    fn rich_text_is_rendered_as_text_and_html() {
+        let got = converted(
+            "{\\rtf1\\ansi{\\fonttbl{\\f0 Arial;}{\\f1\\fcharset2 Symbol;}}{\\colortbl;\\red255\\green0\\blue0;}\\f0 \
+             {\\b Bold} & {\\cf1 red}\\par\\par{\\pntext\\f1\\'b7\\tab}point\\par\
+             {\\field{\\*\\fldinst{HYPERLINK \"http://a.test/?x=1&y\"}}{\\fldrslt{\\ul here}}}\\par\
+             \\trowd\\intbl a\\cell b\\cell\\row\\pard end}",
+        );
+        let html = got.html.unwrap();
+        for part in [
+            "<b>Bold</b>",
+            " &amp; ",
+            "color:#ff0000",
+            "<div><br></div>",
+            "<a href=\"http://a.test/?x=1&amp;y\">",
+            "<td><div><span style=\"font-family:'Arial'\">a</span></div></td>",
+            "</tr>\r\n</table>",
+        ] {
+            assert!(html.contains(part), "{part} in {html}");
+        }
+        assert_eq!(
+            got.text.as_deref(),
+            Some("Bold & red\r\n\r\n•\tpoint\r\nhere <http://a.test/?x=1&y>\r\na\tb\r\nend")
+        );
+    }
+
+    #[test]
+    fn nonsense_neither_panics_nor_hangs() {
+        let deep = "{".repeat(100_000);
+        for rtf in
+            ["", "}}}}", "\\", "\\'", "\\'z", "{\\u", "\\u99999999 x", "{\\rtf1\\bin99999999 x", "\\uc-5\\u5", &deep]
+        {
+            converted(rtf);
+        }
+    }
+}
