@@ -1,0 +1,370 @@
+//! Goes along with a scan: generates each message once, takes its digests and its header as it passes, and writes down
+//! what there is. What is no mail goes into an [`Items`] file.
+
+use super::{Entry, HeadLines, Stamp, Writer};
+use crate::{
+    ArchiveError, Content, FolderNumber, FoundFolder, FoundItem, FoundMessage, ItemKind, Store, Visitor, items::Items,
+};
+use gatepost_contract::{InspectedFolder, Inspection, SampleMessage, SpecialUse};
+use gatepost_transfer::{Digester, Digests, FolderPath, InternalDate};
+use mail_parser::MessageParser;
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How many messages of a folder are shown as samples, and how many of a file.
+const SAMPLES_OF_FOLDER: usize = 5;
+const SAMPLES: usize = 2_000;
+/// How many sentences about damage are kept.
+const SENTENCES: usize = 500;
+/// How many characters of a text are kept.
+const LONGEST_TEXT: usize = 300;
+
+/// Tells how many of how many bytes have been gone through.
+pub(crate) type Progress<'a> = &'a mut dyn FnMut(u64, u64);
+
+/// A scan under way.
+pub(crate) struct Scan<'a> {
+    writer: Writer,
+    items: Option<Items>,
+    inspection: Inspection,
+    folders: Vec<Known>,
+    by_path: HashMap<FolderPath, FolderNumber>,
+    /// The catalogue's folders by their paths there.
+    catalogued: HashMap<FolderPath, u32>,
+    samples: usize,
+    more_damage: u64,
+    progress: Progress<'a>,
+    cancel: &'a CancellationToken,
+}
+
+/// A folder that was told.
+struct Known {
+    path: FolderPath,
+    catalogued: u32,
+    oldest: Option<InternalDate>,
+    newest: Option<InternalDate>,
+}
+
+impl<'a> Scan<'a> {
+    pub fn new(writer: Writer, items: Option<Items>, progress: Progress<'a>, cancel: &'a CancellationToken) -> Self {
+        Self {
+            writer,
+            items,
+            inspection: Inspection::default(),
+            folders: Vec::new(),
+            by_path: HashMap::new(),
+            catalogued: HashMap::new(),
+            samples: 0,
+            more_damage: 0,
+            progress,
+            cancel,
+        }
+    }
+
+    /// Goes through the file and puts the catalogue into its place.
+    pub fn run(mut self, store: &mut dyn Store, stamp: Stamp) -> Result<Inspection, ArchiveError> {
+        let scanned = store.scan(&mut self);
+        if self.cancel.is_cancelled() {
+            return Err(ArchiveError::Stopped);
+        }
+        scanned?;
+        let described = store.describe();
+        let Self { writer, items, mut inspection, folders, more_damage, .. } = self;
+        if more_damage > 0 {
+            inspection.damage.push(format!("And {more_damage} more sentences like these."));
+        }
+        inspection.format.clone_from(&described.format);
+        inspection.encoding.clone_from(&described.encoding);
+        for (shown, known) in inspection.folders.iter_mut().zip(folders) {
+            shown.oldest = known.oldest.map(|date| date.to_string());
+            shown.newest = known.newest.map(|date| date.to_string());
+        }
+        if let Some(items) = items {
+            inspection.has_items = items.finish()?;
+        }
+        writer.finish(stamp, described, inspection)
+    }
+
+    fn known(&self, folder: FolderNumber) -> Result<usize, ArchiveError> {
+        let number = folder as usize;
+        if number < self.folders.len() {
+            return Ok(number);
+        }
+        Err(ArchiveError::Io(io::Error::other("something was told for a folder that was not")))
+    }
+
+    /// Where the catalogue keeps a folder: the inbox is `INBOX`, whatever the file calls it, and takes the folders below
+    /// it along.
+    fn place(&self, path: &FolderPath, special_use: Option<SpecialUse>) -> FolderPath {
+        let levels = path.levels();
+        if special_use == Some(SpecialUse::Inbox) || path.is_inbox() || levels.is_empty() {
+            return FolderPath::inbox();
+        }
+        let above = (1..levels.len()).rev().find_map(|len| {
+            let upper = FolderPath::new(&levels[..len]);
+            let number = *self.by_path.get(&upper)?;
+            let place = self.writer.path(self.folders[number as usize].catalogued)?;
+            Some((len, place.clone()))
+        });
+        match above {
+            Some((len, place)) => FolderPath::new(place.levels().iter().chain(&levels[len..])),
+            None if levels[0].eq_ignore_ascii_case("INBOX") => {
+                FolderPath::new(FolderPath::inbox().levels().iter().chain(&levels[1..]))
+            }
+            None => path.clone(),
+        }
+    }
+
+    fn counted(&mut self, folder: usize, class: &str) -> &mut InspectedFolder {
+        self.inspection.items += 1;
+        let shown = &mut self.inspection.folders[folder];
+        shown.items += 1;
+        // Classes are the file's own words; a damaged file may have one for each item.
+        let full = shown.classes.len() >= 200 && !shown.classes.contains_key(class);
+        *shown.classes.entry(if full { "…".to_owned() } else { brief(class) }).or_default() += 1;
+        shown
+    }
+
+    fn take(
+        &mut self,
+        folder: usize,
+        found: FoundMessage,
+        content: Result<(Digests, Option<String>, Vec<u8>), String>,
+    ) -> Result<(), ArchiveError> {
+        let FoundMessage { locator, class, internal_date, flags, note, salvaged } = found;
+        let shown = self.counted(folder, &class);
+        shown.messages += 1;
+        let (content, message_id, head) = match content {
+            Ok((digests, id, head)) => (Ok(digests), id, head),
+            Err(why) => (Err(sentence(&why)), None, Vec::new()),
+        };
+        let size = content.as_ref().map_or(0, |digests| digests.size);
+        shown.bytes += size;
+        if !head.is_empty() && shown.samples.len() < SAMPLES_OF_FOLDER {
+            shown.samples.push(sample(&head, internal_date.to_string(), size, note.as_deref()));
+            self.samples += 1;
+        }
+        let all = &mut self.inspection;
+        all.messages += 1;
+        all.bytes += size;
+        all.largest = all.largest.max(size);
+        all.unreadable += u64::from(content.is_err());
+        all.salvaged += u64::from(salvaged);
+        let known = &mut self.folders[folder];
+        if known.oldest.is_none_or(|at| internal_date.seconds < at.seconds) {
+            known.oldest = Some(internal_date);
+        }
+        if known.newest.is_none_or(|at| internal_date.seconds > at.seconds) {
+            known.newest = Some(internal_date);
+        }
+        self.writer.append(&Entry {
+            folder: known.catalogued,
+            locator,
+            class,
+            internal_date,
+            flags,
+            message_id,
+            note,
+            salvaged,
+            content,
+        })
+    }
+
+    fn check(&self) -> Result<(), ArchiveError> {
+        if self.cancel.is_cancelled() { Err(ArchiveError::Stopped) } else { Ok(()) }
+    }
+}
+
+impl Visitor for Scan<'_> {
+    fn folder(&mut self, folder: FoundFolder) -> Result<FolderNumber, ArchiveError> {
+        self.check()?;
+        let FoundFolder { path, special_use, declared } = folder;
+        if let Some(number) = self.by_path.get(&path) {
+            return Ok(*number);
+        }
+        let number = FolderNumber::try_from(self.folders.len())
+            .map_err(|_| ArchiveError::TooMuch("The file has more folders than can be told apart.".to_owned()))?;
+        let place = self.place(&path, special_use);
+        let catalogued = match self.catalogued.get(&place) {
+            Some(there) => {
+                self.writer.designate(*there, special_use);
+                *there
+            }
+            None => {
+                let there = self.writer.folder(place.clone(), special_use)?;
+                self.catalogued.insert(place, there);
+                there
+            }
+        };
+        self.inspection.folders.push(InspectedFolder {
+            path: path.to_string(),
+            special_use,
+            ..InspectedFolder::default()
+        });
+        tracing::trace!(folder = %path, ?declared, "a folder");
+        self.by_path.insert(path.clone(), number);
+        self.folders.push(Known { path, catalogued, oldest: None, newest: None });
+        Ok(number)
+    }
+
+    fn message(
+        &mut self,
+        folder: FolderNumber,
+        message: FoundMessage,
+        content: Content<'_>,
+    ) -> Result<(), ArchiveError> {
+        self.check()?;
+        let folder = self.known(folder)?;
+        let show = self.samples < SAMPLES && self.inspection.folders[folder].samples.len() < SAMPLES_OF_FOLDER;
+        let mut sink = Sink { digester: Digester::new(), lines: HeadLines::new(show), cancel: self.cancel };
+        match content(&mut sink) {
+            Ok(()) => {
+                let (id, head) = sink.lines.finish();
+                // A sample without a header that people know it by is shown all the same.
+                let head = if show && head.is_empty() { b"\r\n".to_vec() } else { head };
+                self.take(folder, message, Ok((sink.digester.finish(), id, head)))
+            }
+            Err(_) if self.cancel.is_cancelled() => Err(ArchiveError::Stopped),
+            Err(error @ (ArchiveError::Io(_) | ArchiveError::Stopped)) => Err(error),
+            Err(error) => self.take(folder, message, Err(error.to_string())),
+        }
+    }
+
+    fn unreadable(&mut self, folder: FolderNumber, message: FoundMessage, why: String) -> Result<(), ArchiveError> {
+        self.check()?;
+        let folder = self.known(folder)?;
+        self.take(folder, message, Err(why))
+    }
+
+    fn item(&mut self, folder: FolderNumber, item: FoundItem, content: Content<'_>) -> Result<(), ArchiveError> {
+        self.check()?;
+        let folder = self.known(folder)?;
+        self.counted(folder, &item.class);
+        *self.inspection.others.entry(item.kind.as_str().to_owned()).or_default() += 1;
+        let Some(items) = &mut self.items else { return Ok(()) };
+        match items.add(&self.folders[folder].path, &item, content) {
+            Ok(()) => Ok(()),
+            Err(_) if self.cancel.is_cancelled() => Err(ArchiveError::Stopped),
+            Err(error @ (ArchiveError::Io(_) | ArchiveError::Stopped)) => Err(error),
+            Err(error) => {
+                let title = brief(&item.title);
+                self.damage(format!("\"{title}\" ({}) could not be saved: {error}", brief(&item.class)))
+            }
+        }
+    }
+
+    fn damage(&mut self, sentence: String) -> Result<(), ArchiveError> {
+        self.check()?;
+        if self.inspection.damage.len() < SENTENCES {
+            self.inspection.damage.push(sentence);
+        } else {
+            self.more_damage += 1;
+        }
+        Ok(())
+    }
+
+    fn progress(&mut self, done: u64, total: u64) -> Result<(), ArchiveError> {
+        self.check()?;
+        (self.progress)(done, total);
+        Ok(())
+    }
+}
+
+impl ItemKind {
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Contact => "contact",
+            Self::ContactList => "contact_list",
+            Self::Appointment => "appointment",
+            Self::Task => "task",
+            Self::Note => "note",
+            Self::Journal => "journal",
+            Self::Other => "other",
+        }
+    }
+
+    /// What files of such items end with.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Contact | Self::ContactList => "vcf",
+            Self::Appointment | Self::Task | Self::Journal => "ics",
+            Self::Note | Self::Other => "txt",
+        }
+    }
+}
+
+/// Where a message passes.
+struct Sink<'a> {
+    digester: Digester,
+    lines: HeadLines,
+    cancel: &'a CancellationToken,
+}
+
+impl Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.cancel.is_cancelled() {
+            return Err(io::Error::other("the reading was stopped"));
+        }
+        self.digester.update(bytes);
+        if !self.lines.is_through() {
+            self.lines.update(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn sample(head: &[u8], date: String, size: u64, note: Option<&str>) -> SampleMessage {
+    let parsed = MessageParser::default().parse_headers(head);
+    let from = parsed.as_ref().and_then(mail_parser::Message::from).and_then(|from| from.first());
+    let from = match from.map(|a| (a.name().unwrap_or_default(), a.address().unwrap_or_default())) {
+        Some((name, "")) => name.to_owned(),
+        Some(("", address)) => address.to_owned(),
+        Some((name, address)) => format!("{name} <{address}>"),
+        None => String::new(),
+    };
+    let subject = parsed.as_ref().and_then(mail_parser::Message::subject).unwrap_or_default();
+    SampleMessage { from: brief(&from), subject: brief(subject), date, size, note: note.map(brief) }
+}
+
+/// On one line, without control characters, and cut.
+fn brief(text: &str) -> String {
+    let turns = |c: &char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut brief = String::new();
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let mut length = 0;
+    for word in words {
+        if length > 0 {
+            brief.push(' ');
+            length += 1;
+        }
+        for c in word.chars().filter(|c| !turns(c)) {
+            if length >= LONGEST_TEXT {
+                brief.push('…');
+                return brief;
+            }
+            brief.push(c);
+            length += 1;
+        }
+    }
+    brief
+}
+
+/// With a full stop, because it stands before other sentences.
+fn sentence(why: &str) -> String {
+    let why = why.trim();
+    match why.chars().next_back() {
+        None => "The file does not say why.".to_owned(),
+        Some('.' | '!' | '?') => why.to_owned(),
+        Some(_) => format!("{why}."),
+    }
+}

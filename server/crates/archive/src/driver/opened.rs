@@ -1,0 +1,286 @@
+//! Files with their catalogues, ready to be read: the account that they make, and each message's bytes.
+
+use super::{
+    ArchiveAccount,
+    account::{self, AccountFolder, Part},
+    spool::Spool,
+};
+use crate::{
+    ArchiveError, Entry, FileSource, Limits, Store,
+    catalogue::{Catalogue, Stamp},
+    inspect::{Opener, inspect_with, missing},
+};
+use gatepost_transfer::{Fault, FaultKind, FolderPath};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// How many files are kept open at once.
+const OPEN_STORES: usize = 8;
+
+/// The files of an account.
+pub(super) struct Opened {
+    files: Vec<FileSource>,
+    limits: Limits,
+    open: Opener,
+    catalogues: Vec<Catalogue>,
+    pub folders: Vec<AccountFolder>,
+    pub epoch: u32,
+    stores: Mutex<Vec<(usize, SharedStore)>>,
+    /// Holds the catalogues of a witness.
+    _own: Option<TempDir>,
+}
+
+type SharedStore = Arc<Mutex<Box<dyn Store>>>;
+
+/// What there is of a message.
+pub(super) enum Generated {
+    /// Its bytes.
+    Whole(Spool),
+    /// It is known, and why it cannot be given.
+    Unreadable(String),
+}
+
+/// Whose catalogues are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Those that are kept, where they fit; others are made again.
+    Kept,
+    /// None: every file is read through.
+    Own,
+}
+
+impl Opened {
+    /// Reads through what must be read through, and joins the files.
+    pub fn new(
+        account: &ArchiveAccount,
+        open: Opener,
+        trust: Trust,
+        cancel: &CancellationToken,
+    ) -> Result<Self, Fault> {
+        let mut files = account.files.clone();
+        files.sort_by_key(|file| file.slot);
+        let own = match trust {
+            Trust::Kept => None,
+            Trust::Own => Some(private_directory(&account.limits)?),
+        };
+        let mut catalogues = Vec::with_capacity(files.len());
+        let mut stores = Vec::new();
+        for (number, file) in files.iter().enumerate() {
+            let place = match &own {
+                Some(own) => own.path().join(format!("{}.catalogue", file.slot)),
+                None => file.catalogue.clone(),
+            };
+            let kept = if own.is_none() { kept(file).map_err(|e| about(file, e))? } else { None };
+            let catalogue = match kept {
+                Some(kept) => kept,
+                None => {
+                    let read = inspect_with(open, file, &place, None, &account.limits, &mut |_, _| {}, cancel);
+                    let (_, store) = read.map_err(|e| about(file, e))?;
+                    if stores.len() < OPEN_STORES {
+                        stores.push((number, Arc::new(Mutex::new(store))));
+                    }
+                    Catalogue::open(&place).map_err(|e| about(file, e))?
+                }
+            };
+            if own.is_some() {
+                agree(file, &catalogue)?;
+            }
+            catalogues.push(catalogue);
+        }
+        let parts: Vec<(u8, &Catalogue)> = files.iter().map(|file| file.slot).zip(&catalogues).collect();
+        let folders = account::join(&parts).map_err(Fault::from)?;
+        let first = files.first().zip(catalogues.first());
+        let first = first.map(|(file, catalogue)| file.sha256.as_deref().unwrap_or(catalogue.identity()));
+        let epoch = account::epoch(first.unwrap_or_default());
+        Ok(Self {
+            files,
+            limits: account.limits.clone(),
+            open,
+            catalogues,
+            folders,
+            epoch,
+            stores: Mutex::new(stores),
+            _own: own,
+        })
+    }
+
+    /// Whether the files are still those that were scanned, as far as looking at them tells.
+    pub fn check(&self) -> Result<(), Fault> {
+        for (file, catalogue) in self.files.iter().zip(&self.catalogues) {
+            check(file, catalogue.stamp())?;
+        }
+        Ok(())
+    }
+
+    /// What the files are: `PST, Unicode`.
+    pub fn formats(&self) -> String {
+        let mut formats: Vec<&str> = self.catalogues.iter().map(|c| c.described().format.as_str()).collect();
+        formats.sort_unstable();
+        formats.dedup();
+        formats.join("; ")
+    }
+
+    /// The folder of this path.
+    pub fn folder(&self, path: &FolderPath) -> Option<usize> {
+        self.folders.iter().position(|f| f.remote.path == *path)
+    }
+
+    /// The listed messages of a folder from this UID on, by ascending UID, until `take` answers false.
+    pub fn each(
+        &self,
+        folder: usize,
+        from: u32,
+        mut take: impl FnMut(u32, Entry) -> Result<bool, Fault>,
+    ) -> Result<(), Fault> {
+        for part in &self.folders[folder].parts {
+            let Some(first) = part.from(from) else { continue };
+            let catalogue = &self.catalogues[part.file];
+            for entry in catalogue.entries(&catalogue.folders()[part.folder], first) {
+                let (number, entry) = entry.map_err(|e| about(&self.files[part.file], e))?;
+                if part.shows(number) && !take(part.uid(number), entry)? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A message's entry; `None` where there is none.
+    pub fn entry(&self, folder: usize, uid: u32) -> Result<Option<Entry>, Fault> {
+        let Some((part, number)) = self.folders[folder].find(uid) else { return Ok(None) };
+        self.entry_of(part, number)
+    }
+
+    fn entry_of(&self, part: &Part, number: u32) -> Result<Option<Entry>, Fault> {
+        let catalogue = &self.catalogues[part.file];
+        let entry = catalogue.entry(&catalogue.folders()[part.folder], number);
+        entry.map_err(|e| about(&self.files[part.file], e))
+    }
+
+    /// A message's bytes; `None` where there is no such message.
+    pub fn generate(&self, folder: usize, uid: u32, cancel: &CancellationToken) -> Result<Option<Generated>, Fault> {
+        let Some((part, number)) = self.folders[folder].find(uid) else { return Ok(None) };
+        let Some(entry) = self.entry_of(part, number)? else { return Ok(None) };
+        let expected = match &entry.content {
+            Ok(digests) => *digests,
+            Err(why) => return Ok(Some(Generated::Unreadable(why.clone()))),
+        };
+        let file = &self.files[part.file];
+        let mut spool = Spool::new(&self.limits.work, expected.size, cancel);
+        let store = self.store(part.file)?;
+        // The lock is never held while somebody else is waited for: messages are sent on from their spool.
+        let given = store.lock().unwrap_or_else(PoisonError::into_inner).message(&entry.locator, &mut spool);
+        match given {
+            Ok(()) if spool.digests().exact == expected.exact => Ok(Some(Generated::Whole(spool))),
+            _ if cancel.is_cancelled() => Err(Fault::cancelled()),
+            Err(error @ ArchiveError::Io(_)) => Err(about(file, error)),
+            // It was given when the file was read through.
+            Ok(()) | Err(_) => Err(changed(file)),
+        }
+    }
+
+    fn store(&self, number: usize) -> Result<SharedStore, Fault> {
+        let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = stores.iter().position(|(n, _)| *n == number) {
+            let used = stores.remove(at);
+            let store = Arc::clone(&used.1);
+            stores.push(used);
+            return Ok(store);
+        }
+        if stores.len() >= OPEN_STORES {
+            stores.remove(0);
+        }
+        let file = &self.files[number];
+        let store = file.open(self.open, &self.limits).map_err(|e| about(file, e))?;
+        let store = Arc::new(Mutex::new(store));
+        stores.push((number, Arc::clone(&store)));
+        Ok(store)
+    }
+}
+
+fn private_directory(limits: &Limits) -> Result<TempDir, Fault> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&limits.work);
+    made.and_then(|()| tempfile::Builder::new().prefix("witness-").tempdir_in(&limits.work)).map_err(|error| {
+        let work: PathBuf = limits.work.clone();
+        Fault::new(FaultKind::Internal, format!("The folder {} cannot be written to: {error}", work.display()))
+            .because(error)
+    })
+}
+
+/// The catalogue that is kept of a file, where it is of use. A fault where the file itself is another one.
+fn kept(file: &FileSource) -> Result<Option<Catalogue>, ArchiveError> {
+    let now = Stamp::of(&file.path).map_err(|error| missing(file, error))?;
+    let Ok(catalogue) = Catalogue::open(&file.catalogue) else { return Ok(None) };
+    // Of what is stored by its digest only the length is looked at: copying it elsewhere changes its time. Anything
+    // else may have been changed by its owner and is read again, and a folder always is.
+    let fits = if file.sha256.is_some() {
+        return match (now.length, catalogue.stamp().length) {
+            (now, then) if now == then => Ok(Some(catalogue)),
+            _ => Err(ArchiveError::Damaged(other_length(file))),
+        };
+    } else {
+        now.length.is_some() && now == *catalogue.stamp()
+    };
+    Ok(fits.then_some(catalogue))
+}
+
+fn check(file: &FileSource, then: &Stamp) -> Result<(), Fault> {
+    let now = Stamp::of(&file.path).map_err(|error| about(file, missing(file, error)))?;
+    if now.length != then.length {
+        return Err(Fault::new(FaultKind::Damaged, other_length(file)));
+    }
+    Ok(())
+}
+
+/// A witness has read a file through: the catalogue that is kept, where there is one, must say the same.
+fn agree(file: &FileSource, own: &Catalogue) -> Result<(), Fault> {
+    match Catalogue::open(&file.catalogue) {
+        Ok(kept) if file.sha256.is_some() && kept.identity() != own.identity() => Err(changed(file)),
+        _ => Ok(()),
+    }
+}
+
+fn other_length(file: &FileSource) -> String {
+    format!("The file {} has another length than when it was read through. Bring it again.", file.name)
+}
+
+fn changed(file: &FileSource) -> Fault {
+    Fault::new(
+        FaultKind::Damaged,
+        format!(
+            "The file {} gives other messages than when it was read through: it was changed, or its disk is failing. Read \
+             it through again, or bring it again.",
+            file.name
+        ),
+    )
+}
+
+/// Names the file that an error is about.
+fn about(file: &FileSource, error: ArchiveError) -> Fault {
+    let mut fault = Fault::from(error);
+    if fault.kind != FaultKind::Cancelled && !fault.sentence.contains(&file.name) {
+        fault.sentence = format!("{}: {}", file.name, fault.sentence);
+    }
+    fault
+}
+
+impl From<ArchiveError> for Fault {
+    fn from(error: ArchiveError) -> Self {
+        let sentence = error.to_string();
+        match error {
+            ArchiveError::NotRecognised(_) => Self::new(FaultKind::WrongService, sentence),
+            ArchiveError::Damaged(_) | ArchiveError::TooMuch(_) | ArchiveError::Unreadable(_) => {
+                Self::new(FaultKind::Damaged, sentence)
+            }
+            ArchiveError::Stopped => Self::cancelled(),
+            ArchiveError::Io(error) => {
+                Self::new(FaultKind::Internal, format!("A file cannot be read or written: {error}")).because(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What a tree looks like as a whole, before its mail is read: which of its directories are Maildirs, and which levels
+//! at its top are wrapping and no folder.
+
+use super::sniff;
+use crate::ArchiveError;
+use crate::containers::{Entry, Event, Tree};
+use crate::formats::maildir;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// More directories than this are not compared: the tree is then taken as it stands.
+const MOST: usize = 200_000;
+
+/// What a walk over the names found.
+#[derive(Debug, Default)]
+pub(super) struct Shape {
+    /// Directories with a `cur` in them.
+    maildirs: BTreeSet<Vec<String>>,
+    /// Their keywords.
+    keywords: BTreeMap<Vec<String>, Vec<(u8, String)>>,
+    /// Levels that stand in front of every folder.
+    prefix: Vec<String>,
+    /// Whether files are named as messages: then an empty directory is a folder too.
+    pub named: bool,
+}
+
+impl Shape {
+    /// Goes through the names of a tree.
+    pub(super) fn of(
+        tree: &mut dyn Tree,
+        alive: &mut dyn FnMut() -> Result<(), ArchiveError>,
+    ) -> Result<Self, ArchiveError> {
+        let mut shape = Self::default();
+        let mut children: BTreeMap<Vec<String>, BTreeSet<String>> = BTreeMap::new();
+        let mut with_files: BTreeSet<Vec<String>> = BTreeSet::new();
+        tree.walk(&mut |event| {
+            let (levels, entry) = match &event {
+                Event::Directory(levels) => (levels, None),
+                Event::File(entry) => (&entry.levels, Some(entry)),
+                _ => return alive(),
+            };
+            shape.look(levels, entry)?;
+            if children.len() < MOST {
+                for n in 0..levels.len() {
+                    children.entry(levels[..n].to_vec()).or_default().insert(levels[n].clone());
+                }
+                if let Some(entry) = entry.filter(|e| !sniff::is_ignored(&e.name)) {
+                    with_files.insert(levels.clone());
+                    let stem = entry.name.rsplit_once('.').map_or(entry.name.as_str(), |(stem, _)| stem);
+                    if is_standard(stem) {
+                        children.entry(levels.clone()).or_default().insert(stem.to_owned());
+                    }
+                }
+            }
+            alive()
+        })?;
+        shape.prefix =
+            if shape.maildirs.is_empty() { wrapping(&children, &with_files) } else { common(&shape.maildirs) };
+        Ok(shape)
+    }
+
+    fn look(&mut self, levels: &[String], entry: Option<&Entry>) -> Result<(), ArchiveError> {
+        if let Some((last, base)) = levels.split_last()
+            && last == "cur"
+            && !self.maildirs.contains(base)
+        {
+            self.maildirs.insert(base.to_vec());
+        }
+        let Some(entry) = entry else { return Ok(()) };
+        if entry.name == "dovecot-keywords" {
+            self.keywords.insert(levels.to_vec(), maildir::keywords(&entry.body.head(64 * 1024)?));
+        }
+        self.named |= matches!(sniff::ending(&entry.name).as_str(), "eml" | "msg");
+        Ok(())
+    }
+
+    /// The Maildir that a file or directory belongs to, where it lies in one's `cur` or `new`.
+    pub(super) fn maildir<'a>(&self, levels: &'a [String]) -> Option<&'a [String]> {
+        let (last, base) = levels.split_last()?;
+        (matches!(last.as_str(), "cur" | "new") && self.maildirs.contains(base)).then_some(base)
+    }
+
+    /// Whether a directory is a Maildir's `tmp`: what lies there was never delivered.
+    pub(super) fn is_undelivered(&self, levels: &[String]) -> bool {
+        levels.split_last().is_some_and(|(last, base)| last == "tmp" && self.maildirs.contains(base))
+    }
+
+    /// The keywords of a Maildir.
+    pub(super) fn keywords(&self, base: &[String]) -> &[(u8, String)] {
+        self.keywords.get(base).map_or(&[], Vec::as_slice)
+    }
+
+    /// The levels without the wrapping in front.
+    pub(super) fn below<'a>(&self, levels: &'a [String]) -> &'a [String] {
+        levels.strip_prefix(self.prefix.as_slice()).unwrap_or(levels)
+    }
+
+    /// Whether it holds Maildirs.
+    pub(super) fn is_maildir(&self) -> bool {
+        !self.maildirs.is_empty()
+    }
+}
+
+/// The directory that all Maildirs lie in, which is one itself where it has an INBOX.
+fn common(maildirs: &BTreeSet<Vec<String>>) -> Vec<String> {
+    let Some(first) = maildirs.first() else { return Vec::new() };
+    let shared = |other: &Vec<String>, n: usize| first.iter().zip(other).take(n).take_while(|(a, b)| a == b).count();
+    let depth = maildirs.iter().fold(first.len(), |n, other| shared(other, n));
+    // One folder alone is the account's INBOX unless its name says otherwise.
+    let alone = maildirs.len() == 1 && first.last().is_some_and(|name| name.starts_with('.') || is_standard(name));
+    first[..if alone { depth.saturating_sub(1) } else { depth }].to_vec()
+}
+
+/// The single directories at the top that hold an account's folders: `ana/` around `Inbox` and `Sent`, `Takeout/Mail/`.
+fn wrapping(children: &BTreeMap<Vec<String>, BTreeSet<String>>, with_files: &BTreeSet<Vec<String>>) -> Vec<String> {
+    let mut prefix: Vec<String> = Vec::new();
+    loop {
+        let only = match children.get(&prefix) {
+            Some(names) if names.len() == 1 && !with_files.contains(&prefix) => names.first().cloned(),
+            // Google's own page lies beside the mail.
+            Some(names) if names.contains("Takeout") => Some("Takeout".to_owned()),
+            Some(names) if prefix == ["Takeout"] => {
+                ["Mail", "E-mail", "Correo", "Gmail"].iter().find(|n| names.contains(**n)).map(|n| (*n).to_owned())
+            }
+            _ => None,
+        };
+        let Some(name) = only else { return prefix };
+        let mut next = prefix.clone();
+        next.push(name.clone());
+        let wraps = name == "Takeout"
+            || prefix == ["Takeout"]
+            || !is_standard(&name) && children.get(&next).is_some_and(|names| names.iter().any(|n| is_standard(n)));
+        if !wraps {
+            return prefix;
+        }
+        prefix = next;
+    }
+}
+
+/// Whether a name is one of the usual folders'.
+fn is_standard(name: &str) -> bool {
+    const NAMES: [&str; 30] = [
+        "inbox",
+        "sent",
+        "sent items",
+        "sent mail",
+        "sent messages",
+        "drafts",
+        "trash",
+        "deleted items",
+        "deleted messages",
+        "junk",
+        "junk e-mail",
+        "spam",
+        "archive",
+        "outbox",
+        "caixa de entrada",
+        "entrada",
+        "enviados",
+        "itens enviados",
+        "e-mails enviados",
+        "mensagens enviadas",
+        "rascunhos",
+        "lixeira",
+        "itens excluídos",
+        "itens eliminados",
+        "lixo eletrônico",
+        "arquivo morto",
+        "caixa de saída",
+        "posteingang",
+        "bandeja de entrada",
+        "boîte de réception",
+    ];
+    let name = name.to_lowercase();
+    let name = name.trim_end_matches(".mbox").trim_end_matches(".sbd");
+    NAMES.contains(&name)
+}

@@ -1,0 +1,235 @@
+use super::*;
+use crate::containers::{Directory, Tar, Zip};
+use crate::testing::{Seen, gzip, read, tar, zip};
+
+fn message(subject: &str) -> String {
+    format!("From: a@b\nSubject: {subject}\nReceived: x; 1 Jan 2020 00:00:00 +0000\n\nx\n")
+}
+
+fn mbox(subject: &str) -> String {
+    format!("From a@b Mon Jun  3 12:50:27 1996\n{}\n", message(subject))
+}
+
+/// Reads the same files as a folder, a zip and a tar: they must tell the same.
+fn everywhere(files: &[(&str, &str)]) -> Seen {
+    let root = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        let path = root.path().join(name);
+        if name.ends_with('/') {
+            std::fs::create_dir_all(path).unwrap();
+        } else {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
+    }
+    let work = tempfile::tempdir().unwrap();
+    let limits = Limits::new(work.path());
+    let packed =
+        Section::of_bytes(gzip(&tar(&files.iter().filter(|f| !f.0.ends_with('/')).copied().collect::<Vec<_>>())));
+    let trees: [Box<dyn Tree>; 3] = [
+        Box::new(Directory::new(root.path(), &limits).unwrap()),
+        Box::new(Zip::new(Section::of_bytes(zip(files)), &limits).unwrap()),
+        Box::new(Tar::new(packed, &limits).unwrap()),
+    ];
+    let told = |seen: &Seen| {
+        let mut all: Vec<(String, Vec<u8>, Flags)> =
+            seen.messages.iter().map(|m| (m.folder.clone(), m.bytes.clone(), m.found.flags.clone())).collect();
+        all.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
+        all
+    };
+    let mut first: Option<Seen> = None;
+    for tree in trees {
+        let kind = tree.kind();
+        let mut store = TreeStore::new(tree, "x".to_owned(), &limits);
+        let seen = read(&mut store).unwrap_or_else(|e| panic!("{kind}: {e}"));
+        let again = read(&mut store).unwrap();
+        assert_eq!(told(&seen), told(&again), "{kind}: two scans");
+        match &first {
+            None => first = Some(seen),
+            Some(first) => assert_eq!(told(&seen), told(first), "{kind}"),
+        }
+    }
+    first.unwrap()
+}
+
+fn counts(seen: &Seen) -> Vec<(String, usize)> {
+    let mut counts = seen.counts();
+    counts.sort();
+    counts
+}
+
+fn folders(wanted: &[(&str, usize)]) -> Vec<(String, usize)> {
+    wanted.iter().map(|(path, n)| ((*path).to_owned(), *n)).collect()
+}
+
+#[test]
+fn directories_of_messages_are_folders() {
+    let (a, b, c) = (message("a"), message("b"), message("c"));
+    let seen = everywhere(&[
+        ("Inbox/1.eml", &a),
+        ("Inbox/2.eml", &b),
+        ("Clientes/2019/3.eml", &c),
+        ("Inbox/.DS_Store", "x"),
+        ("Inbox/photo.jpg", "\u{1}\u{2}"),
+    ]);
+    assert_eq!(counts(&seen), folders(&[("Clientes", 0), ("Clientes/2019", 1), ("INBOX", 2)]));
+    assert_eq!(seen.damage, ["1 files are no mail and were left out: \"photo.jpg\"."]);
+}
+
+#[test]
+fn a_wrapping_directory_is_no_folder_and_a_real_one_is() {
+    let a = message("a");
+    let seen = everywhere(&[("ana/Inbox/1.eml", &a), ("ana/Sent/2.eml", &a)]);
+    assert_eq!(counts(&seen), folders(&[("INBOX", 1), ("Sent", 1)]));
+    let seen = everywhere(&[("Clientes/A/1.eml", &a), ("Clientes/B/2.eml", &a)]);
+    assert_eq!(counts(&seen), folders(&[("Clientes", 0), ("Clientes/A", 1), ("Clientes/B", 1)]));
+    let seen = everywhere(&[("Clientes/1.eml", &a), ("Clientes/Inbox/2.eml", &a)]);
+    assert_eq!(counts(&seen), folders(&[("Clientes", 1), ("Clientes/Inbox", 1)]));
+}
+
+#[test]
+fn maildirs_have_their_folders_flags_and_keywords() {
+    let (a, b) = (message("a"), message("b"));
+    let seen = everywhere(&[
+        ("home/ana/Maildir/cur/1600000000.M1.h:2,FSa", &a),
+        ("home/ana/Maildir/new/1600000001.M2.h", &b),
+        ("home/ana/Maildir/tmp/1600000002.M3.h", &b),
+        ("home/ana/Maildir/dovecot-keywords", "0 Projeto\n"),
+        ("home/ana/Maildir/dovecot-uidlist", "3 V1 N2\n"),
+        ("home/ana/Maildir/.Itens Exclu&AO0-dos.2019/cur/1600000003.M4.h:2,ST", &a),
+    ]);
+    assert_eq!(counts(&seen), folders(&[("INBOX", 2), ("Itens Excluídos/2019", 1)]));
+    let flags: Vec<String> = seen.messages.iter().map(|m| m.found.flags.to_string()).collect();
+    assert!(flags.contains(&"Projeto \\Flagged \\Seen".to_owned()), "{flags:?}");
+    assert!(flags.contains(&"\\Deleted \\Seen".to_owned()), "{flags:?}");
+    assert_eq!(seen.damage, ["1 files in a Maildir's tmp were never delivered and were left out."]);
+}
+
+#[test]
+fn a_maildir_on_disk_is_dated_by_its_files() {
+    let root = tempfile::tempdir().unwrap();
+    let place = root.path().join("cur");
+    std::fs::create_dir(&place).unwrap();
+    let file = std::fs::File::create(place.join("1.M1.h:2,")).unwrap();
+    std::io::Write::write_all(&mut &file, message("a").as_bytes()).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_500_000_000)).unwrap();
+    let limits = Limits::new(root.path());
+    let tree = Box::new(Directory::new(root.path(), &limits).unwrap());
+    let seen = read(&mut TreeStore::new(tree, String::new(), &limits)).unwrap();
+    assert_eq!(seen.messages[0].found.internal_date.seconds, 1_500_000_000);
+    assert_eq!(seen.messages[0].folder, "INBOX");
+}
+
+#[test]
+fn thunderbirds_tree_of_mbox_files_is_a_tree_of_folders() {
+    let (a, b) = (mbox("a"), mbox("b"));
+    let seen = everywhere(&[
+        ("Mail/Local Folders/Inbox", &a),
+        ("Mail/Local Folders/Inbox.msf", "// <!-- -->"),
+        ("Mail/Local Folders/Inbox.sbd/Clientes", &b),
+        ("Mail/Local Folders/Inbox.sbd/Clientes.sbd/2019", &a),
+        ("Mail/Local Folders/Empty", ""),
+        ("Mail/Local Folders/msgFilterRules.dat", "version=9"),
+    ]);
+    assert_eq!(
+        counts(&seen),
+        folders(&[
+            ("Mail/Local Folders/Inbox", 1),
+            ("Mail/Local Folders/Inbox/Clientes", 1),
+            ("Mail/Local Folders/Inbox/Clientes/2019", 1)
+        ])
+    );
+    assert!(seen.damage.is_empty(), "{:?}", seen.damage);
+}
+
+#[test]
+fn takeouts_labels_are_folders_and_a_message_of_two_exported_labels_is_told_once_in_each() {
+    let one = "From 1@xxx Sat Jan 01 00:00:00 +0000 2022\nX-Gmail-Labels: Work,Inbox,Unread\nSubject: x\n\nx\n";
+    let two = "From 2@xxx Sat Jan 01 00:00:00 +0000 2022\nX-Gmail-Labels: Archived\nSubject: y\n\ny\n";
+    let seen = everywhere(&[
+        ("Takeout/archive_browser.html", "<html>"),
+        ("Takeout/Mail/Work.mbox", one),
+        ("Takeout/Mail/All mail Including Spam and Trash.mbox", &format!("{one}\n{two}")),
+    ]);
+    assert_eq!(counts(&seen), folders(&[("Archive", 1), ("INBOX", 1), ("Work", 1)]));
+    assert_eq!(seen.damage.len(), 1);
+    assert!(seen.damage[0].contains("2 repetitions"), "{:?}", seen.damage);
+}
+
+#[test]
+fn apple_mails_folders_are_read() {
+    let body = message("a");
+    let emlx = format!("{}\n{body}<plist><key>flags</key><integer>1</integer></plist>", body.len());
+    let seen = everywhere(&[
+        ("V2/INBOX.mbox/6F1/Data/Messages/1.emlx", &emlx),
+        ("V2/Work.mbox/Clients.mbox/Messages/2.emlx", &emlx),
+    ]);
+    assert_eq!(counts(&seen), folders(&[("INBOX", 1), ("Work/Clients", 1)]));
+    assert!(seen.messages.iter().all(|m| m.bytes.ends_with(b"\r\n\r\nx\r\n") && m.found.flags.contains("\\Seen")));
+}
+
+#[test]
+fn readpsts_tree_and_cards_and_calendars_are_read() {
+    let (a, b) = (mbox("a"), mbox("b"));
+    let seen = everywhere(&[
+        ("Outlook/Inbox/mbox", &a),
+        ("Outlook/Sent Items/mbox", &b),
+        ("Outlook/Contacts/1.vcf", "BEGIN:VCARD\r\nEND:VCARD\r\n"),
+        ("Outlook/Calendar/1.ics", "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"),
+    ]);
+    let counts: Vec<_> = counts(&seen).into_iter().filter(|(_, n)| *n > 0).collect();
+    assert_eq!(counts, folders(&[("INBOX", 1), ("Sent Items", 1)]));
+    let kinds: Vec<(String, ItemKind)> =
+        seen.items.iter().map(|(folder, item, _)| (folder.clone(), item.kind)).collect();
+    assert_eq!(kinds, [("Calendar".to_owned(), ItemKind::Appointment), ("Contacts".to_owned(), ItemKind::Contact)]);
+}
+
+#[test]
+fn an_empty_message_and_one_that_cannot_be_unpacked_are_known_and_named() {
+    let a = message("a");
+    let root = tempfile::tempdir().unwrap();
+    let limits = Limits::new(root.path());
+    let mut bytes = zip(&[("Inbox/1.eml", &a), ("Inbox/2.eml", ""), ("Inbox/3.eml", &a)]);
+    let directory = memchr::memmem::find(&bytes, b"PK\x01\x02").unwrap();
+    bytes[directory + 16] ^= 1;
+    let tree = Box::new(Zip::new(Section::of_bytes(bytes), &limits).unwrap());
+    let mut seen = Seen::default();
+    let mut store = TreeStore::new(tree, String::new(), &limits);
+    // What a catalogue does with a message that cannot be written: it notes why.
+    let error = store.scan(&mut seen).unwrap_err();
+    assert_eq!(error.to_string(), "It cannot be read whole: its checksum in the zip is wrong.");
+
+    let tree = Box::new(Zip::new(Section::of_bytes(zip(&[("1.eml", &a), ("2.eml", " \n")])), &limits).unwrap());
+    let seen = read(&mut TreeStore::new(tree, String::new(), &limits)).unwrap();
+    assert_eq!((seen.messages.len(), seen.unreadable.len()), (1, 1));
+    assert_eq!(seen.unreadable[0].2, "The file \"2.eml\" is empty.");
+}
+
+#[test]
+fn a_message_that_is_gone_after_the_scan_is_unreadable() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("1.eml"), message("a")).unwrap();
+    let limits = Limits::new(root.path());
+    let mut store = TreeStore::new(Box::new(Directory::new(root.path(), &limits).unwrap()), String::new(), &limits);
+    let seen = read(&mut store).unwrap();
+    std::fs::remove_file(root.path().join("1.eml")).unwrap();
+    let error = store.message(&seen.messages[0].found.locator, &mut Vec::new()).unwrap_err();
+    assert!(matches!(&error, ArchiveError::Unreadable(s) if s.starts_with("\"1.eml\" was there")), "{error}");
+}
+
+#[test]
+fn names_that_are_tricks_are_made_safe_and_no_message_is_lost() {
+    let a = message("a");
+    let long = format!("Inbox/{}.eml", "x".repeat(4000));
+    let root = tempfile::tempdir().unwrap();
+    let limits = Limits::new(root.path());
+    let files =
+        [("../../etc/1.eml", a.as_str()), ("/abs/2.eml", &a), ("a\nb/3.eml", &a), (&long, &a), ("C:\\x\\4.eml", &a)];
+    let tree = Box::new(Zip::new(Section::of_bytes(zip(&files)), &limits).unwrap());
+    let seen = read(&mut TreeStore::new(tree, String::new(), &limits)).unwrap();
+    assert_eq!(seen.messages.len(), 5);
+    for folder in &seen.folders {
+        assert!(folder.path.levels().iter().all(|l| l != ".." && !l.contains('\n') && l.len() <= 200), "{folder:?}");
+    }
+    assert!(seen.damage.iter().any(|s| s.contains("names had parts")), "{:?}", seen.damage);
+}

@@ -1,0 +1,125 @@
+//! Names of foreign folders and items as names of files that every system takes: without what leads out of a directory,
+//! without control characters, not too long, and each once.
+
+use gatepost_transfer::FolderPath;
+use std::collections::{HashMap, HashSet};
+
+/// How many bytes a name may have; and a path, beyond which folders stand beside each other and not below.
+const LONGEST: usize = 120;
+const LONGEST_PATH: usize = 1_000;
+
+/// A name that is safe as a file's: never empty, never `.` or `..`, no separators, nothing that Windows reserves.
+#[must_use]
+pub fn safe(name: &str) -> String {
+    const REFUSED: &[char] = &['/', '\\', ':', '*', '?', '"', '<', '>', '|'];
+    // What turns the text around it would show another name than the one that is there.
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut safe = String::with_capacity(name.len().min(LONGEST));
+    for c in name.trim().chars().filter(|c| !turns(*c)) {
+        let c = if REFUSED.contains(&c) || c.is_control() { '_' } else { c };
+        if safe.len() + c.len_utf8() > LONGEST {
+            break;
+        }
+        safe.push(c);
+    }
+    // Windows cuts dots and spaces off the end.
+    let kept = safe.trim_end_matches(['.', ' ']).len();
+    safe.truncate(kept);
+    let stem = safe.split('.').next().unwrap_or_default().to_ascii_uppercase();
+    let device = matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL")
+        || stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT")).is_some_and(|n| {
+            let mut digits = n.chars();
+            matches!((digits.next(), digits.next()), (Some('1'..='9'), None))
+        });
+    if safe.is_empty() || device || safe.starts_with('.') {
+        safe.insert(0, '_');
+    }
+    safe
+}
+
+/// Gives each folder a path of its own. Paths that differ only in case are two, also where a file system ignores case.
+#[derive(Debug, Default)]
+pub struct FolderNames {
+    given: HashMap<FolderPath, String>,
+    taken: HashSet<String>,
+}
+
+impl FolderNames {
+    /// The folder's path, `/` between its levels.
+    pub fn of(&mut self, path: &FolderPath) -> String {
+        let mut above = String::new();
+        for len in 1..=path.levels().len().max(1) {
+            let upper = FolderPath::new(path.levels().iter().take(len));
+            above = match self.given.get(&upper) {
+                Some(given) => given.clone(),
+                None => self.give(&above, upper),
+            };
+        }
+        above
+    }
+
+    fn give(&mut self, above: &str, path: FolderPath) -> String {
+        let above = match above.rsplit_once('/') {
+            Some((upper, _)) if above.len() > LONGEST_PATH => format!("{upper}/"),
+            _ if above.is_empty() => String::new(),
+            _ => format!("{above}/"),
+        };
+        let name = safe(path.name());
+        let mut given = format!("{above}{name}");
+        let mut number = 1;
+        while !self.taken.insert(given.to_lowercase()) {
+            number += 1;
+            given = format!("{above}{name} ({number})");
+        }
+        self.given.insert(path, given.clone());
+        given
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_leads_out_of_its_directory_or_is_refused_by_a_system() {
+        let long = "é".repeat(4_000);
+        let cases = [
+            ("Caixa de Entrada", "Caixa de Entrada"),
+            ("..", "_"),
+            (".", "_"),
+            ("", "_"),
+            ("../../etc/passwd", "_.._.._etc_passwd"),
+            ("a/b\\c:d", "a_b_c_d"),
+            ("a\0b\nc", "a_b_c"),
+            ("CON", "_CON"),
+            ("com1.txt", "_com1.txt"),
+            ("comrade", "comrade"),
+            ("safe\u{202e}exe", "safeexe"),
+            ("end. . ", "end"),
+            (".hidden", "_.hidden"),
+            (&long, &"é".repeat(60)),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(safe(name), expected, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn folders_that_would_share_a_name_get_one_each() {
+        let mut names = FolderNames::default();
+        let cases = [
+            (FolderPath::new(["a:b"]), "a_b"),
+            (FolderPath::new(["a/b"]), "a_b (2)"),
+            (FolderPath::new(["A?b"]), "A_b (3)"),
+            (FolderPath::new(["a/b", "x"]), "a_b (2)/x"),
+            (FolderPath::new(["a:b"]), "a_b"),
+            (FolderPath::new(["", ""]), "_/_"),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(names.of(&path), expected);
+        }
+        let deep = |last: &str| FolderPath::new((0..500).map(|n| format!("level {n}")).chain([last.to_owned()]));
+        let (one, other) = (names.of(&deep("one")), names.of(&deep("other")));
+        assert!(one != other && one.len() < LONGEST_PATH + 2 * LONGEST, "{one}");
+    }
+}
