@@ -5,6 +5,7 @@
 //! test call long operations (`fill`, `Snapshot::read`) from `spawn_blocking` when the other side runs on the same
 //! runtime. Nothing here shares code with gatepost-imap: what judges a copy must not share its mistakes.
 
+pub mod archives;
 pub mod client;
 pub mod compare;
 pub mod courier;
@@ -17,6 +18,8 @@ pub mod fill;
 pub mod mail;
 pub mod maildir;
 pub mod proxy;
+pub mod pst;
+pub mod samples;
 pub mod scripted;
 pub mod snapshot;
 pub mod special_use;
@@ -35,6 +38,7 @@ pub use fill::{FillReport, fill, put};
 pub use mail::{Generated, Profile};
 pub use maildir::Maildir;
 pub use proxy::Proxy;
+pub use samples::samples;
 pub use scripted::{ScriptedImap, on};
 pub use snapshot::Snapshot;
 pub use special_use::SpecialUse;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gatepost_testkit::fill::{FillReport, bare, reflag};
-use gatepost_testkit::{Account, DnsServer, Dovecot, Profile, Proxy, Snapshot, Storage, compare, fill};
+use gatepost_testkit::{Account, DnsServer, Dovecot, Profile, Proxy, Snapshot, Storage, compare, fill, pst};
 use serde_json::json;
 
 /// Real mail servers, generated mail and an independent comparison, for tests and demonstrations.
@@ -36,6 +36,8 @@ enum Command {
     Proxy(ProxyOptions),
     /// Answer DNS questions on a free loopback port from a file of records, until SIGTERM or SIGINT.
     ServeDns(ServeDns),
+    /// Write a PST: one with something of everything, or one as large as is wanted.
+    WritePst(WritePst),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -60,6 +62,47 @@ enum StorageName {
     Sdbox,
     Mdbox,
     Maildir,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Layout {
+    Ansi,
+    Unicode,
+    FourK,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Encoding {
+    None,
+    Permute,
+    Cyclic,
+}
+
+#[derive(Args)]
+struct WritePst {
+    /// The file to write.
+    out: PathBuf,
+    /// How wide its ids are and how large its pages.
+    #[arg(long, value_enum, default_value = "unicode")]
+    layout: Layout,
+    /// How its data is encoded.
+    #[arg(long, value_enum, default_value = "permute")]
+    encoding: Encoding,
+    /// Begin the folders as an OST does.
+    #[arg(long)]
+    offline: bool,
+    /// Little of everything, and no allocation maps: a seed for fuzzing.
+    #[arg(long)]
+    small: bool,
+    /// So many messages of generated mail. Without this: something of everything.
+    #[arg(long)]
+    messages: Option<usize>,
+    /// Their mean size in bytes.
+    #[arg(long, default_value_t = 22_000)]
+    average_bytes: usize,
+    /// How many folders they lie in.
+    #[arg(long, default_value_t = 20)]
+    folders: usize,
 }
 
 #[derive(Args)]
@@ -222,7 +265,36 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Compare(options) => compare_accounts(&options),
         Command::Proxy(options) => serve_proxy(&options),
         Command::ServeDns(options) => serve_dns(options),
+        Command::WritePst(options) => write_pst(&options),
     }
+}
+
+fn write_pst(options: &WritePst) -> anyhow::Result<ExitCode> {
+    let how = pst::Options {
+        layout: match options.layout {
+            Layout::Ansi => pst::Layout::Ansi,
+            Layout::Unicode => pst::Layout::Unicode,
+            Layout::FourK => pst::Layout::FourK,
+        },
+        encoding: match options.encoding {
+            Encoding::None => pst::Encoding::None,
+            Encoding::Permute => pst::Encoding::Permute,
+            Encoding::Cyclic => pst::Encoding::Cyclic,
+        },
+        tree: if options.offline { pst::Tree::Offline } else { pst::Tree::Store },
+        maps: !options.small,
+        ..pst::Options::default()
+    };
+    let mut file =
+        pst::Pst::create(&options.out, how).with_context(|| format!("creating {}", options.out.display()))?;
+    match options.messages {
+        Some(messages) => pst::load(&mut file, messages, options.average_bytes, options.folders)?,
+        None if options.small => pst::small(&mut file)?,
+        None => pst::everything(&mut file)?,
+    }
+    file.finish()?;
+    print_line(&json!({ "file": options.out, "bytes": std::fs::metadata(&options.out)?.len() }))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn serve_dovecot(options: ServeDovecot) -> anyhow::Result<ExitCode> {
