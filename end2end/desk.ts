@@ -198,6 +198,7 @@ export function pages(moved: MovedJob): { name: string; path: string; role: Role
     { name: 'job', path: `/jobs/${job}`, role: 'super_admin' },
     { name: 'change-job', path: `/jobs/${job}/edit`, role: 'technician' },
     { name: 'new-mailbox', path: `/jobs/${job}/mailboxes/new`, role: 'technician' },
+    { name: 'new-mailbox-from-file', path: `/jobs/${job}/mailboxes/new?from=file`, role: 'technician' },
     { name: 'import', path: `/jobs/${job}/import`, role: 'technician' },
     { name: 'evidence', path: `/jobs/${job}/evidence`, role: 'technician' },
     { name: 'residue', path: `/jobs/${job}/residue`, role: 'ops_lead' },

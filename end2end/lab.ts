@@ -4,7 +4,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -45,6 +45,8 @@ const MAILBOXES = {
   moved: { email: 'maria@padaria.test', messages: 90, largeMb: 0 },
   /** Holds a message that the new server refuses. */
   oversize: { email: 'joao@padaria.test', messages: 40, largeMb: 3 },
+  /** Filled from files. */
+  filed: { email: 'lia@arquivo.test', messages: 1, largeMb: 0 },
 } as const;
 
 export type MailboxName = keyof typeof MAILBOXES;
@@ -71,6 +73,8 @@ export class Lab {
   readonly people: Record<Role, Person>;
   readonly accounts: Record<MailboxName, Account>;
   url = '';
+  /** The folder of the server that files may be taken from. */
+  readonly importPath: string;
   /** Port of the old server (TLS), with the delay of a line between two sites, so that progress can be watched. */
   sourcePort = 0;
   /** Port of the new server (TLS). */
@@ -85,6 +89,8 @@ export class Lab {
       for (const child of this.children) child.kill('SIGTERM');
       rmSync(this.dir, { recursive: true, force: true });
     });
+    this.importPath = join(this.dir, 'import');
+    mkdirSync(this.importPath);
     const secret = () => randomBytes(18).toString('base64url');
     const person = (role: Role, email: string, name: string) => ({ role, email, name, password: secret() });
     this.people = {
@@ -102,6 +108,7 @@ export class Lab {
       plain: account('plain'),
       moved: account('moved'),
       oversize: account('oversize'),
+      filed: account('filed'),
     };
   }
 
@@ -185,6 +192,7 @@ export class Lab {
       GATEPOST_CA_FILE: authorities,
       GATEPOST_CONFIG: pace,
       GATEPOST_SITE_ROOT: site,
+      GATEPOST_IMPORT_PATH: this.importPath,
       GATEPOST_LISTEN: `127.0.0.1:${port}`,
       GATEPOST_DNS_RESOLVERS: 'none',
       GATEPOST_LOG: 'warn',

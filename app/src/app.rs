@@ -45,6 +45,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/jobs/:id/cutover") view=pages::job::cutover::ShowCutover ssr=all.clone()/>
                     <Route path=path!("/jobs/:id/approve") view=pages::job::approve::ApproveJob ssr=all.clone()/>
                     <Route path=path!("/mailboxes/:id") view=pages::mailbox::show::ShowMailbox ssr=all.clone()/>
+                    <Route path=path!("/mailboxes/:id/files") view=pages::mailbox::files::MailboxFiles ssr=all.clone()/>
+                    <Route path=path!("/mailboxes/:id/files/:file") view=pages::mailbox::inspect::InspectFile ssr=all.clone()/>
                     <Route path=path!("/runs/:id") view=pages::run::ShowRun ssr=all.clone()/>
                     <Route path=path!("/tenants") view=pages::tenant::TenantList ssr=all.clone()/>
                     <Route path=path!("/audit") view=pages::audit::AuditLog ssr=all.clone()/>

@@ -19,6 +19,8 @@ CREATE TABLE migration_uploads (
     -- What the sender said and what was read back, in hex.
     sha256_expected  TEXT NULL,
     sha256           TEXT NULL,
+    -- What the sender told of it, as it was written (tus: Upload-Metadata).
+    metadata         TEXT NULL,
     run_id           INTEGER NULL REFERENCES migration_runs (id) ON DELETE SET NULL,
     inspection_json  TEXT NULL,
     error            TEXT NULL,
@@ -43,3 +45,9 @@ CREATE TABLE migration_upload_pieces (
     sha256     TEXT NOT NULL,
     PRIMARY KEY (upload_id, at)
 );
+
+-- A file may arrive while a run is at work on its mailbox: the run that reads it through waits its turn in the queue, as
+-- do runs that are asked for while a file is read.
+DROP INDEX idx_migration_runs_one_active;
+CREATE UNIQUE INDEX idx_migration_runs_one_active ON migration_runs (mailbox_id)
+    WHERE status IN ('queued', 'running') AND run_type <> 'pst_extract';

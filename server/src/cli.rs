@@ -10,8 +10,10 @@ mod man;
 mod open;
 mod password;
 mod progress;
+mod pst;
 mod report;
 mod serve;
+mod source;
 mod table;
 mod url;
 mod vault;
@@ -50,8 +52,11 @@ enum Command {
     Serve(serve::Serve),
     /// Run a worker alone, on the same database as a server
     Worker,
-    /// Copy one mailbox between two IMAP servers, without the Desk
+    /// Copy one mailbox from a server or a file to an IMAP server, without the Desk
     Copy(Box<copy::Copy>),
+    /// Look into a PST or OST file, or take everything out of it
+    #[command(subcommand)]
+    Pst(pst::Pst),
     /// Re-read both servers of a job and show the evidence
     Verify(verify::Verify),
     /// Ask the gate whether a domain's MX may be changed
@@ -190,6 +195,7 @@ async fn with_settings(command: Command, config: Config) -> Outcome {
         Command::Serve(serve) => serve::run(serve, config).await,
         Command::Worker => serve::worker(config).await,
         Command::Copy(copy) => Box::pin(copy::run(*copy, config)).await,
+        Command::Pst(pst) => pst::run(pst, config).await,
         Command::Verify(verify) => verify::run(verify, config).await,
         Command::Gate(gate) => gate::run(gate, config).await,
         Command::Report(report) => report::run(report, config).await,

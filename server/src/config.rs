@@ -31,6 +31,7 @@ pub const NAMES: &[&str] = &[
     "GATEPOST_DNS_WEBHOOK_SECRET",
     "GATEPOST_EVIDENCE_MAX_AGE_HOURS",
     "GATEPOST_EMBED_ANCESTORS",
+    "GATEPOST_IMPORT_PATH",
     "GATEPOST_JWT_KEY",
     "GATEPOST_LISTEN",
     "GATEPOST_LOG",
@@ -39,6 +40,9 @@ pub const NAMES: &[&str] = &[
     "GATEPOST_PUBLIC_URL",
     "GATEPOST_SITE_ROOT",
     "GATEPOST_TRUSTED_PROXIES",
+    "GATEPOST_UPLOAD_EXPIRY_HOURS",
+    "GATEPOST_UPLOAD_RESERVE_MB",
+    "GATEPOST_UPLOAD_RETENTION_DAYS",
     "GATEPOST_WEBHOOK_ALLOWED_HOSTS",
     "GATEPOST_WORKERS",
     "MIGRATION_ALLOWED_HOSTS",
@@ -173,6 +177,18 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
             .unwrap_or_else(|| vec![Role::SuperAdmin]),
         credentials_key: credentials_key(&s),
         max_pst_gb: s.number("MIGRATION_MAX_PST_GB", 50, 1, 1024, "a size in GiB"),
+        import_path: folder(&s, "GATEPOST_IMPORT_PATH"),
+        upload_retention_days: s.number("GATEPOST_UPLOAD_RETENTION_DAYS", 30, 0, 3650, "a number of days"),
+        upload_expiry_hours: s.number("GATEPOST_UPLOAD_EXPIRY_HOURS", 168, 1, 8760, "a number of hours"),
+        upload_reserve_mb: s.parsed(
+            "GATEPOST_UPLOAD_RESERVE_MB",
+            None,
+            "a size in MiB, from 16 to 1048576, or auto",
+            |text| match text {
+                "auto" => Ok(None),
+                text => text.parse().ok().filter(|mb: &u64| (16..=1 << 20).contains(mb)).map(Some).ok_or(()),
+            },
+        ),
         dest_imap_host: s.parsed("MIGRATION_DEST_IMAP_HOST", None, "a host name or address without port", host),
         dest_imap_port: s.parsed("MIGRATION_DEST_IMAP_PORT", None, "a port from 1 to 65535", |text| {
             text.parse().ok().filter(|port| *port > 0).map(Some).ok_or(())
@@ -302,6 +318,16 @@ fn file(s: &Settings, name: &str) -> Option<PathBuf> {
     let path = PathBuf::from(s.text(name)?);
     if let Err(error) = std::fs::File::open(&path) {
         s.fault(name, format!("{} cannot be read: {error}", path.display()));
+    }
+    Some(path)
+}
+
+fn folder(s: &Settings, name: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(s.text(name)?);
+    match std::fs::metadata(&path) {
+        Ok(found) if found.is_dir() => {}
+        Ok(_) => s.fault(name, format!("{} is no folder", path.display())),
+        Err(error) => s.fault(name, format!("{} cannot be read: {error}", path.display())),
     }
     Some(path)
 }

@@ -24,7 +24,7 @@ pub use serve::serve;
 
 use axum::{
     Router,
-    extract::FromRef,
+    extract::{DefaultBodyLimit, FromRef},
     middleware::{from_fn, from_fn_with_state},
     routing::{any, get},
 };
@@ -45,7 +45,9 @@ use tower_http::{
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// No sender of a body may be silent for longer.
 const NEXT_BYTES_WITHIN: Duration = Duration::from_secs(30);
-/// No body is larger, whatever the route allows.
+/// The same for a file, whose line may be a bad one. What has arrived by then stays.
+const NEXT_BYTES_OF_A_FILE_WITHIN: Duration = Duration::from_secs(60);
+/// No body is larger, whatever the route allows, but for files.
 const MAX_BODY: usize = extract::MAX_CSV + 64 * 1024;
 
 /// What handlers share.
@@ -82,23 +84,21 @@ impl FromRef<App> for LeptosOptions {
 /// Every address of the program.
 pub fn router(app: &App) -> Router {
     let migration = app.core.config().enabled;
-    let (api, open_api, document) = api::router(migration);
-    let docs = docs::Docs::new(&document, &app.site);
+    let api = api::router(migration);
+    let docs = docs::Docs::new(&api.document, &app.site);
 
     let rest = Router::new()
-        .nest("/api/v1", api)
+        .nest("/api/v1", api.known)
         .route("/api/v1/openapi.json", get(docs::json).with_state(docs.clone()))
         .route("/api/docs", get(docs::page).with_state(docs))
         .route("/api", any(error::not_found))
         .route("/api/{*rest}", any(error::not_found))
         .layer(from_fn(error::problems_only));
 
-    let known_callers = Router::new()
-        .merge(rest)
-        .merge(desk::routes(app))
-        .layer(from_fn_with_state(app.clone(), identity::identify))
-        .layer(session::layer(app))
-        .layer(from_fn_with_state(app.clone(), csrf::defend));
+    let mut uploads = Router::new().nest("/api/v1", api.uploads).layer(from_fn(error::problems_only));
+    if migration {
+        uploads = uploads.merge(desk::upload::routes().layer(DefaultBodyLimit::disable()));
+    }
 
     let care = Router::new()
         .route("/healthz", get(care::healthz))
@@ -107,21 +107,35 @@ pub fn router(app: &App) -> Router {
         .layer(from_fn(error::problems_only));
 
     // With a signed link nobody is known: no session is read, no user looked up.
-    let mut linked = Router::new().nest("/api/v1", open_api);
+    let mut linked = Router::new().nest("/api/v1", api.linked);
     if migration {
         linked = linked.merge(shared::routes());
     }
 
-    Router::new()
-        .merge(known_callers)
+    let usual = Router::new()
+        .merge(for_known_callers(rest.merge(desk::routes(app)), app))
         .merge(linked)
         .merge(care)
         .merge(desk::assets(app))
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
         .layer(RequestBodyTimeoutLayer::new(NEXT_BYTES_WITHIN))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN));
+    // How large a file may be is a setting, and how long it takes is the line's business. Only silence ends it.
+    let uploads = for_known_callers(uploads, app).layer(RequestBodyTimeoutLayer::new(NEXT_BYTES_OF_A_FILE_WITHIN));
+
+    Router::new()
+        .merge(usual)
+        .merge(uploads)
         .layer(CatchPanicLayer::custom(error::caught_panic))
         .layer(from_fn_with_state(app.clone(), headers::secure))
         .layer(from_fn_with_state(app.clone(), trace::trace))
         .with_state(app.clone())
+}
+
+/// Finds out who asks, and refuses what another site asks in their name.
+fn for_known_callers(routes: Router<App>, app: &App) -> Router<App> {
+    routes
+        .layer(from_fn_with_state(app.clone(), identity::identify))
+        .layer(session::layer(app))
+        .layer(from_fn_with_state(app.clone(), csrf::defend))
 }

@@ -8,6 +8,7 @@ mod config;
 mod drivers;
 mod http;
 mod logging;
+mod tools;
 
 use std::process::ExitCode;
 

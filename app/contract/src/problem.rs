@@ -126,12 +126,18 @@ fn title(status: u16) -> &'static str {
         404 => "Not found",
         405 => "Method not allowed",
         409 => "Conflict",
+        410 => "Gone",
+        412 => "Another version",
         413 => "Too large",
         415 => "Unsupported media type",
         422 => "Invalid input",
+        423 => "Locked",
         429 => "Too many requests",
+        // tus 1.0, extension "checksum".
+        460 => "Checksum mismatch",
         502 => "Another server failed",
         503 => "Not available",
+        507 => "Not enough space",
         _ => "Internal error",
     }
 }

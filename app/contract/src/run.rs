@@ -64,10 +64,12 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// 0 to 100; 0 while the total is unknown.
+    /// 0 to 100, of messages, or of bytes while it reads a file whose messages nobody has counted; 0 while the total is
+    /// unknown.
     #[must_use]
     pub fn percent(&self) -> f64 {
-        if self.total <= 0 { 0.0 } else { (self.done as f64 / self.total as f64 * 100.0).clamp(0.0, 100.0) }
+        let (done, total) = if self.total > 0 { (self.done, self.total) } else { (self.bytes_done, self.bytes_total) };
+        if total <= 0 { 0.0 } else { (done as f64 / total as f64 * 100.0).clamp(0.0, 100.0) }
     }
 }
 

@@ -147,6 +147,14 @@ names! {
     }
 }
 
+impl SourceType {
+    /// Whether the mail comes from files that are uploaded, and not from a server.
+    #[must_use]
+    pub const fn is_file(self) -> bool {
+        matches!(self, Self::Pst | Self::Mbox | Self::Eml | Self::Tgz)
+    }
+}
+
 names! {
     /// How a connection is protected.
     "security" Security {

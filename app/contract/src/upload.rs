@@ -59,6 +59,9 @@ pub struct NewUpload {
     /// The SHA-256 of all of it, in hex, where the sender knows it.
     #[serde(default)]
     pub sha256: Option<String>,
+    /// What the sender tells of it, as it was written (tus: `Upload-Metadata`); given back as it came.
+    #[serde(default)]
+    pub metadata: Option<String>,
 }
 
 /// A file or folder that lies on the server already.

@@ -179,6 +179,8 @@ fn notice() -> Option<&'static str> {
         "deleted" => t!(notice.deleted),
         "dns_applied" => t!(notice.dns_applied),
         "dns_read" => t!(notice.dns_read),
+        "file_deleted" => t!(upload.deleted),
+        "file_taken" => t!(upload.taken),
         "imported" => t!(notice.imported),
         "link_revoked" => t!(notice.link_revoked),
         "logged_out" => t!(notice.logged_out),

@@ -3,7 +3,7 @@
 use gatepost_contract::{
     CauseKind, CheckId, CheckStatus, Depth, DnsFindingKind, Fidelity, Gate, Level, LookupStatus, MailboxStatus,
     MessageState, Phase, Role, RunStatus, RunType, Scope, Security, Severity, SourceType, SpecialUse, Spread,
-    TimelineKind, Tool, WebhookEvent,
+    TimelineKind, Tool, UploadOrigin, UploadState, WebhookEvent,
 };
 
 /// Where a job stands.
@@ -202,6 +202,39 @@ pub fn source_type(source_type: SourceType) -> &'static str {
         SourceType::Tgz => t!(source_type.tgz),
         SourceType::Zimbra => t!(source_type.zimbra),
         SourceType::Dovecot => t!(source_type.dovecot),
+    }
+}
+
+/// Where a file stands.
+pub fn upload_state(state: UploadState) -> &'static str {
+    match state {
+        UploadState::Receiving => t!(upload_state.receiving),
+        UploadState::Stored => t!(upload_state.stored),
+        UploadState::Ready => t!(upload_state.ready),
+        UploadState::Refused => t!(upload_state.refused),
+        UploadState::Deleted => t!(upload_state.deleted),
+    }
+}
+
+/// How a file came.
+pub fn upload_origin(origin: UploadOrigin) -> &'static str {
+    match origin {
+        UploadOrigin::Tus => t!(upload_origin.tus),
+        UploadOrigin::Multipart => t!(upload_origin.multipart),
+        UploadOrigin::Server => t!(upload_origin.server),
+    }
+}
+
+/// What is no mail, by its kind; a kind that is not known here keeps to the general word.
+pub fn item_kind(kind: &str) -> &'static str {
+    match kind {
+        "contact" => t!(inspect.contact),
+        "contact_list" => t!(inspect.contact_list),
+        "appointment" => t!(inspect.appointment),
+        "task" => t!(inspect.task),
+        "note" => t!(inspect.note),
+        "journal" => t!(inspect.journal),
+        _ => t!(inspect.other),
     }
 }
 

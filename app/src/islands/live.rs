@@ -81,18 +81,17 @@ pub fn RunLive(
     let figures = move || {
         let progress = now.with(|view| view.run.progress.clone());
         words.with_value(|words| {
-            if progress.total <= 0 {
-                return words.counting.clone();
-            }
             let n = words.numbers;
-            let mut text = format!(
-                "{} / {} {} · {} / {}",
-                n.count(progress.done),
-                n.count(progress.total),
-                words.messages,
-                n.size(progress.bytes_done),
-                n.size(progress.bytes_total),
-            );
+            let sizes = format!("{} / {}", n.size(progress.bytes_done), n.size(progress.bytes_total));
+            let mut text = match (progress.total, progress.bytes_total) {
+                (..=0, ..=0) => return words.counting.clone(),
+                // A file that is being read through: nobody has counted its messages yet.
+                (..=0, _) => sizes,
+                _ => {
+                    let (done, total) = (n.count(progress.done), n.count(progress.total));
+                    format!("{done} / {total} {} · {sizes}", words.messages)
+                }
+            };
             if progress.bytes_per_second >= 1.0 {
                 text.push_str(&format!(" · {}/s", n.size(progress.bytes_per_second as i64)));
             }
@@ -186,14 +185,15 @@ fn follow(view: &RunView, set_now: WriteSignal<RunView>) {
 #[cfg(not(feature = "hydrate"))]
 const fn follow(_view: &RunView, _set_now: WriteSignal<RunView>) {}
 
-/// Loads the page anew, unless somebody is at work in it: a dialog is open or a field has the focus.
+/// Loads the page anew, unless somebody is at work in it: a dialog is open, a field has the focus or files are on their
+/// way.
 #[cfg(feature = "hydrate")]
 fn reload() {
     let page = document();
     let typing =
         page.active_element().is_some_and(|e| matches!(e.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"));
-    let dialog = page.query_selector("dialog[open]").ok().flatten().is_some();
-    if !typing && !dialog {
+    let busy = page.query_selector("dialog[open], [data-busy]").ok().flatten().is_some();
+    if !typing && !busy {
         // A page that cannot be reloaded stays as it is.
         let _ = window().location().reload();
     }

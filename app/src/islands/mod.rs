@@ -13,3 +13,4 @@ pub mod dialog;
 pub mod live;
 pub mod log;
 pub mod theme;
+pub mod upload;

@@ -66,8 +66,14 @@ pub async fn add_mailbox(job_id: JobId, #[server(flatten)] form: MailboxForm) ->
         folder_map: fields.folder_map("folder_map", &form.folder_map),
     };
     fields.done()?;
-    desk.gatepost.add_mailbox(&desk.actor, job_id, mailbox).await?;
-    context::go(&format!("/jobs/{job_id}?notice=created"));
+    let mailbox = desk.gatepost.add_mailbox(&desk.actor, job_id, mailbox).await?;
+    // What is filled from files needs them next.
+    let next = if mailbox.source_type.is_file() {
+        format!("/mailboxes/{}/files?notice=created", mailbox.id)
+    } else {
+        format!("/jobs/{job_id}?notice=created")
+    };
+    context::go(&next);
     Ok(())
 }
 

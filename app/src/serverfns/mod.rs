@@ -20,6 +20,7 @@ pub mod session;
 pub mod tenant;
 pub mod ticket;
 pub mod token;
+pub mod upload;
 pub mod user;
 pub mod webhook;
 

@@ -1,31 +1,34 @@
-//! `gatepost copy`: one mailbox, without the Desk.
+//! `gatepost copy`: one mailbox, from a server or a file, without the Desk.
 
 use super::{
     Exit, Outcome, Usage, password, print_json, print_line,
     progress::Watch,
     serve::ending_by_signal,
+    source::{self, Source},
     table::{Table, bytes},
     url::{MailboxUrl, is_loopback},
 };
-use crate::{config::Config, drivers::Imap};
+use crate::{config::Config, drivers::BuiltIn};
 use anyhow::Context;
 use clap::Args;
 use gatepost_contract::{MessageState, SecretInput, Security};
 use gatepost_core::GmailLabels;
-use gatepost_core::standalone::{CopyProgress, CopyRequest, CopySummary, Endpoint, FailedFolder, copy};
+use gatepost_core::standalone::{CopyProgress, CopyRequest, CopySummary, Endpoint, FailedFolder, Origin, copy};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
-/// Copy one mailbox between two IMAP servers, without the Desk
+/// Copy one mailbox from a server or a file to an IMAP server, without the Desk
 ///
 /// The source is only read. At the destination folders are made and messages appended; nothing is deleted. It may be
 /// interrupted at any moment and run again: what was copied is known from --state and from the destination itself.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Example:\n  gatepost copy --source imaps://ana%40old.example@mail.old.example \\\n    \
     --dest imaps://ana%40new.example@mail.new.example --source-password-file old.txt --dest-password-file new.txt --verify\n\n\
+    A file is read twice, once before anything is sent and once more by --verify:\n  gatepost copy --source archive.pst \
+    --dest imaps://ana%40new.example@mail.new.example --dest-password-file new.txt --verify\n\n\
     Passwords are read from the files, from GATEPOST_SOURCE_PASSWORD and GATEPOST_DEST_PASSWORD, or asked for on the \
     terminal; OAuth tokens from their files, or from GATEPOST_SOURCE_TOKEN and GATEPOST_DEST_TOKEN.\n\n\
     An administrator copies the mailbox of somebody else with --source-admin or --dest-admin, and the administrator's \
@@ -33,13 +36,13 @@ use std::{
     What a host may be asked for (connections, messages a second, bytes a day, hours) stands in [[host]] of the file of \
     --config.")]
 pub struct Copy {
-    /// The old mailbox: imaps://USER@HOST[:993], imap+starttls://USER@HOST[:143] or imap://USER@HOST[:143]
+    /// The old mailbox: imaps://USER@HOST[:993], imap+starttls://USER@HOST[:143] or imap://USER@HOST[:143]; or a file
     ///
-    /// An @ in the user is written as %40. imap:// sends everything readable and is for this machine only, unless
+    /// A file is a PST or OST, an mbox, a folder or zip of .eml files, a Maildir, or a Zimbra .tgz. An @ in the user is written as %40. imap:// sends everything readable and is for this machine only, unless
     /// --allow-plaintext is given.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL|FILE")]
     source: String,
-    /// The new mailbox, written alike
+    /// The new mailbox: a URL, written alike
     #[arg(long, value_name = "URL")]
     dest: String,
     /// A file whose first line is the old mailbox's password
@@ -147,8 +150,18 @@ fn rate(text: &str) -> Result<f64, String> {
 pub async fn run(copy_args: Copy, config: Config) -> Outcome {
     let json = copy_args.json;
     let ending = ending_by_signal()?;
-    let request = request(copy_args, &config, ending)?;
-    for (side, end) in [("source", &request.source), ("destination", &request.dest)] {
+    let mut request = request(copy_args, &config, ending)?;
+    if let Origin::File(access) = &mut request.source
+        && !source::read_through(access, json, &request.cancel).await?
+    {
+        eprintln!("Interrupted while the file was read; nothing was copied. Run the same command again.");
+        return Ok(Exit::Interrupted);
+    }
+    let server = match &request.source {
+        Origin::Server(end) => Some(("source", end)),
+        Origin::File(_) => None,
+    };
+    for (side, end) in server.into_iter().chain([("destination", &request.dest)]) {
         if end.insecure_tls {
             eprintln!("Warning: the certificate of the {side} ({}) is not verified.", end.host);
         }
@@ -158,6 +171,10 @@ pub async fn run(copy_args: Copy, config: Config) -> Outcome {
     }
     let dry_run = request.dry_run;
     let state = request.state.clone();
+    let work = match &request.source {
+        Origin::Server(_) => None,
+        Origin::File(access) => Some(access.work.clone()),
+    };
     let plan: Arc<Mutex<BTreeMap<String, (u64, u64)>>> = Arc::default();
     let watch = Watch::new(json);
     let summary = {
@@ -171,9 +188,11 @@ pub async fn run(copy_args: Copy, config: Config) -> Outcome {
             }
             watch.show(progress);
         };
-        copy(request, Arc::new(Imap), show).await
+        copy(request, Arc::new(BuiltIn::default()), show).await
     };
     watch.finish();
+    // It is empty by now; where it is not, the next run clears it.
+    work.map(std::fs::remove_dir);
     let summary = summary?;
     if json {
         print_json(&summary)?;
@@ -194,16 +213,20 @@ pub async fn run(copy_args: Copy, config: Config) -> Outcome {
 }
 
 fn request(args: Copy, config: &Config, cancel: tokio_util::sync::CancellationToken) -> anyhow::Result<CopyRequest> {
-    let source = MailboxUrl::parse(&args.source, "--source")?;
+    let source = Source::parse(&args.source)?;
     let dest = MailboxUrl::parse(&args.dest, "--dest")?;
     let allow_plaintext = args.allow_plaintext || config.core.allow_plaintext;
-    for (side, url) in [("--source", &source), ("--dest", &dest)] {
+    let server = match &source {
+        Source::Server(url) => Some(("--source", url)),
+        Source::File(_) => None,
+    };
+    for (side, url) in server.into_iter().chain([("--dest", &dest)]) {
         if url.security == Security::Plain && !is_loopback(&url.host) && !allow_plaintext {
             let what = "imap:// to another machine sends the password readable; use imaps:// or imap+starttls://";
             return Err(Usage(format!("{side}: {what}, or add --allow-plaintext")).into());
         }
     }
-    if source == dest {
+    if matches!(&source, Source::Server(url) if *url == dest) {
         return Err(Usage("--source and --dest are the same mailbox".to_owned()).into());
     }
     let state = match args.state {
@@ -217,18 +240,41 @@ fn request(args: Copy, config: &Config, cancel: tokio_util::sync::CancellationTo
     if let Some(path) = &ca_file {
         std::fs::File::open(path).map_err(|error| Usage(format!("--ca-file: {}: {error}", path.display())))?;
     }
-    let source_secret = secret(
-        &source,
-        args.source_admin.as_deref(),
-        args.source_token_file.as_deref(),
-        args.source_password_file.as_deref(),
-        &SecretNames {
-            token: "GATEPOST_SOURCE_TOKEN",
-            token_file: "--source-token-file",
-            password: "GATEPOST_SOURCE_PASSWORD",
-            password_file: "--source-password-file",
-        },
-    )?;
+    let end = |url: MailboxUrl, admin, secret, insecure_tls| Endpoint {
+        host: url.host,
+        port: url.port,
+        security: url.security,
+        user: url.user,
+        admin,
+        secret,
+        insecure_tls,
+    };
+    let source = match source {
+        Source::Server(url) => {
+            let names = SecretNames {
+                token: "GATEPOST_SOURCE_TOKEN",
+                token_file: "--source-token-file",
+                password: "GATEPOST_SOURCE_PASSWORD",
+                password_file: "--source-password-file",
+            };
+            let (token_file, password_file) = (args.source_token_file, args.source_password_file);
+            let admin = args.source_admin.as_deref();
+            let secret = secret(&url, admin, token_file.as_deref(), password_file.as_deref(), &names)?;
+            Origin::Server(end(url, args.source_admin, secret, args.insecure_source))
+        }
+        Source::File(path) => {
+            let of_servers = [
+                ("--source-password-file", args.source_password_file.is_some()),
+                ("--source-token-file", args.source_token_file.is_some()),
+                ("--source-admin", args.source_admin.is_some()),
+                ("--insecure-source", args.insecure_source),
+            ];
+            if let Some((option, _)) = of_servers.iter().find(|(_, given)| *given) {
+                return Err(Usage(format!("{option} is for a server, and --source is a file")).into());
+            }
+            Origin::File(source::access(&path, &state, config.core.max_pst_gb)?)
+        }
+    };
     let dest_secret = secret(
         &dest,
         args.dest_admin.as_deref(),
@@ -241,17 +287,8 @@ fn request(args: Copy, config: &Config, cancel: tokio_util::sync::CancellationTo
             password_file: "--dest-password-file",
         },
     )?;
-    let end = |url: MailboxUrl, admin, secret, insecure_tls| Endpoint {
-        host: url.host,
-        port: url.port,
-        security: url.security,
-        user: url.user,
-        admin,
-        secret,
-        insecure_tls,
-    };
     Ok(CopyRequest {
-        source: end(source, args.source_admin, source_secret, args.insecure_source),
+        source,
         dest: end(dest, args.dest_admin, dest_secret, args.insecure_dest),
         state,
         folders: args.folders,
@@ -296,7 +333,7 @@ fn secret(
 }
 
 /// A file of its own for each pair of mailboxes, so that the same command goes on where it stopped.
-fn usual_state(source: &MailboxUrl, dest: &MailboxUrl) -> anyhow::Result<PathBuf> {
+fn usual_state(source: &Source, dest: &MailboxUrl) -> anyhow::Result<PathBuf> {
     let set = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = set("XDG_STATE_HOME")
         .or_else(|| set("HOME").map(|home| home.join(".local/state")))
@@ -304,14 +341,20 @@ fn usual_state(source: &MailboxUrl, dest: &MailboxUrl) -> anyhow::Result<PathBuf
     Ok(base.join("gatepost").join(state_name(source, dest)))
 }
 
-fn state_name(source: &MailboxUrl, dest: &MailboxUrl) -> String {
+fn state_name(source: &Source, dest: &MailboxUrl) -> String {
     let name = |url: &MailboxUrl| format!("{}@{}", url.user, url.host);
-    let readable: String = format!("{}_to_{}", name(source), name(dest))
+    let (short, exact) = match source {
+        Source::Server(url) => (name(url), format!("{}:{}", name(url), url.port)),
+        Source::File(path) => {
+            (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), path.display().to_string())
+        }
+    };
+    let readable: String = format!("{short}_to_{}", name(dest))
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || ".@_-".contains(c) { c } else { '-' })
         .take(100)
         .collect();
-    let exact = format!("{}:{}\n{}:{}", name(source), source.port, name(dest), dest.port);
+    let exact = format!("{exact}\n{}:{}", name(dest), dest.port);
     format!("{}-{}.db", readable.trim_start_matches('.'), &blake3::hash(exact.as_bytes()).to_hex()[..12])
 }
 
@@ -411,9 +454,13 @@ mod tests {
     fn the_state_file_is_the_same_for_the_same_pair_and_another_for_any_other() {
         let url = |text| MailboxUrl::parse(text, "x").expect("a url");
         let (a, b) = (url("imaps://a%2Fb@old.example"), url("imaps://a@new.example"));
-        let name = state_name(&a, &b);
-        assert_eq!(name, state_name(&a, &b));
-        assert_ne!(name, state_name(&b, &a));
+        let server = |url: &MailboxUrl| Source::Server(url.clone());
+        let name = state_name(&server(&a), &b);
+        assert_eq!(name, state_name(&server(&a), &b));
+        assert_ne!(name, state_name(&server(&b), &a));
+        let file = |path: &str| state_name(&Source::File(path.into()), &b);
+        assert_ne!(file("/one/a.pst"), file("/two/a.pst"));
+        assert!(file("/one/a b.pst").starts_with("a-b.pst_to_a@new.example-"), "{}", file("/one/a b.pst"));
         assert!(name.starts_with("a-b@old.example_to_a@new.example-") && !name.contains('/'), "{name}");
     }
 

@@ -45,6 +45,11 @@ fn a_wrong_value_is_named_with_what_it_may_be() {
         ("MIGRATION_ALLOWED_HOSTS", "a b", "host names"),
         ("GATEPOST_WEBHOOK_ALLOWED_HOSTS", "10.0.0.0/8", "host names"),
         ("GATEPOST_CA_FILE", "/nonexistent/ca.pem", "cannot be read"),
+        ("GATEPOST_IMPORT_PATH", "/nonexistent/import", "cannot be read"),
+        ("GATEPOST_IMPORT_PATH", "/dev/null", "is no folder"),
+        ("GATEPOST_UPLOAD_EXPIRY_HOURS", "0", "from 1 to 8760"),
+        ("GATEPOST_UPLOAD_RETENTION_DAYS", "-1", "from 0 to 3650"),
+        ("GATEPOST_UPLOAD_RESERVE_MB", "15", "or auto"),
     ] {
         let error = with(&[(name, value)]).expect_err(name);
         assert_eq!(error.0.len(), 1, "{name}: {error}");
@@ -138,7 +143,7 @@ fn every_line_of_the_sample_is_a_setting_that_can_be_used() {
             Some(_) => None,
             None => Some(line),
         })
-        .filter(|line| !["_key =", "_secret =", "ca_file"].iter().any(|own| line.contains(own)))
+        .filter(|line| !["_key =", "_secret =", "ca_file", "import_path ="].iter().any(|own| line.contains(own)))
         .map(|line| format!("{line}\n"))
         .collect();
     let settings = Settings::new([], Some((Path::new("sample.toml"), &lines)));

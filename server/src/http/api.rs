@@ -16,6 +16,7 @@ mod runs;
 mod tenants;
 mod tickets;
 mod tokens;
+pub mod uploads;
 mod users;
 mod waivers;
 mod webhooks;
@@ -25,7 +26,12 @@ use super::{
     error::PROBLEM_JSON,
     extract::{MAX_CSV, MAX_JSON},
 };
-use axum::{Router, extract::DefaultBodyLimit};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::from_fn,
+    routing::{options, post},
+};
 use gatepost_contract::Problem;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -38,9 +44,20 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// Every route of the API and its description: those for known callers, and those that a signed link opens. While the
-/// migration module is off its routes do not exist.
-pub fn router(migration: bool) -> (Router<App>, Router<App>, OpenApi) {
+/// Every route of the API and its description.
+pub struct Api {
+    /// For known callers.
+    pub known: Router<App>,
+    /// For known callers, with bodies of any size.
+    pub uploads: Router<App>,
+    /// What a signed link opens.
+    pub linked: Router<App>,
+    /// The description of all of them.
+    pub document: OpenApi,
+}
+
+/// The routes. While the migration module is off its own do not exist.
+pub fn router(migration: bool) -> Api {
     let desk = OpenApiRouter::with_openapi(document())
         .routes(routes!(auth::token))
         .routes(routes!(tokens::list, tokens::create))
@@ -63,12 +80,15 @@ pub fn router(migration: bool) -> (Router<App>, Router<App>, OpenApi) {
         .routes(routes!(audit::verify));
 
     let routes = if migration { desk.merge(migration_routes()) } else { desk };
-    let (router, mut document) = routes.layer(DefaultBodyLimit::max(MAX_JSON)).split_for_parts();
-    let linked = if migration { public_routes() } else { OpenApiRouter::new() };
-    let (linked, more) = linked.split_for_parts();
-    document.merge(more);
+    let (known, mut document) = routes.layer(DefaultBodyLimit::max(MAX_JSON)).split_for_parts();
+    let (uploads, linked) =
+        if migration { (upload_routes(), public_routes()) } else { (OpenApiRouter::new(), OpenApiRouter::new()) };
+    let (uploads, of_uploads) = uploads.split_for_parts();
+    let (linked, of_linked) = linked.split_for_parts();
+    document.merge(of_uploads);
+    document.merge(of_linked);
     describe_refusals(&mut document);
-    (router, linked, document)
+    Api { known, uploads, linked, document }
 }
 
 fn migration_routes() -> OpenApiRouter<App> {
@@ -82,6 +102,11 @@ fn migration_routes() -> OpenApiRouter<App> {
         .merge(import)
         .routes(routes!(mailboxes::get, mailboxes::update, mailboxes::remove))
         .routes(routes!(mailboxes::folders))
+        .routes(routes!(uploads::of_mailbox))
+        .routes(routes!(uploads::of_job))
+        .routes(routes!(uploads::pieces))
+        .routes(routes!(uploads::items))
+        .routes(routes!(uploads::server_file))
         .routes(routes!(runs::preflight))
         .routes(routes!(runs::sync))
         .routes(routes!(evidence::latest, runs::verify))
@@ -118,6 +143,18 @@ fn migration_routes() -> OpenApiRouter<App> {
         .routes(routes!(report::document))
         .routes(routes!(report::signature))
         .routes(routes!(report::paper))
+}
+
+/// The addresses that take files: their bodies may be of any size and last as long as they must. HEAD and OPTIONS are
+/// those of tus; clients of it know them.
+fn upload_routes() -> OpenApiRouter<App> {
+    let tus = OpenApiRouter::new()
+        .routes(routes!(uploads::create))
+        .routes(routes!(uploads::get, uploads::append, uploads::remove))
+        .route("/uploads", options(uploads::discover))
+        .route("/uploads/{id}", post(uploads::overridden).head(uploads::offset).options(uploads::discover))
+        .layer(from_fn(uploads::announce));
+    tus.routes(routes!(uploads::upload_form)).layer(DefaultBodyLimit::disable())
 }
 
 /// For callers whom nobody knows: what a signed link opens, and what helps to check a report.

@@ -3,6 +3,7 @@
 mod flash;
 mod form;
 pub mod site;
+pub mod upload;
 
 use super::{App, identity::Identity, session};
 use axum::{

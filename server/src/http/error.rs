@@ -40,7 +40,6 @@ impl From<gatepost_core::Error> for Refusal {
 
 impl Refusal {
     /// The problem that it carries.
-    #[cfg(test)]
     pub fn into_problem(self) -> Problem {
         *self.problem
     }
@@ -67,6 +66,9 @@ impl IntoResponse for Refusal {
 fn for_status(status: StatusCode) -> Problem {
     let (code, detail) = match status {
         StatusCode::NOT_FOUND => ("not_found", "There is nothing at this address."),
+        StatusCode::PRECONDITION_FAILED => {
+            ("precondition_failed", "The request is of a version that is not spoken here.")
+        }
         StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "This address does not take that method."),
         StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "The body is larger than this address takes."),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported_media_type", "This address does not take that media type."),

@@ -44,6 +44,10 @@ fn each_role_may_what_the_contract_says() {
         ("GET", "/migration/quarantine/1/message".to_owned(), none.clone(), ALL),
         ("GET", "/migration/quarantine/1/headers".to_owned(), none.clone(), ALL),
         ("POST", "/migration/quarantine/1/retry".to_owned(), none.clone(), ALL),
+        ("GET", format!("/migration/jobs/{job}/uploads"), none.clone(), ALL),
+        ("GET", "/migration/mailboxes/1/uploads".to_owned(), none.clone(), ALL),
+        ("POST", "/migration/mailboxes/1/server-files".to_owned(), json!({"path": "x"}), ALL),
+        ("DELETE", "/uploads/x".to_owned(), none.clone(), ALL),
         ("GET", format!("/migration/jobs/{job}/waivers"), none.clone(), ALL),
         ("GET", "/migration/waivers/1".to_owned(), none.clone(), ALL),
         (
@@ -99,6 +103,11 @@ fn a_token_may_only_what_its_scopes_say() {
             ("GET", "/audit", &Value::Null, false),
             ("GET", "/audit/export", &Value::Null, false),
             ("GET", "/audit/verify", &Value::Null, false),
+            ("GET", &*format!("{job_path}/uploads"), &Value::Null, jobs),
+            ("GET", "/uploads/00000000-0000-0000-0000-000000000000", &Value::Null, jobs),
+            ("GET", "/uploads/00000000-0000-0000-0000-000000000000/items", &Value::Null, false),
+            ("DELETE", "/uploads/00000000-0000-0000-0000-000000000000", &Value::Null, false),
+            ("POST", "/migration/mailboxes/1/server-files", &json!({"path": "x"}), false),
             ("POST", "/tenants", &json!({"name": "x"}), false),
             ("POST", "/migration/jobs", &json!({"domain": "x.example"}), false),
         ] {

@@ -179,6 +179,34 @@ impl Journey {
         self.server.call(&self.technician, "POST", path, body)
     }
 
+    /// Uploads a file for a mailbox in one request.
+    #[track_caller]
+    pub fn upload(&self, mailbox: i64, name: &str, bytes: &[u8]) -> Reply {
+        let mut body = format!(
+            "--edge\r\nContent-Disposition: form-data; name=\"mailbox_id\"\r\n\r\n{mailbox}\r\n--edge\r\n\
+             Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        )
+        .into_bytes();
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(b"\r\n--edge--\r\n");
+        let bearer = format!("Bearer {}", self.technician);
+        let headers = [("authorization", bearer.as_str()), ("content-type", "multipart/form-data; boundary=edge")];
+        self.server.send("POST", &format!("/api/v1{}", self.path("/upload-pst")), &headers, body)
+    }
+
+    /// A file once it was read through, or refused.
+    #[track_caller]
+    pub fn settled(&self, file: &Value) -> Value {
+        let path = format!("/uploads/{}", text(&file["id"]));
+        let file = wait_for("the reading of a file", || {
+            let file = self.get(&path);
+            matches!(file["state"].as_str(), Some("ready" | "refused")).then_some(file)
+        });
+        self.ended(number(&file["run_id"]));
+        file
+    }
+
     /// A path below the job.
     pub fn path(&self, rest: &str) -> String {
         format!("/migration/jobs/{}{rest}", self.job)

@@ -6,4 +6,6 @@ mod common;
 
 mod budgets;
 mod cli;
+mod files;
 mod log_in;
+mod pst;

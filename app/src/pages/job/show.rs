@@ -14,10 +14,13 @@ use crate::{
             residue::residue_table,
             start::StartButtons,
         },
+        mailbox::files::file_summary,
         run::live_run,
     },
 };
-use gatepost_contract::{AuditFilter, Job, JobId, Mailbox, PageQuery, Phase, ResidueFilter, Security};
+use gatepost_contract::{
+    AuditFilter, Job, JobId, Mailbox, PageQuery, Phase, ResidueFilter, Security, Upload, UploadState,
+};
 use leptos::prelude::*;
 
 /// How many runs are followed at once: a browser keeps six connections to a server, and pages need one of them.
@@ -38,6 +41,11 @@ pub fn ShowJob() -> AnyView {
         let runs = gatepost.list_runs(&actor, id, newest).await?;
         let job = gatepost.get_job(&actor, id).await?;
         let mailboxes = gatepost.list_mailboxes(&actor, id).await?;
+        let uploads = if mailboxes.iter().any(|one| one.source_type.is_file()) {
+            gatepost.uploads_of_job(&actor, id).await?
+        } else {
+            Vec::new()
+        };
         let gate = gatepost.gate_view(&actor, id).await?;
         let evidence = gatepost.evidence(&actor, id).await?;
         let first = PageQuery { per_page: FIRST_ROWS, ..PageQuery::default() };
@@ -69,7 +77,7 @@ pub fn ShowJob() -> AnyView {
             </PageHead>
             <JobTabs id current=JobTab::Overview/>
             <PhaseRail phase=job.phase failed_phase=job.failed_phase/>
-            <Warnings job=job.clone() mailboxes=mailboxes.clone()/>
+            <Warnings job=job.clone() mailboxes=mailboxes.clone() uploads=uploads.clone()/>
             {(!live.is_empty() || waiting > 0).then(|| view! {
                 <section aria-labelledby="now">
                     <h2 id="now">{t!(job.now)}</h2>
@@ -90,7 +98,7 @@ pub fn ShowJob() -> AnyView {
                                 </div>
                             })}
                         </div>
-                        {mailbox_table(mailboxes)}
+                        {mailbox_table(mailboxes, &uploads)}
                     </section>
                     {manage.then(|| view! {
                         <section aria-labelledby="start">
@@ -172,7 +180,7 @@ fn JobFacts(job: Job) -> AnyView {
 
 /// What should not be overlooked: unverified certificates, connections in the clear, missing secrets, failures.
 #[component]
-fn Warnings(job: Job, mailboxes: Vec<Mailbox>) -> impl IntoView {
+fn Warnings(job: Job, mailboxes: Vec<Mailbox>, uploads: Vec<Upload>) -> impl IntoView {
     let mut warnings = Vec::new();
     if job.dest_insecure_tls {
         warnings.push(t!(warning.insecure, host = job.dest_imap_host.clone()));
@@ -195,6 +203,11 @@ fn Warnings(job: Job, mailboxes: Vec<Mailbox>) -> impl IntoView {
             warnings.push(t!(warning.plain, host = host));
         }
     }
+    let has_file =
+        |mailbox: &Mailbox| uploads.iter().any(|one| one.mailbox_id == mailbox.id && one.state != UploadState::Deleted);
+    for mailbox in mailboxes.iter().filter(|mailbox| mailbox.source_type.is_file() && !has_file(mailbox)) {
+        warnings.push(t!(files.waiting, email = mailbox.email.clone()));
+    }
     let without = mailboxes.iter().filter(|mailbox| !mailbox.has_dest_secret).count();
     if without > 0 {
         warnings.push(t!(warning.no_dest_secret, count = count(without as i64)));
@@ -209,7 +222,7 @@ fn Warnings(job: Job, mailboxes: Vec<Mailbox>) -> impl IntoView {
     })
 }
 
-fn mailbox_table(mailboxes: Vec<Mailbox>) -> AnyView {
+fn mailbox_table(mailboxes: Vec<Mailbox>, uploads: &[Upload]) -> AnyView {
     if mailboxes.is_empty() {
         return view! { <Empty text=t!(mailbox.none)/> }.into_any();
     }
@@ -222,6 +235,10 @@ fn mailbox_table(mailboxes: Vec<Mailbox>) -> AnyView {
     ];
     let rows = mailboxes.into_iter().map(|mailbox| {
         let label = t!(job.arrived_of, domain = mailbox.email.clone());
+        let files = mailbox.source_type.is_file().then(|| {
+            let its: Vec<Upload> = uploads.iter().filter(|one| one.mailbox_id == mailbox.id).cloned().collect();
+            file_summary(mailbox.id, &its)
+        });
         view! {
             <tr>
                 <th scope="row" data-label=t!(mailbox.email)><a href=format!("/mailboxes/{}", mailbox.id)>{mailbox.email}</a></th>
@@ -230,7 +247,10 @@ fn mailbox_table(mailboxes: Vec<Mailbox>) -> AnyView {
                     {mailbox.last_error.map(|error| view! { <p class="note bad">{error}</p> })}
                 </td>
                 <td data-label=t!(mailbox.source)>
-                    {mailbox.source_host.unwrap_or_else(|| names::source_type(mailbox.source_type).to_owned())}
+                    <span>
+                        {mailbox.source_host.unwrap_or_else(|| names::source_type(mailbox.source_type).to_owned())}
+                        {files.map(|files| view! { " · " {files} })}
+                    </span>
                     {mailbox.source_insecure_tls.then(|| view! { <Badge tone=Tone::Warn shape=Shape::Warn text=t!(server.insecure_short)/> })}
                 </td>
                 <td data-label=t!(mailbox.messages) class="num">

@@ -5,7 +5,7 @@ use crate::{
     i18n::names,
     pages::job::new::security_options,
 };
-use gatepost_contract::{Mailbox, Security, SourceType};
+use gatepost_contract::{Mailbox, Security, SourceType, Tool};
 use leptos::prelude::*;
 
 /// The kinds of sources that a mailbox can be copied from over the network.
@@ -13,6 +13,29 @@ pub fn source_options() -> Vec<(String, String)> {
     [SourceType::Imap, SourceType::ImapOauth, SourceType::Dovecot]
         .map(|one| (one.to_string(), names::source_type(one).to_owned()))
         .into()
+}
+
+/// The kinds of files that a mailbox can be filled from.
+pub fn file_options() -> Vec<(String, String)> {
+    [
+        (SourceType::Pst, t!(files.option_pst)),
+        (SourceType::Mbox, t!(files.option_mbox)),
+        (SourceType::Eml, t!(files.option_eml)),
+        (SourceType::Tgz, t!(files.option_tgz)),
+    ]
+    .map(|(one, words)| (one.to_string(), words.to_owned()))
+    .into()
+}
+
+/// What reads the files.
+#[component]
+pub fn ToolField(state: FormState, tool: Tool) -> AnyView {
+    let options = [Tool::Native, Tool::Readpst, Tool::ImapUpload];
+    let options = options.map(|one| (one.to_string(), names::tool(one).to_owned())).into();
+    view! {
+        <SelectField state name="tool" label=t!(run.tool) hint=t!(files.tool_hint) value=tool.to_string() options required=true/>
+    }
+    .into_any()
 }
 
 /// The old server, and the log-in there.

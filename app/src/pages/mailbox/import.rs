@@ -10,9 +10,10 @@ use gatepost_contract::JobId;
 use leptos::{prelude::*, server_fn::ServerFn};
 
 const EXAMPLE: &str =
-    "email,source_host,source_port,source_security,source_user,source_password,dest_user,dest_password
-ana@example.org,imap.old.example,993,tls,,secret-1,,secret-2
-rui@example.org,imap.old.example,993,tls,rui,secret-3,,secret-4";
+    "email,source_type,source_host,source_port,source_security,source_user,source_password,dest_user,dest_password
+ana@example.org,imap,imap.old.example,993,tls,,secret-1,,secret-2
+rui@example.org,imap,imap.old.example,993,tls,rui,secret-3,,secret-4
+lia@example.org,pst,,,,,,,secret-5";
 
 /// The form that imports mailboxes.
 #[component]

@@ -1,30 +1,51 @@
-//! A new mailbox of a job.
+//! A new mailbox of a job, filled from a server or from files.
 
-use super::fields::{DestFields, SourceFields, source_options};
+use super::fields::{DestFields, SourceFields, ToolField, file_options, source_options};
 use crate::{
-    components::{FormState, Hidden, PageHead, SelectField, TextField, load, param},
+    components::{FormState, Hidden, PageHead, SelectField, TextField, load, param, query},
     pages::job::crumbs,
     serverfns::mailbox::AddMailbox,
 };
-use gatepost_contract::JobId;
+use gatepost_contract::{JobId, SourceType, Tool};
 use leptos::{prelude::*, server_fn::ServerFn};
 
 /// The form for a new mailbox.
 #[component]
 pub fn NewMailbox() -> AnyView {
     let id = param::<JobId>("id", "job");
-    load(|desk| async move {
+    let from_file = query("from") == "file";
+    load(move |desk| async move {
         let job = desk.gatepost.get_job(&desk.actor, id?).await?;
         let state = FormState::of(AddMailbox::url());
+        let kind = if from_file { SourceType::Pst } else { SourceType::Imap };
+        let tabs = [("", t!(files.from_server), !from_file), ("?from=file", t!(files.from_file), from_file)];
+        let tabs = tabs.map(|(query, text, here)| {
+            let href = format!("/jobs/{}/mailboxes/new{query}", job.id);
+            view! { <li><a href=href aria-current=here.then_some("page")>{text}</a></li> }
+        });
         Ok(view! {
             <PageHead title=t!(mailbox.new).to_owned() up=crumbs(&job)/>
+            <nav class="tabs" aria-label=t!(files.from_label)><ul>{tabs.collect_view()}</ul></nav>
+            {from_file.then(|| view! { <p class="lead">{t!(files.from_hint)}</p> })}
             <form method="post" action=AddMailbox::url() class="form">
                 <Hidden name="job_id" value=job.id.to_string()/>
                 <div class="row">
                     <TextField state=state.clone() name="email" kind="email" label=t!(mailbox.email) required=true max=320/>
-                    <SelectField state=state.clone() name="source_type" label=t!(mailbox.source_type) value="imap" options=source_options() required=true/>
+                    <SelectField
+                        state=state.clone()
+                        name="source_type"
+                        label=if from_file { t!(files.kind) } else { t!(mailbox.source_type) }
+                        hint=if from_file { t!(files.kind_hint) } else { "" }
+                        value=kind.to_string()
+                        options=if from_file { file_options() } else { source_options() }
+                        required=true
+                    />
                 </div>
-                <SourceFields state=state.clone() mailbox=None/>
+                {if from_file {
+                    view! { <ToolField state=state.clone() tool=Tool::Native/> }.into_any()
+                } else {
+                    view! { <SourceFields state=state.clone() mailbox=None/> }.into_any()
+                }}
                 <DestFields state mailbox=None/>
                 <div class="submit">
                     <button type="submit" class="button primary">{t!(mailbox.add)}</button>

@@ -1,6 +1,9 @@
 //! A mailbox: its folders, and the form that changes it.
 
-use super::fields::{DestFields, SourceFields};
+use super::{
+    fields::{DestFields, SourceFields, ToolField},
+    files::file_summary,
+};
 use crate::{
     components::{
         Badge, Empty, Fact, FormState, Hidden, MailboxBadge, MaybeAt, PageHead, PostButton, Shape, Share, Table, Tone,
@@ -26,6 +29,8 @@ pub fn ShowMailbox() -> AnyView {
         let mailbox = gatepost.get_mailbox(&actor, id).await?;
         let job = gatepost.get_job(&actor, mailbox.job_id).await?;
         let folders = gatepost.folders(&actor, id).await?;
+        let from_file = mailbox.source_type.is_file();
+        let uploads = if from_file { gatepost.uploads_of(&actor, id).await? } else { Vec::new() };
         let state = FormState::of(UpdateMailbox::url());
         let manage = actor.can_manage() && job.phase != Phase::Closed;
         let syncs = [RunType::Initial, RunType::Delta, RunType::Final]
@@ -47,22 +52,25 @@ pub fn ShowMailbox() -> AnyView {
                 view! { <Badge tone=Tone::Warn shape=Shape::Warn text=t!(mailbox.missing)/> }
             }
         };
+        let kind = names::source_type(mailbox.source_type);
         let source = match (&mailbox.source_host, mailbox.source_port) {
-            (Some(host), Some(port)) => format!("{host}:{port}"),
-            (Some(host), None) => host.clone(),
-            _ => "–".to_owned(),
+            (Some(host), Some(port)) => format!("{host}:{port} · {kind}"),
+            (Some(host), None) => format!("{host} · {kind}"),
+            _ => kind.to_owned(),
         };
         let label = t!(job.arrived_of, domain = mailbox.email.clone());
         Ok(view! {
             <PageHead title=mailbox.email.clone() up=crumbs(&job)>
                 <MailboxBadge status=mailbox.status/>
+                {from_file.then(|| view! { <a class="button small" href=format!("/mailboxes/{id}/files")>{t!(files.manage)}</a> })}
                 {syncs}
             </PageHead>
             {mailbox.last_error.clone().map(|error| view! { <p class="notice bad">{error}</p> })}
             <dl class="facts wide">
-                <Fact name=t!(mailbox.source)>{source}" · "{names::source_type(mailbox.source_type)}</Fact>
+                <Fact name=t!(mailbox.source)>{source}</Fact>
+                {from_file.then(|| view! { <Fact name=t!(files.title)>{file_summary(id, &uploads)}</Fact> })}
                 <Fact name=t!(run.tool)>{names::tool(mailbox.tool)}</Fact>
-                <Fact name=t!(mailbox.source_secret)>{secret(mailbox.has_source_secret)}</Fact>
+                {(!from_file).then(|| view! { <Fact name=t!(mailbox.source_secret)>{secret(mailbox.has_source_secret)}</Fact> })}
                 <Fact name=t!(mailbox.dest_secret)>{secret(mailbox.has_dest_secret)}</Fact>
                 <Fact name=t!(mailbox.messages)>{format!("{} / {}", count(mailbox.messages_dest), count(mailbox.messages_source))}</Fact>
                 <Fact name=t!(mailbox.size)>{format!("{} / {}", size(mailbox.bytes_dest), size(mailbox.bytes_source))}</Fact>
@@ -78,13 +86,17 @@ pub fn ShowMailbox() -> AnyView {
                     <h2 id="change">{t!(mailbox.change)}</h2>
                     <form method="post" action=UpdateMailbox::url() class="form">
                         <Hidden name="mailbox_id" value=id.to_string()/>
-                        <SourceFields state=state.clone() mailbox=Some(mailbox.clone())/>
+                        {if from_file {
+                            view! { <ToolField state=state.clone() tool=mailbox.tool/> }.into_any()
+                        } else {
+                            view! { <SourceFields state=state.clone() mailbox=Some(mailbox.clone())/> }.into_any()
+                        }}
                         <DestFields state mailbox=Some(mailbox.clone())/>
                         <div class="submit"><button type="submit" class="button primary">{t!(form.save)}</button></div>
                     </form>
                     <details class="confirm">
                         <summary class="button quiet">{t!(mailbox.delete)}</summary>
-                        <p>{t!(mailbox.delete_hint)}</p>
+                        <p>{if from_file { t!(files.mailbox_delete_hint) } else { t!(mailbox.delete_hint) }}</p>
                         <PostButton action=DeleteMailbox::url() fields=vec![("mailbox_id", id.to_string()), ("job_id", job.id.to_string())] text=t!(mailbox.delete_confirm) class="danger"/>
                     </details>
                 </section>

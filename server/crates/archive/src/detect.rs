@@ -50,6 +50,8 @@ pub enum Kind {
         /// Whether there are Maildirs.
         maildirs: bool,
     },
+    /// Files, and no mail among them but in archives or data files of their own, which are not opened there.
+    Nested(Place),
     /// Files, and no mail among them.
     NoMail(Place),
     /// Something else.
@@ -71,7 +73,7 @@ impl Detected {
     /// The source type that reads it best.
     #[must_use]
     pub fn source_type(&self) -> Option<SourceType> {
-        [SourceType::Pst, SourceType::Mbox, SourceType::Eml, SourceType::Tgz].into_iter().find(|t| self.fits(*t))
+        [SourceType::Pst, SourceType::Eml, SourceType::Mbox, SourceType::Tgz].into_iter().find(|t| self.fits(*t))
     }
 
     /// Whether a source of this type can be read from it.
@@ -88,7 +90,7 @@ impl Detected {
                 SourceType::Tgz => place == Place::Tar,
                 _ => false,
             },
-            Kind::Empty | Kind::NoMail(_) | Kind::Unknown => false,
+            Kind::Empty | Kind::Nested(_) | Kind::NoMail(_) | Kind::Unknown => false,
         }
     }
 }
@@ -148,7 +150,7 @@ pub(crate) fn of_file(file: &Section, limits: &Limits) -> Result<Kind, ArchiveEr
 /// Looks at the first files of a tree.
 fn peek(tree: &mut dyn Tree, place: Place) -> Result<Kind, ArchiveError> {
     let (mut files, mut is_zimbra) = (0, false);
-    let (mut messages, mut mboxes, mut maildirs) = (false, false, false);
+    let (mut messages, mut mboxes, mut maildirs, mut nested) = (false, false, false, false);
     let walked = tree.walk(&mut |event| {
         match event {
             Event::Directory(levels) => maildirs |= levels.last().is_some_and(|last| last == "cur"),
@@ -163,6 +165,7 @@ fn peek(tree: &mut dyn Tree, place: Place) -> Result<Kind, ArchiveError> {
                     Sniffed::Message if maildir && !entry.name.ends_with(".eml") => maildirs = true,
                     Sniffed::Message | Sniffed::Outlook => messages = true,
                     Sniffed::Mbox => mboxes = true,
+                    Sniffed::Pst | Sniffed::Archive(_) => nested = true,
                     _ => {}
                 }
                 files += 1;
@@ -179,6 +182,7 @@ fn peek(tree: &mut dyn Tree, place: Place) -> Result<Kind, ArchiveError> {
     Ok(match (is_zimbra, messages || mboxes || maildirs) {
         (true, _) => Kind::Zimbra(place),
         (false, true) => Kind::Mail { place, messages, mboxes, maildirs },
+        (false, false) if nested => Kind::Nested(place),
         (false, false) => Kind::NoMail(place),
     })
 }
@@ -195,6 +199,11 @@ fn described(kind: Kind, looks_like: Option<&'static str>) -> Detected {
             let parts: Vec<&str> = parts.iter().filter(|(there, _)| *there).map(|(_, what)| *what).collect();
             format!("This is {} with {}.", place.name(), parts.join(" and "))
         }
+        Kind::Nested(place) => format!(
+            "This is {} without mail of its own, but with a data file of Outlook or an archive in it, which is not opened \
+             there. Unpack it and bring what is in it.",
+            place.name()
+        ),
         Kind::NoMail(place) => {
             format!("This is {} without mail that can be read: no .eml, no mbox file, no Maildir.", place.name())
         }

@@ -21,6 +21,7 @@ mod items;
 mod limits;
 mod names;
 mod open;
+mod outlook;
 mod ports;
 mod pst;
 mod readpst;

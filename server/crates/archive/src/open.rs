@@ -29,7 +29,7 @@ pub fn open(path: &Path, name: &str, source_type: SourceType, limits: &Limits) -
             Zip::new(file()?, limits)?;
         }
         (Kind::Unknown | Kind::NoMail(_), SourceType::Pst) if PstStore::may_be(&file()?)? => {
-            return Ok(Box::new(PstStore::open(file()?)?));
+            return Ok(Box::new(PstStore::open(file()?, limits)?));
         }
         _ => {}
     }
@@ -44,12 +44,12 @@ pub fn open(path: &Path, name: &str, source_type: SourceType, limits: &Limits) -
         })
     };
     Ok(match detected.kind {
-        Kind::Pst => Box::new(PstStore::open(file()?)?),
+        Kind::Pst => Box::new(PstStore::open(file()?, limits)?),
         Kind::Mbox => Box::new(MboxStore::new(file()?, mbox_folder(&[], name))),
-        Kind::Message => Box::new(MessageStore::new(file()?, path.metadata()?.modified().ok())),
+        Kind::Message => Box::new(MessageStore::new(file()?, path.metadata()?.modified().ok(), limits)),
         Kind::Zimbra(place) => {
             let format = if place == Place::Zip { "Zimbra zip" } else { "Zimbra TGZ" };
-            Box::new(ZimbraStore::new(tree(place)?, format.to_owned()))
+            Box::new(ZimbraStore::new(tree(place)?, format.to_owned(), limits))
         }
         Kind::Mail { place, messages, mboxes, maildirs } => {
             let parts = [(messages, "eml"), (mboxes, "mbox"), (maildirs, "Maildir")];
@@ -62,7 +62,7 @@ pub fn open(path: &Path, name: &str, source_type: SourceType, limits: &Limits) -
             let format = format!("{}, {place_name}", parts.join(" and "));
             Box::new(TreeStore::new(tree(place)?, format, limits))
         }
-        Kind::Empty | Kind::NoMail(_) | Kind::Unknown => {
+        Kind::Empty | Kind::Nested(_) | Kind::NoMail(_) | Kind::Unknown => {
             return Err(ArchiveError::NotRecognised(refusal(&detected, source_type)));
         }
     })

@@ -1,14 +1,14 @@
 //! PST and OST files as a [`Store`]: what `gatepost-pst` reads, made into messages by `gatepost-mapi`.
 
+use crate::containers::names::Names;
 use crate::containers::section::Section;
-use crate::{
-    ArchiveError, Described, FolderNumber, FoundFolder, FoundItem, FoundMessage, ItemKind, Locator, Store, Visitor,
-};
+use crate::outlook::{self, Origin};
+use crate::{ArchiveError, Described, FolderNumber, FoundFolder, ItemKind, Limits, Locator, Store, Visitor};
 use gatepost_contract::SpecialUse;
-use gatepost_mapi::{Kind, facts, item, mime};
+use gatepost_mapi::{Kind, mime};
 use gatepost_pst::{Bytes, Folder, ItemRef, Pst, PstError, Role};
-use gatepost_transfer::{Flags, FolderPath, InternalDate};
-use std::io::{self, BufWriter, Write};
+use gatepost_transfer::FolderPath;
+use std::io::{self, Write};
 
 /// Messages whose notes came too late to stand beside them are named in the notes of the file, so many at most.
 const MOST_LATE: u64 = 20;
@@ -18,6 +18,8 @@ pub(crate) struct PstStore {
     pst: Pst,
     described: Described,
     bytes: u64,
+    /// Levels of folders at most.
+    depth: usize,
 }
 
 impl PstStore {
@@ -28,7 +30,7 @@ impl PstStore {
     }
 
     /// Opens a file.
-    pub(crate) fn open(section: Section) -> Result<Self, ArchiveError> {
+    pub(crate) fn open(section: Section, limits: &Limits) -> Result<Self, ArchiveError> {
         let bytes = section.len();
         // The client's mark: "SM" in a PST, "SO" in an OST.
         let offline = section.bytes(8, 2)? == b"SO";
@@ -41,11 +43,11 @@ impl PstStore {
             format: format!("{}, {}", if offline { "OST" } else { "PST" }, pst.format()),
             encoding: Some(pst.encoding().to_string()),
         };
-        Ok(Self { pst, described, bytes })
+        Ok(Self { pst, described, bytes, depth: limits.depth })
     }
 
     fn scan_folder(&self, folder: &Folder, scan: &mut Scan, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
-        let path = path_of(folder);
+        let path = path_of(folder, &mut scan.names, self.depth);
         let found = FoundFolder { path, special_use: special_use(folder.role), declared: folder.declared };
         // A folder of contacts or of the program's own is told when there is something in it.
         let mut number = None;
@@ -75,55 +77,28 @@ impl PstStore {
         scan: &mut Scan,
         visitor: &mut dyn Visitor,
     ) -> Result<(), ArchiveError> {
-        let locator = Locator { at: u64::from(item.nid), more: 0, name: None };
+        let origin = |notes, early| Origin {
+            locator: Locator { at: u64::from(item.nid), more: 0, name: None },
+            title: item.subject.clone(),
+            salvaged: item.salvaged,
+            early,
+            notes,
+            modified: None,
+        };
         let message = match self.pst.message(item.nid) {
             Ok(message) => message,
             Err(PstError::Io(error)) => return Err(error.into()),
-            Err(error) => return unread(item, folder, locator, &error.to_string(), visitor),
-        };
-        let facts = facts(&message);
-        if let Some(kind) = item_kind(facts.kind) {
-            let title = facts.subject.or_else(|| item.subject.clone()).unwrap_or_default();
-            return visitor.item(folder, FoundItem { class: facts.class, kind, title }, &mut |out| {
-                written(out, |out| item::write(&message, out)).map(drop)
-            });
-        }
-        let zone = facts.received;
-        let mut notes = message.notes();
-        if zone.is_none() {
-            notes.push("It has no date at all; it is dated 1970-01-01.".to_owned());
-        }
-        // In a damaged file the message is written once for its notes, so that they stand beside it.
-        let early = item.salvaged || !notes.is_empty() || !self.pst.damage().is_empty();
-        if early {
-            match written(&mut io::sink(), |out| mime::write(&message, out)) {
-                Ok(more) => notes.extend(more),
-                Err(ArchiveError::Unreadable(why)) => return unread(item, folder, locator, &why, visitor),
-                Err(error) => return Err(error),
+            Err(error) => {
+                let origin = origin(&Vec::new, false);
+                return outlook::unread(item.class.clone(), origin, folder, &error.to_string(), visitor);
             }
-            notes.extend(message.notes());
-        }
-        let mut flags: Flags = facts.flags.iter().collect();
-        facts.keywords.iter().for_each(|keyword| flags.insert(keyword));
-        let (seconds, zone_minutes) = zone.unwrap_or((0, 0));
-        let found = FoundMessage {
-            locator,
-            class: facts.class,
-            internal_date: InternalDate { seconds, zone_minutes },
-            flags,
-            note: joined(notes),
-            salvaged: item.salvaged,
         };
-        let mut late = None;
-        visitor.message(folder, found, &mut |out| {
-            late = written(out, |out| mime::write(&message, out))?;
-            Ok(())
-        })?;
-        if !early && let Some(note) = joined(late.into_iter().chain(message.notes())) {
+        let notes = || message.notes();
+        let early = item.salvaged || !self.pst.damage().is_empty();
+        if let Some(late) = outlook::tell(&message, origin(&notes, early), folder, visitor)? {
             scan.late += 1;
             if scan.late <= MOST_LATE {
-                let subject = facts.subject.unwrap_or_default();
-                visitor.damage(format!("\"{}\" in {path}: {note}", subject.escape_debug()))?;
+                visitor.damage(format!("{path}: {late}"))?;
             }
         }
         Ok(())
@@ -136,6 +111,7 @@ struct Scan {
     done: u64,
     total: u64,
     late: u64,
+    names: Names,
 }
 
 impl Scan {
@@ -162,6 +138,7 @@ impl Store for PstStore {
         if scan.late > MOST_LATE {
             visitor.damage(format!("{} more messages have parts that could not be read.", scan.late - MOST_LATE))?;
         }
+        scan.names.say(self.depth, &mut |sentence| visitor.damage(sentence))?;
         for sentence in self.pst.damage() {
             visitor.damage(sentence)?;
         }
@@ -175,7 +152,7 @@ impl Store for PstStore {
             PstError::Io(error) => ArchiveError::Io(error),
             error => ArchiveError::Unreadable(error.to_string()),
         })?;
-        written(out, |out| mime::write(&message, out)).map(drop)
+        outlook::written(out, |out| mime::write(&message, out)).map(drop)
     }
 }
 
@@ -189,55 +166,18 @@ impl Bytes for Section {
     }
 }
 
-/// Tells an item that is there and cannot be read: mail as a message, anything else as an item.
-fn unread(
-    item: &ItemRef,
-    folder: FolderNumber,
-    locator: Locator,
-    why: &str,
-    visitor: &mut dyn Visitor,
-) -> Result<(), ArchiveError> {
-    let class = item.class.clone().unwrap_or_else(|| "IPM.Note".to_owned());
-    let subject = item.subject.clone().unwrap_or_default();
-    if let Some(kind) = item_kind(Kind::of(&class)) {
-        return visitor.item(folder, FoundItem { class, kind, title: subject }, &mut |_| {
-            Err(ArchiveError::Unreadable(why.to_owned()))
-        });
-    }
-    let found = FoundMessage {
-        locator,
-        class,
-        internal_date: InternalDate { seconds: 0, zone_minutes: 0 },
-        flags: Flags::default(),
-        note: None,
-        salvaged: item.salvaged,
-    };
-    let named = if subject.is_empty() { String::new() } else { format!("\"{}\": ", subject.escape_debug()) };
-    visitor.unreadable(folder, found, format!("{named}{why}"))
-}
-
-/// Writes an item through a buffer; gives what could not be read of it.
-fn written(
-    out: &mut dyn Write,
-    write: impl FnOnce(&mut dyn Write) -> Result<gatepost_mapi::Notes, gatepost_mapi::Error>,
-) -> Result<Option<String>, ArchiveError> {
-    let mut buffered = BufWriter::with_capacity(64 * 1024, out);
-    let notes = write(&mut buffered).map_err(|error| match error {
-        gatepost_mapi::Error::Damaged(sentence) => ArchiveError::Unreadable(sentence),
-        gatepost_mapi::Error::Io(error) => ArchiveError::Io(error),
-    })?;
-    buffered.flush()?;
-    Ok(notes.summary())
-}
-
 /// The path without what no person sees: the root of a mailbox's copy (`Root - Mailbox`, `IPM_SUBTREE`).
-fn path_of(folder: &Folder) -> FolderPath {
-    let hidden = |level: &String| level == "Root - Mailbox" || level == "IPM_SUBTREE" || level == "Root - Public";
+fn path_of(folder: &Folder, names: &mut Names, depth: usize) -> FolderPath {
+    let hidden = |level: &String| matches!(level.as_str(), "Root - Mailbox" | "Root - Public" | "IPM_SUBTREE");
     let skip = folder.path.iter().take(2).take_while(|level| hidden(level)).count();
-    match &folder.path[skip..] {
-        [] => FolderPath::inbox(),
-        levels => FolderPath::new(levels.iter().map(|level| if level.is_empty() { "(no name)" } else { level })),
+    let mut levels: Vec<String> = folder.path[skip..].iter().map(|level| names.level(level.as_bytes())).collect();
+    for level in &mut levels {
+        if level.is_empty() {
+            level.push_str("(no name)");
+        }
     }
+    names.cut(&mut levels, depth);
+    if levels.is_empty() { FolderPath::inbox() } else { FolderPath::new(levels) }
 }
 
 /// Whether a folder is one for mail (PidTagContainerClass); one that says nothing is.
@@ -253,7 +193,7 @@ fn is_for_mail(folder: &Folder) -> bool {
 fn is_of_a_person(class: &str) -> bool {
     let begins = |word: &str| class.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     let mail = ["IPM.Note", "IPM.Post", "IPM.Schedule.Meeting", "REPORT."].into_iter().any(begins);
-    mail || matches!(item_kind(Kind::of(class)), Some(kind) if kind != ItemKind::Other)
+    mail || matches!(outlook::item_kind(Kind::of(class)), Some(kind) if kind != ItemKind::Other)
 }
 
 fn special_use(role: Option<Role>) -> Option<SpecialUse> {
@@ -266,31 +206,6 @@ fn special_use(role: Option<Role>) -> Option<SpecialUse> {
         Role::Archive => Some(SpecialUse::Archive),
         _ => None,
     }
-}
-
-/// What an item is saved as; `None` for mail.
-fn item_kind(kind: Kind) -> Option<ItemKind> {
-    match kind {
-        Kind::Mail => None,
-        Kind::Contact => Some(ItemKind::Contact),
-        Kind::ContactList => Some(ItemKind::ContactList),
-        Kind::Appointment => Some(ItemKind::Appointment),
-        Kind::Task => Some(ItemKind::Task),
-        Kind::Note => Some(ItemKind::Note),
-        Kind::Journal => Some(ItemKind::Journal),
-        Kind::Other => Some(ItemKind::Other),
-    }
-}
-
-/// Sentences as one note, each once.
-fn joined(sentences: impl IntoIterator<Item = String>) -> Option<String> {
-    let mut all: Vec<String> = Vec::new();
-    for sentence in sentences {
-        if !all.contains(&sentence) {
-            all.push(sentence);
-        }
-    }
-    (!all.is_empty()).then(|| all.join(" "))
 }
 
 fn io_error(error: PstError) -> ArchiveError {

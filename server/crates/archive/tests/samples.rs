@@ -238,6 +238,8 @@ struct Seen {
     texts: Vec<String>,
     html: bool,
     attachments: Vec<Vec<u8>>,
+    /// The contents of all parts, those of messages inside it too.
+    parts: Vec<Vec<u8>>,
     /// A body that is only there as RTF.
     rich: bool,
     calendar: bool,
@@ -253,19 +255,24 @@ fn seen(bytes: &[u8]) -> Option<Seen> {
             .map(|text| text.trim_matches(['\'', '"']).to_lowercase())
             .collect()
     };
-    let (mut attachments, mut rich, mut calendar) = (Vec::new(), false, false);
+    let (mut attachments, mut parts, mut rich, mut calendar) = (Vec::new(), Vec::new(), false, false);
+    let mut part_of = |part: &mail_parser::MessagePart<'_>| {
+        calendar |= part.content_type().is_some_and(|kind| kind.subtype() == Some("calendar"));
+        parts.push(part.contents().to_vec());
+    };
+    // What readpst adds of its own: the RTF body that it cannot read, and a calendar made from the properties.
     let mut file = |part: &mail_parser::MessagePart<'_>| {
-        // What readpst adds of its own: the RTF body that it cannot read, and a calendar made from the properties.
-        rich |= part.attachment_name() == Some("rtf-body.rtf");
-        let is_calendar = part.content_type().is_some_and(|kind| kind.subtype() == Some("calendar"));
-        calendar |= is_calendar;
-        if part.attachment_name() != Some("rtf-body.rtf") && !is_calendar {
+        let is_rich = part.attachment_name() == Some("rtf-body.rtf");
+        let is_made = part.contents().windows(13).any(|text| text == b"PRODID:LibPST");
+        rich |= is_rich;
+        if !is_rich && !is_made {
             attachments.push(part.contents().to_vec());
         }
     };
     for part in &message.parts {
-        if part.content_type().is_some_and(|kind| kind.subtype() == Some("calendar")) {
-            file(part);
+        match part.message() {
+            Some(inner) => inner.parts.iter().for_each(&mut part_of),
+            None => part_of(part),
         }
     }
     for part in message.attachments() {
@@ -274,18 +281,20 @@ fn seen(bytes: &[u8]) -> Option<Seen> {
             None => file(part),
         }
     }
+    let texts = (0..message.text_body_count()).filter_map(|at| message.body_text(at));
+    let html = (0..message.html_body_count()).filter_map(|at| message.body_html(at));
+    let texts = texts.chain(html.map(|html| mail_parser::decoders::html::html_to_text(&html).into()));
+    let texts = texts.map(|text| squeeze(&text)).collect();
     Some(Seen {
         id: message.message_id().unwrap_or_default().to_owned(),
         subject: squeeze(message.subject().unwrap_or_default()),
         from: addresses(message.from()).into_iter().next().unwrap_or_default(),
         to: addresses(message.to()),
-        texts: (0..message.text_body_count())
-            .filter_map(|at| message.body_text(at))
-            .map(|text| squeeze(&text))
-            .collect(),
+        texts,
         html: (0..message.html_body_count())
             .any(|at| message.body_html(at).is_some_and(|html| !html.trim().is_empty())),
         attachments,
+        parts,
         rich,
         calendar,
     })
@@ -321,7 +330,7 @@ fn missing(theirs: &Seen, ours: &[Seen]) -> String {
             }
         }
         for attachment in &theirs.attachments {
-            if !attachment.is_empty() && !one.attachments.contains(attachment) {
+            if !attachment.is_empty() && !one.parts.contains(attachment) {
                 lacks.push(format!(
                     "an attachment of {} bytes: {:.60?}",
                     attachment.len(),

@@ -1,12 +1,135 @@
 //! How the accounts of a mailbox are reached: what is stored of them, with the secret opened for the time of one use.
 
-use crate::{Access, Credential, Error, Gatepost, GmailLabels, work::internal};
-use gatepost_contract::{Job, Mailbox, Secret, SourceType};
-use gatepost_store::mailboxes::Side;
-use gatepost_transfer::{Fault, FaultKind};
+use crate::{
+    Access, Credential, Error, FileAccess, Gatepost, GmailLabels, MailFile, Result as CoreResult, budgets::Kept,
+    uploads::UploadFiles, work::internal,
+};
+use gatepost_contract::{Job, Mailbox, Secret, SourceType, Tool, UploadState};
+use gatepost_store::{
+    mailboxes::Side,
+    uploads::{self, StoredUpload},
+};
+use gatepost_transfer::{Driver, Fault, FaultKind};
+use std::sync::Arc;
+
+/// Where the mail of a mailbox comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum SourceAccess {
+    /// An account on a server.
+    Server(Access),
+    /// Files on this machine.
+    Files(FileAccess),
+}
+
+impl SourceAccess {
+    /// A driver for it. Nothing is connected or opened yet.
+    pub fn driver(self, gatepost: &Gatepost) -> Arc<dyn Driver> {
+        match self {
+            Self::Server(access) => gatepost.drivers().imap(access),
+            Self::Files(access) => gatepost.drivers().files(access),
+        }
+    }
+
+    /// What may be asked of it.
+    pub async fn budget(&self, gatepost: &Gatepost) -> CoreResult<Kept> {
+        match self {
+            Self::Server(access) => gatepost.budgets().of(gatepost.store(), &access.host, access.owner()).await,
+            Self::Files(_) => Ok(Kept::unlimited()),
+        }
+    }
+}
 
 /// How the source of a mailbox is reached.
 pub(crate) async fn source_access(
+    gatepost: &Gatepost,
+    conn: &mut gatepost_store::Conn,
+    mailbox: &Mailbox,
+) -> Result<SourceAccess, Fault> {
+    if mailbox.source_type.is_file() {
+        let all = uploads::of_mailbox(conn, mailbox.id).await.map_err(internal)?;
+        return ready_files(gatepost, mailbox, &all).map(SourceAccess::Files);
+    }
+    server_access(gatepost, conn, mailbox).await.map(SourceAccess::Server)
+}
+
+/// The files of a mailbox that were read through and can be copied from.
+fn ready_files(gatepost: &Gatepost, mailbox: &Mailbox, all: &[StoredUpload]) -> Result<FileAccess, Fault> {
+    let ready: Vec<&StoredUpload> = all.iter().filter(|u| u.upload.state == UploadState::Ready).collect();
+    if !ready.is_empty() {
+        return file_access(gatepost, mailbox, &ready);
+    }
+    let email = &mailbox.email;
+    let of_state = |state| all.iter().map(|u| &u.upload).find(|u| u.state == state);
+    let (kind, sentence) = if let Some(refused) = of_state(UploadState::Refused) {
+        let why = refused.error.as_deref().unwrap_or("It cannot be read.");
+        (FaultKind::Damaged, format!("{} of {email} is of no use: {why}", refused.name))
+    } else if let Some(coming) = of_state(UploadState::Receiving) {
+        let name = &coming.name;
+        (
+            FaultKind::WrongService,
+            format!("{name} of {email} has not arrived whole yet. Wait for the upload, then start the run again."),
+        )
+    } else if let Some(gone) = of_state(UploadState::Deleted) {
+        let name = &gone.name;
+        (
+            FaultKind::WrongService,
+            format!(
+                "{name} of {email} was deleted here, and there is no other file. Upload it again, then start the run again."
+            ),
+        )
+    } else {
+        (FaultKind::WrongService, format!("{email} has no file yet. Upload one, then start the run again."))
+    };
+    Err(Fault::new(kind, sentence))
+}
+
+/// Some files of a mailbox as one account.
+pub(crate) fn file_access(
+    gatepost: &Gatepost,
+    mailbox: &Mailbox,
+    files: &[&StoredUpload],
+) -> Result<FileAccess, Fault> {
+    let label = match files {
+        [one] => format!("{} of {}", one.upload.name, mailbox.email),
+        many => format!("{} files of {}", many.len(), mailbox.email),
+    };
+    let file = |stored: &&StoredUpload| {
+        let on_disk = on_disk(gatepost, stored)?;
+        Ok(MailFile {
+            slot: u8::try_from(stored.upload.slot).map_err(internal)?,
+            path: on_disk.bytes,
+            name: stored.upload.name.clone(),
+            kind: mailbox.source_type,
+            sha256: stored.upload.sha256.clone(),
+            catalogue: on_disk.catalogue,
+            extracted: reads_by_readpst(mailbox).then_some(on_disk.readpst),
+        })
+    };
+    Ok(FileAccess {
+        label,
+        files: files.iter().map(file).collect::<Result<_, Fault>>()?,
+        work: gatepost.config().data_path.join("work"),
+        most_unpacked: gatepost.config().max_pst_gb.saturating_mul(UNPACKED) << 30,
+    })
+}
+
+/// Whether the bytes of a mailbox's messages are those that readpst writes.
+pub(crate) fn reads_by_readpst(mailbox: &Mailbox) -> bool {
+    mailbox.source_type == SourceType::Pst && matches!(mailbox.tool, Tool::Readpst | Tool::ImapUpload)
+}
+
+/// Where a file lies. A file of the server that is not where it was is a fault of that file.
+pub(crate) fn on_disk(gatepost: &Gatepost, stored: &StoredUpload) -> Result<UploadFiles, Fault> {
+    gatepost.upload_files(stored).map_err(|error| match error {
+        error @ Error::Internal(_) => internal(error),
+        told => Fault::new(FaultKind::WrongService, told.to_string()),
+    })
+}
+
+/// How many times the largest upload an archive may unpack to.
+const UNPACKED: u64 = 4;
+
+async fn server_access(
     gatepost: &Gatepost,
     conn: &mut gatepost_store::Conn,
     mailbox: &Mailbox,

@@ -112,6 +112,13 @@ pub(crate) struct Kept {
     pub budget: Arc<Budget>,
 }
 
+impl Kept {
+    /// For what nobody limits: files on this machine.
+    pub fn unlimited() -> Self {
+        Self { key: None, budget: Budget::unlimited() }
+    }
+}
+
 /// The budgets of this process. What a host may be asked for is the same for all who ask here.
 #[derive(Debug)]
 pub(crate) struct Budgets {
@@ -150,7 +157,7 @@ impl Budgets {
     pub async fn of(&self, store: &Store, host: &str, account: &str) -> Result<Kept> {
         let host = host.trim_end_matches('.').to_lowercase();
         let rule = self.rule(&host).filter(|rule| rule.limits != HostLimits::default());
-        let Some(rule) = rule else { return Ok(Kept { key: None, budget: Budget::unlimited() }) };
+        let Some(rule) = rule else { return Ok(Kept::unlimited()) };
         let (key, name) = if rule.per_account {
             (format!("{host} {}", account.to_lowercase()), format!("{account} at {host}"))
         } else {

@@ -25,6 +25,14 @@ pub struct Config {
     pub credentials_key: Option<Secret>,
     /// The largest upload.
     pub max_pst_gb: u64,
+    /// The folder of the server whose files may be taken as sources; none: no file of the server is taken.
+    pub import_path: Option<PathBuf>,
+    /// So many days after its job was verified a file is removed; 0: never by itself.
+    pub upload_retention_days: u64,
+    /// So many hours after its last byte came an unfinished upload is removed.
+    pub upload_expiry_hours: u64,
+    /// What stays free on the disk of the uploads, in MiB; a twentieth of it, from 1 to 20 GiB, where none is given.
+    pub upload_reserve_mb: Option<u64>,
     /// The new server of a new job.
     pub dest_imap_host: Option<String>,
     /// Its port.
@@ -69,6 +77,10 @@ impl Config {
             override_roles: vec![Role::SuperAdmin],
             credentials_key: None,
             max_pst_gb: 50,
+            import_path: None,
+            upload_retention_days: 30,
+            upload_expiry_hours: 168,
+            upload_reserve_mb: None,
             dest_imap_host: None,
             dest_imap_port: None,
             dest_imap_security: Security::Tls,

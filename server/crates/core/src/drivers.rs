@@ -1,9 +1,13 @@
 //! How the service reaches mail without knowing protocols: whoever starts it hands in a maker of drivers.
 
-use crate::{Courier, Outbound};
-use gatepost_contract::{Secret, Security};
-use gatepost_transfer::Driver;
-use std::{path::PathBuf, sync::Arc};
+use crate::{Courier, ExternalTools, NoTools, Outbound};
+use gatepost_contract::{Inspection, Secret, Security, SourceType};
+use gatepost_transfer::{Driver, Fault};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio_util::sync::CancellationToken;
 
 /// A secret, opened for the time of one run.
 #[derive(Clone, Debug)]
@@ -69,10 +73,64 @@ impl Access {
     }
 }
 
+/// A file of mail that lies on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailFile {
+    /// Its number among the files of its mailbox: the upper part of its messages' UIDs.
+    pub slot: u8,
+    /// Where its bytes lie.
+    pub path: PathBuf,
+    /// What people call it.
+    pub name: String,
+    /// What it is.
+    pub kind: SourceType,
+    /// The SHA-256 of its bytes, in hex, where it is known.
+    pub sha256: Option<String>,
+    /// Where what a scan of it found is kept; made again where it is missing or of no use.
+    pub catalogue: PathBuf,
+    /// Where readpst writes its messages, where their bytes are to be readpst's.
+    pub extracted: Option<PathBuf>,
+}
+
+/// The files of a mailbox, which are read as one account.
+#[derive(Clone, Debug)]
+pub struct FileAccess {
+    /// The account as people know it: `archive.pst of ana@example.com`.
+    pub label: String,
+    /// Its files, by their numbers.
+    pub files: Vec<MailFile>,
+    /// A private folder for what must be unpacked to be read.
+    pub work: PathBuf,
+    /// How many bytes an archive may unpack to.
+    pub most_unpacked: u64,
+}
+
 /// Makes drivers.
 pub trait Drivers: Send + Sync {
     /// A driver for an IMAP account. Nothing is connected yet.
     fn imap(&self, access: Access) -> Arc<dyn Driver>;
+
+    /// A driver for the files of a mailbox. It can be read from only. Nothing is opened yet.
+    fn files(&self, access: FileAccess) -> Arc<dyn Driver>;
+
+    /// Reads one file of a mailbox through, named by its number: writes its catalogue, and what is no mail into `items`
+    /// where a path is given. Blocks for as long as that takes; tells how many of how many bytes it has gone through.
+    ///
+    /// # Errors
+    /// A fault of the kind `Damaged` or `WrongService` where the file is of no use, `Cancelled`, or `Internal`.
+    fn inspect(
+        &self,
+        access: &FileAccess,
+        slot: u8,
+        items: Option<&Path>,
+        progress: &mut dyn FnMut(u64, u64),
+        cancel: &CancellationToken,
+    ) -> Result<Inspection, Fault>;
+
+    /// External programs.
+    fn tools(&self) -> &dyn ExternalTools {
+        &NoTools
+    }
 
     /// What posts to addresses outside. It is made once.
     fn courier(&self, outbound: Outbound) -> Arc<dyn Courier>;

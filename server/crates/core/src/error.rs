@@ -1,6 +1,7 @@
 //! The service's refusals. Every one has a sentence for the person who asked; what lies behind an internal fault is
 //! logged once, where the error leaves the service, and never shown.
 
+use crate::uploads::UploadRefusal;
 use gatepost_contract::{Check, FieldError, FigureChange, Problem};
 use gatepost_store::Error as StoreError;
 use gatepost_transfer::Fault;
@@ -56,6 +57,9 @@ pub enum Error {
         /// How many there are.
         now: i64,
     },
+    /// A file is not taken.
+    #[error(transparent)]
+    Upload(#[from] UploadRefusal),
     /// Another server did not do its part.
     #[error("{detail}")]
     Elsewhere {
@@ -114,6 +118,7 @@ impl Error {
                 let messages = FigureChange { figure: "messages".into(), seen: (*seen).into(), now: (*now).into() };
                 Problem { changes: vec![messages], ..Problem::new(409, "residue_changed", detail) }
             }
+            Self::Upload(refusal) => Problem::new(refusal.status(), refusal.code(), detail),
             Self::Elsewhere { code, .. } => Problem::new(502, code, detail),
             Self::Internal(_) => Problem::internal(),
         }

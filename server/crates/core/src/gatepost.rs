@@ -2,7 +2,7 @@
 
 use crate::{
     Config, Courier, Drivers, Error, Result, auth::Gatekeeper, budgets::Budgets, courier::Outbound, dns::Readings,
-    links::Signer, message::Readers, worker::Crew,
+    links::Signer, message::Readers, uploads::Shelf, worker::Crew,
 };
 use gatepost_contract::{RunId, Secret};
 use gatepost_store::Store;
@@ -33,6 +33,7 @@ struct Inner {
     budgets: Budgets,
     readings: Readings,
     readers: Readers,
+    shelf: Shelf,
 }
 
 impl std::fmt::Debug for Gatepost {
@@ -72,6 +73,7 @@ impl Gatepost {
             budgets: Budgets::new(&config.hosts, crew.name().to_owned()),
             readings: Readings::default(),
             readers: Readers::default(),
+            shelf: Shelf::new(&config.data_path, config.upload_reserve_mb),
             crew,
             config,
             store,
@@ -133,6 +135,10 @@ impl Gatepost {
 
     pub(crate) fn readers(&self) -> &Readers {
         &self.0.readers
+    }
+
+    pub(crate) fn shelf(&self) -> &Shelf {
+        &self.0.shelf
     }
 
     pub(crate) fn crew(&self) -> &Crew {

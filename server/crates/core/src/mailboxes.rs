@@ -3,14 +3,15 @@
 use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, validate::Checker};
 use gatepost_contract::{
     Folder, Job, JobId, Mailbox, MailboxId, MailboxPatch, NewMailbox, Phase, Scope, SecretInput, Security, SourceType,
-    Tool,
+    Tool, UploadState,
 };
 use gatepost_store::{
     Conn, credentials, folders, jobs,
     mailboxes::{self, Side},
-    runs,
+    runs, uploads,
 };
 use gatepost_vault::{Sealed, SecretText};
+use serde_json::json;
 
 impl Gatepost {
     /// Adds a mailbox.
@@ -51,7 +52,9 @@ impl Gatepost {
         for mailbox in new {
             let mut fold = Checker::new();
             let email = fold.email("email", &mailbox.email);
-            let host = mailbox.source_host.as_ref().map(|h| fold.host("source_host", h));
+            // What reads a file asks no server.
+            let server = !mailbox.source_type.is_file();
+            let host = mailbox.source_host.as_ref().filter(|_| server).map(|h| fold.host("source_host", h));
             let security = mailbox.source_security.unwrap_or(Security::Tls);
             let user =
                 |name: &Option<String>| name.as_deref().map(str::trim).filter(|u| !u.is_empty()).map(str::to_owned);
@@ -61,8 +64,8 @@ impl Gatepost {
                 source_type: mailbox.source_type,
                 tool: mailbox.tool.unwrap_or(Tool::Native),
                 source_host: host,
-                source_port: Some(mailbox.source_port.unwrap_or(security.default_port())),
-                source_security: Some(security),
+                source_port: server.then(|| mailbox.source_port.unwrap_or(security.default_port())),
+                source_security: server.then_some(security),
                 source_insecure_tls: mailbox.source_insecure_tls,
                 source_user: user(&mailbox.source_user),
                 source_admin: user(&mailbox.source_admin),
@@ -71,7 +74,7 @@ impl Gatepost {
                 path: None,
                 folder_map: mailbox.folder_map.clone(),
             };
-            refuse_shared_destination(tx, job, None, &email, row.dest_user.as_deref()).await?;
+            refuse_shared_destination(tx, job, None, (&email, row.dest_user.as_deref()), row.source_type).await?;
             let id = mailboxes::insert(tx, &row, &now).await.map_err(|e| match e {
                 gatepost_store::Error::Exists { .. } => {
                     Error::conflict("exists", format!("{email} is in this job already with the same source."))
@@ -133,7 +136,8 @@ impl Gatepost {
     pub async fn update_mailbox(&self, actor: &Actor, id: MailboxId, patch: MailboxPatch) -> Result<Mailbox> {
         actor.manage()?;
         let mut checker = Checker::new();
-        let host = patch.source_host.as_ref().map(|h| checker.host("source_host", h));
+        let host = patch.source_host.as_ref().filter(|h| !h.trim().is_empty());
+        let host = host.map(|h| checker.host("source_host", h));
         checker.port("source_port", patch.source_port);
         let user = |field: &str, value: &Option<String>, checker: &mut Checker| {
             value.as_ref().map(|v| checker.text(field, v, 0..=320, false))
@@ -144,13 +148,20 @@ impl Gatepost {
         let dest_admin = user("dest_admin", &patch.dest_admin, &mut checker);
         check_secret("source_secret", patch.source_secret.as_ref(), &mut checker);
         check_secret("dest_secret", patch.dest_secret.as_ref(), &mut checker);
-        check_tool(patch.tool, &mut checker);
         if let Some(map) = &patch.folder_map {
             check_folder_map(map, &mut checker);
         }
         checker.finish()?;
         let mut tx = self.store().begin().await?;
         let before = mailboxes::get(&mut tx, id).await?.ok_or(Error::NotFound("mailbox"))?;
+        let mut checker = Checker::new();
+        check_tool(patch.tool, before.source_type, &mut checker);
+        if before.source_type.is_file() {
+            check_no_server(&ServerFields::of_patch(&patch), &mut checker);
+        } else if patch.source_host.as_ref().is_some_and(|h| h.trim().is_empty()) {
+            checker.error("source_host", "must name the old server");
+        }
+        checker.finish()?;
         open_for_changes(&found(jobs::get(&mut tx, before.job_id).await?)?)?;
         if runs::active_for_job(&mut tx, before.job_id).await?.iter().any(|r| r.mailbox_id == Some(id)) {
             return Err(Error::conflict(
@@ -163,14 +174,15 @@ impl Gatepost {
             Some(text) => Some(text),
             None => old.clone(),
         };
+        let server = !before.source_type.is_file();
         let row = mailboxes::MailboxSettings {
             tool: patch.tool.unwrap_or(before.tool),
-            source_host: host.or_else(|| before.source_host.clone()),
-            source_port: patch.source_port.or(match patch.source_security {
-                Some(security) if Some(security) != before.source_security => Some(security.default_port()),
+            source_host: host.filter(|_| server).or_else(|| before.source_host.clone()),
+            source_port: patch.source_port.filter(|_| server).or(match patch.source_security {
+                Some(security) if server && Some(security) != before.source_security => Some(security.default_port()),
                 _ => before.source_port,
             }),
-            source_security: patch.source_security.or(before.source_security),
+            source_security: patch.source_security.filter(|_| server).or(before.source_security),
             source_insecure_tls: patch.source_insecure_tls.unwrap_or(before.source_insecure_tls),
             source_user: filled(source_user, &before.source_user),
             source_admin: filled(source_admin, &before.source_admin),
@@ -188,8 +200,22 @@ impl Gatepost {
             ));
         }
         if row.dest_user != before.dest_user {
-            refuse_shared_destination(&mut tx, before.job_id, Some(id), &before.email, row.dest_user.as_deref())
-                .await?;
+            let account = (before.email.as_str(), row.dest_user.as_deref());
+            refuse_shared_destination(&mut tx, before.job_id, Some(id), account, before.source_type).await?;
+        }
+        if row.tool != before.tool && before.source_type.is_file() {
+            if !folders::rows(&mut tx, id).await?.is_empty() {
+                return Err(Error::conflict(
+                    "in_use",
+                    format!(
+                        "Mail of these files has been copied as {} reads it, and the proof compares with that. Remove the \
+                         mailbox and add it anew to take {}.",
+                        before.tool, row.tool
+                    ),
+                ));
+            }
+            // Each program reads the files in its own way.
+            uploads::read_again(&mut tx, id, &clock::now()).await?;
         }
         mailboxes::update(&mut tx, id, &row, &clock::now()).await?;
         // A stored secret goes only where the person who gave it meant it to go.
@@ -239,7 +265,8 @@ impl Gatepost {
         Ok(())
     }
 
-    /// Removes a mailbox with its ledger. Mail at either server is not touched.
+    /// Removes a mailbox with its ledger and the files that were uploaded for it. Mail at either server is not touched, nor
+    /// are files that lay on this machine before.
     pub async fn delete_mailbox(&self, actor: &Actor, id: MailboxId) -> Result<()> {
         actor.manage()?;
         let mut tx = self.store().begin().await?;
@@ -255,6 +282,20 @@ impl Gatepost {
         if runs::active_for_job(&mut tx, before.job_id).await?.iter().any(|r| r.mailbox_id == Some(id)) {
             return Err(Error::conflict("already_running", "A run is at work on this mailbox. Cancel it first."));
         }
+        let files = uploads::of_mailbox(&mut tx, id).await?;
+        for file in files.iter().filter(|file| file.upload.state != UploadState::Deleted) {
+            let upload = &file.upload;
+            let told = json!({
+                "name": upload.name, "state": upload.state, "bytes": upload.bytes, "sha256": upload.sha256,
+                "origin": upload.origin,
+            });
+            Entry::new(actor, "upload.delete", format!("upload/{}", upload.id))
+                .job(before.job_id)
+                .before(&told)
+                .reason("its mailbox was removed")
+                .write(&mut tx)
+                .await?;
+        }
         mailboxes::delete(&mut tx, id).await?;
         Entry::new(actor, "mailbox.delete", format!("mailbox/{id}"))
             .job(before.job_id)
@@ -263,7 +304,9 @@ impl Gatepost {
             .await?;
         self.judge_job(&mut tx, actor, before.job_id).await?;
         tx.commit().await?;
-        Ok(())
+        let gatepost = self.clone();
+        // Large files take a moment.
+        tokio::task::spawn_blocking(move || gatepost.erase_upload_files(&files)).await.map_err(Error::internal)
     }
 
     /// The folders of a mailbox and what the ledger holds of them.
@@ -282,8 +325,8 @@ async fn refuse_shared_destination(
     tx: &mut Conn,
     job: JobId,
     itself: Option<MailboxId>,
-    email: &str,
-    dest_user: Option<&str>,
+    (email, dest_user): (&str, Option<&str>),
+    source_type: SourceType,
 ) -> Result<()> {
     let account = dest_user.unwrap_or(email).to_lowercase();
     let others = mailboxes::list(tx, job).await?;
@@ -292,19 +335,26 @@ async fn refuse_shared_destination(
         .filter(|m| Some(m.id) != itself)
         .find(|m| m.dest_user.as_deref().unwrap_or(&m.email).to_lowercase() == account);
     match taken {
-        Some(other) => Err(Error::conflict(
-            "exists",
-            format!(
-                "{} of this job goes to the account {account} already. One mailbox of a job feeds one account.",
-                other.email
-            ),
-        )),
+        Some(other) => {
+            let instead = match (source_type.is_file(), other.source_type.is_file()) {
+                (true, true) if source_type == other.source_type => " It takes several files: add this one to it.",
+                (false, false) => "",
+                _ => " Open a second job of the domain for the other source: the gate waits for both.",
+            };
+            Err(Error::conflict(
+                "exists",
+                format!(
+                    "{} of this job goes to the account {account} already. One mailbox of a job feeds one account.{instead}",
+                    other.email
+                ),
+            ))
+        }
         None => Ok(()),
     }
 }
 
 /// A job that is closed stays as it is.
-fn open_for_changes(job: &Job) -> Result<()> {
+pub(crate) fn open_for_changes(job: &Job) -> Result<()> {
     if job.phase == Phase::Closed {
         return Err(Error::conflict("closed", "The job is closed. Open a new one."));
     }
@@ -314,22 +364,17 @@ fn open_for_changes(job: &Job) -> Result<()> {
 /// Checks a mailbox that is to be stored.
 pub(crate) fn check_new(new: &NewMailbox, checker: &mut Checker) {
     checker.email("email", &new.email);
-    match (&new.source_host, new.source_type) {
-        (Some(host), _) if !host.trim().is_empty() => {
-            checker.host("source_host", host);
+    if new.source_type.is_file() {
+        check_no_server(&ServerFields::of_new(new), checker);
+    } else {
+        match &new.source_host {
+            Some(host) if !host.trim().is_empty() => {
+                checker.host("source_host", host);
+            }
+            _ => checker.error("source_host", "must name the old server"),
         }
-        (_, SourceType::Imap | SourceType::ImapOauth | SourceType::Dovecot | SourceType::Zimbra) => {
-            checker.error("source_host", "must name the old server");
-        }
-        _ => {}
     }
-    if matches!(new.source_type, SourceType::Pst | SourceType::Mbox | SourceType::Eml | SourceType::Tgz) {
-        checker.error(
-            "source_type",
-            "files cannot be taken in by this version; use imap, imap_oauth, dovecot or zimbra (over IMAP)",
-        );
-    }
-    check_tool(new.tool, checker);
+    check_tool(new.tool, new.source_type, checker);
     checker.port("source_port", new.source_port);
     for (field, user) in [
         ("source_user", &new.source_user),
@@ -352,9 +397,68 @@ pub(crate) fn check_new(new: &NewMailbox, checker: &mut Checker) {
     check_folder_map(&new.folder_map, checker);
 }
 
-fn check_tool(tool: Option<Tool>, checker: &mut Checker) {
-    if tool.is_some_and(|t| t != Tool::Native) {
-        checker.error("tool", "only native, the built-in engine, is part of this version");
+/// The engines that can be chosen. readpst opens Outlook's files only; imap_upload.py sends what readpst has written.
+fn check_tool(tool: Option<Tool>, source_type: SourceType, checker: &mut Checker) {
+    match tool {
+        None | Some(Tool::Native) => {}
+        Some(Tool::Readpst | Tool::ImapUpload) if source_type == SourceType::Pst => {}
+        Some(tool @ (Tool::Readpst | Tool::ImapUpload)) => {
+            checker.error("tool", format!("{tool} reads PST files only; choose native for {source_type}"));
+        }
+        Some(_) => checker.error(
+            "tool",
+            "may be native, the built-in engine; for a PST file also readpst or imap-upload. Others are not part of this \
+             version",
+        ),
+    }
+}
+
+/// What tells how to reach an old server.
+struct ServerFields<'a> {
+    host: Option<&'a str>,
+    user: Option<&'a str>,
+    admin: Option<&'a str>,
+    secret: bool,
+    /// Port, security or certificate were said.
+    line: bool,
+}
+
+impl<'a> ServerFields<'a> {
+    fn of_new(new: &'a NewMailbox) -> Self {
+        Self {
+            host: new.source_host.as_deref(),
+            user: new.source_user.as_deref(),
+            admin: new.source_admin.as_deref(),
+            secret: new.source_secret.is_some(),
+            line: new.source_insecure_tls,
+        }
+    }
+
+    fn of_patch(patch: &'a MailboxPatch) -> Self {
+        Self {
+            host: patch.source_host.as_deref(),
+            user: patch.source_user.as_deref(),
+            admin: patch.source_admin.as_deref(),
+            secret: patch.source_secret.is_some(),
+            line: patch.source_insecure_tls == Some(true),
+        }
+    }
+}
+
+/// A mailbox whose mail comes from files has no old server. Ports and kinds of security are let pass: forms send those
+/// that are chosen by themselves.
+fn check_no_server(fields: &ServerFields<'_>, checker: &mut Checker) {
+    let said = |text: Option<&str>| text.is_some_and(|t| !t.trim().is_empty());
+    for (field, said) in [
+        ("source_host", said(fields.host)),
+        ("source_user", said(fields.user)),
+        ("source_admin", said(fields.admin)),
+        ("source_secret", fields.secret),
+        ("source_insecure_tls", fields.line),
+    ] {
+        if said {
+            checker.error(field, "means nothing for a file, which no server is asked for; leave it out");
+        }
     }
 }
 

@@ -3,7 +3,11 @@
 //! Nothing of it is kept, parsed or rendered here. Whoever reads one is named in the audit log.
 
 use crate::{
-    Access, Actor, Error, Gatepost, Result, access::source_access, audit::Entry, budgets::Kept, residue::is_residue,
+    Actor, Error, Gatepost, Result,
+    access::{SourceAccess, source_access},
+    audit::Entry,
+    budgets::Kept,
+    residue::is_residue,
     work::internal,
 };
 use bytes::Bytes;
@@ -159,38 +163,80 @@ impl Gatepost {
         let message =
             messages::get(&mut conn, id).await?.filter(|m| is_residue(&m.residue)).ok_or(Error::NotFound("message"))?;
         let mailbox = mailboxes::get(&mut conn, message.residue.mailbox_id).await?.ok_or(Error::NotFound("mailbox"))?;
+        let origin = if mailbox.source_type.is_file() { Origin::File } else { Origin::Server };
         if message.folder_gone {
-            return Err(failed(no_more()));
+            return Err(failed(origin.no_more()));
         }
         let access = source_access(self, &mut conn, &mailbox).await.map_err(failed)?;
         drop(conn);
-        let budget = self.budgets().of(self.store(), &access.host, access.owner()).await?;
+        let budget = access.budget(self).await?;
         let mut tx = self.store().begin().await?;
         Entry::new(actor, action, format!("message/{id}")).job(message.job_id).write(&mut tx).await?;
         tx.commit().await?;
 
         let (begun, begins) = oneshot::channel();
         let (out, body) = mpsc::channel(WAITING);
-        tokio::spawn(serve(self.clone(), Wanted { message, access, budget, place }, begun, out));
+        tokio::spawn(serve(self.clone(), Wanted { message, access, origin, budget, place }, begun, out));
         match timeout(OPENING, begins).await {
             Ok(Ok(Ok(size))) => Ok((size, body)),
             Ok(Ok(Err(fault))) => Err(failed(fault)),
             Ok(Err(_)) => Err(Error::internal("the reading of a message ended without a word")),
-            Err(_) => Err(Error::Elsewhere {
-                code: "source_busy",
-                detail: format!(
-                    "The old server gave no free connection within {} seconds. Runs may be using all that its limits \
-                     allow. Try again in a minute.",
-                    OPENING.as_secs()
-                ),
-            }),
+            Err(_) => Err(Error::Elsewhere { code: "source_busy", detail: origin.too_long() }),
+        }
+    }
+}
+
+/// Where a message lies, as people know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Server,
+    File,
+}
+
+impl Origin {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Server => "The old server",
+            Self::File => "The file",
+        }
+    }
+
+    fn no_more(self) -> Fault {
+        let sentence = match self {
+            Self::Server => {
+                "The message is not at the old server any more. The next delta sync takes it out of the residue."
+            }
+            Self::File => {
+                "The message is in none of the mailbox's files any more. The next delta sync takes it out of the residue."
+            }
+        };
+        Fault::new(FaultKind::FolderGone, sentence)
+    }
+
+    fn renumbered(self) -> Fault {
+        let sentence = match self {
+            Self::Server => "The old server has numbered the folder's messages anew (UIDVALIDITY).",
+            Self::File => "The mailbox's files are others than those that were copied from.",
+        };
+        Fault::new(FaultKind::FolderGone, format!("{sentence} Run a delta sync, then look again."))
+    }
+
+    fn too_long(self) -> String {
+        let seconds = OPENING.as_secs();
+        match self {
+            Self::Server => format!(
+                "The old server gave no free connection within {seconds} seconds. Runs may be using all that its limits \
+                 allow. Try again in a minute."
+            ),
+            Self::File => format!("The file could not be opened within {seconds} seconds. Try again in a minute."),
         }
     }
 }
 
 struct Wanted {
     message: MessageDetail,
-    access: Access,
+    access: SourceAccess,
+    origin: Origin,
     budget: Kept,
     place: Place,
 }
@@ -231,8 +277,8 @@ async fn read(
     let _place = wanted.place;
     let budget = wanted.budget.budget;
     let _granted = Budget::connections(&budget, &Budget::unlimited(), &|_, _| {}).await;
-    let mut source = gatepost.drivers().imap(wanted.access).source().await?;
-    let result = fetch(&mut *source, &wanted.message, &budget, begun, out).await;
+    let mut source = wanted.access.driver(gatepost).source().await?;
+    let result = fetch(&mut *source, &wanted.message, wanted.origin, &budget, begun, out).await;
     if result.is_ok() {
         // A goodbye that is not heard changes nothing.
         let _ = timeout(FAREWELL, source.close()).await;
@@ -243,6 +289,7 @@ async fn read(
 async fn fetch(
     source: &mut dyn Source,
     message: &MessageDetail,
+    origin: Origin,
     budget: &Arc<Budget>,
     begun: &mut Option<Begun>,
     out: &Out,
@@ -251,13 +298,10 @@ async fn fetch(
     let uid = u32::try_from(message.residue.source_uid)
         .map_err(|_| internal(format!("the ledger holds {} where a UID belongs", message.residue.source_uid)))?;
     let folders = source.folders().await?;
-    let folder = folders.iter().find(|f| f.path == path && f.selectable).ok_or_else(no_more)?;
+    let folder = folders.iter().find(|f| f.path == path && f.selectable).ok_or_else(|| origin.no_more())?;
     let state = source.open(folder).await?;
     if message.epoch.is_some_and(|epoch| epoch != i64::from(state.uid_validity)) {
-        return Err(Fault::new(
-            FaultKind::FolderGone,
-            "The old server has numbered the folder's messages anew (UIDVALIDITY). Run a delta sync, then look again.",
-        ));
+        return Err(origin.renumbered());
     }
     let (ask, asked) = mpsc::channel(1);
     let (deliver, delivered) = mpsc::channel(WAITING);
@@ -265,7 +309,7 @@ async fn fetch(
         // Who does not want it any more has ended with a fault of its own.
         let _ = ask.send([uid].into_iter().collect::<UidSet>()).await;
     };
-    let taking = take(delivered, PATIENCE, budget, begun, out);
+    let taking = take(delivered, PATIENCE, origin, budget, begun, out);
     let fetching = async {
         let ((), fetched) = tokio::join!(asking, source.fetch(asked, deliver));
         fetched
@@ -286,7 +330,7 @@ async fn fetch(
         }
     }
     match begun {
-        Some(_) => Err(no_more()),
+        Some(_) => Err(origin.no_more()),
         None => Ok(()),
     }
 }
@@ -295,6 +339,7 @@ async fn fetch(
 async fn take(
     mut delivered: mpsc::Receiver<Incoming>,
     patience: Patience,
+    origin: Origin,
     budget: &Arc<Budget>,
     begun: &mut Option<Begun>,
     out: &Out,
@@ -309,7 +354,7 @@ async fn take(
     loop {
         let next = timeout_at(patience.step(end), delivered.recv())
             .await
-            .map_err(|_| too_slow(end, "The old server stopped in the middle of the message."))?;
+            .map_err(|_| too_slow(end, &format!("{} stopped in the middle of the message.", origin.name())))?;
         match next {
             None | Some(Incoming::End) => return Ok(()),
             Some(Incoming::Begin { size, .. }) => {
@@ -325,20 +370,13 @@ async fn take(
                 Ok(Err(_)) => return Ok(()),
                 Err(_) => return Err(too_slow(end, "Nobody has taken the rest of the message.")),
             },
-            Some(Incoming::Gone { .. }) => return Err(no_more()),
+            Some(Incoming::Gone { .. }) => return Err(origin.no_more()),
             Some(Incoming::Unreadable { words, .. }) => {
-                let sentence = format!("The old server does not deliver the message: {words}");
+                let sentence = format!("{} does not deliver the message: {words}", origin.name());
                 return Err(Fault::new(FaultKind::Refused, sentence));
             }
         }
     }
-}
-
-fn no_more() -> Fault {
-    Fault::new(
-        FaultKind::FolderGone,
-        "The message is not at the old server any more. The next delta sync takes it out of the residue.",
-    )
 }
 
 fn failed(fault: Fault) -> Error {
@@ -468,7 +506,7 @@ mod tests {
         };
         let budget = Budget::unlimited();
         let mut begun = Some(begun);
-        let taking = async { take(delivered, patience, &budget, &mut begun, &out).await };
+        let taking = async { take(delivered, patience, Origin::Server, &budget, &mut begun, &out).await };
         let reading = async { while body.recv().await.is_some() {} };
         let fault = tokio::select! {
             taken = async { tokio::join!(taking, endless).0 } => taken.expect_err("the end"),

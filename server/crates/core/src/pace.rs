@@ -137,11 +137,13 @@ impl Pace {
 
     /// How long what is left will take; `None` where it cannot be told.
     pub fn left(&self, sum: &Figures) -> Option<Duration> {
-        if !sum.counted || sum.total == 0 {
+        // What reads a file through counts its bytes alone.
+        let by_bytes = sum.total == 0;
+        if !sum.counted || by_bytes && sum.bytes_total == 0 {
             return None;
         }
         let (messages, bytes) = (sum.total.saturating_sub(sum.done), sum.bytes_total.saturating_sub(sum.bytes_done));
-        if messages == 0 {
+        if messages == 0 && (!by_bytes || bytes == 0) {
             return Some(Duration::ZERO);
         }
         let (first, last, seconds) = self.span().filter(|(first, last, _)| last.at - first.at >= BEGINNING)?;
@@ -221,6 +223,18 @@ mod tests {
         pace.bind(Budget::new("a", limits, Bytes::default()), Budget::unlimited());
         assert_eq!(pace.left(&figures(true, 20, 100)).unwrap().as_secs(), 80);
         assert_eq!(pace.left(&figures(true, 100, 100)), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn what_is_left_of_a_file_whose_messages_nobody_has_counted_follows_from_its_bytes() {
+        let began = Instant::now();
+        let file =
+            |bytes_done| Figures { counted: true, begun: true, bytes_done, bytes_total: 100_000, ..Figures::default() };
+        let mut pace = Pace::default();
+        pace.note(began, &file(0));
+        pace.note(began + Duration::from_secs(10), &file(20_000));
+        assert_eq!(pace.left(&file(20_000)).unwrap().as_secs(), 40);
+        assert_eq!(pace.left(&file(100_000)), Some(Duration::ZERO));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Whether what was read last proves a job: every mailbox was verified after its last copy, and nothing is missing,
 //! changed or in the wrong place. It knows runs and evidence; who approved what does not matter here.
 
-use crate::{Actor, Result, jobs::found, phases, stragglers};
+use crate::{Actor, Result, files, jobs::found, phases, stragglers};
 use gatepost_contract::{JobId, MailboxEvidence, PageQuery, Phase, Run, RunStatus, RunType, Tally};
 use gatepost_store::{Conn, evidence, jobs, runs};
 use time::OffsetDateTime;
@@ -34,6 +34,9 @@ async fn is_proved(tx: &mut Conn, job: JobId) -> Result<bool> {
         if !is_newest(mailbox, &newest) || !is_whole(mailbox) {
             return Ok(false);
         }
+        if !files::amiss(tx, mailbox.mailbox_id, mailbox.run_id).await?.left_out.is_empty() {
+            return Ok(false);
+        }
     }
     Ok(true)
 }
@@ -49,7 +52,9 @@ fn says_something(run: &Run) -> bool {
     let looked_quickly = run.run_type == RunType::Verify
         && run.status == RunStatus::Success
         && run.stats.get("depth").and_then(serde_json::Value::as_str) == Some("quick");
-    run.run_type != RunType::Preflight && run.started_at.is_some() && !looked_quickly
+    // A file that was read through is judged by itself.
+    let only_looked = matches!(run.run_type, RunType::Preflight | RunType::PstExtract);
+    !only_looked && run.started_at.is_some() && !looked_quickly
 }
 
 /// Whether this run read everything to its end. A `final` run that was done again after an interruption keeps the

@@ -1,6 +1,9 @@
 //! Starting, watching, cancelling and repeating runs.
 
-use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, phases, users::checked_page, webhooks};
+use crate::{
+    Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, phases, users::checked_page, webhooks,
+    work::AGAIN,
+};
 use gatepost_contract::{
     Depth, Event, EventId, Job, JobId, MailboxId, Page, PageQuery, Phase, Run, RunId, RunStatus, RunType, RunView,
     Scope, Started, SyncRequest, Tool, VerifyRequest,
@@ -134,7 +137,10 @@ impl Gatepost {
         if matches!(run.run_type, RunType::Initial | RunType::Delta | RunType::Final) {
             messages::retry_quarantined(&mut tx, mailbox).await?;
         }
-        let params = runs::params(&mut tx, id).await?.unwrap_or_else(|| "{}".into());
+        let mut params = runs::params(&mut tx, id).await?.unwrap_or_else(|| "{}".into());
+        if run.run_type == RunType::PstExtract {
+            params = json!({AGAIN: true}).to_string();
+        }
         let new = enqueue(&mut tx, actor, run.job_id, mailbox, run.run_type, &params).await?;
         tx.commit().await?;
         self.crew().wake();
@@ -172,6 +178,17 @@ pub(crate) async fn enter_by_run(tx: &mut Conn, actor: &Actor, job: &Job, run_ty
     Ok(())
 }
 
+/// What does the work of a run: the preflight is always our own, and so is the proof.
+const fn tool_of(mailbox: Tool, run_type: RunType) -> Tool {
+    match (run_type, mailbox) {
+        (RunType::Verify, _) => Tool::Verify,
+        (RunType::Preflight, _) => Tool::Native,
+        // imap_upload.py sends what readpst has written.
+        (RunType::PstExtract, Tool::ImapUpload) => Tool::Readpst,
+        (_, tool) => tool,
+    }
+}
+
 /// Puts a run into the queue.
 pub(crate) async fn enqueue(
     tx: &mut Conn,
@@ -181,7 +198,7 @@ pub(crate) async fn enqueue(
     run_type: RunType,
     params: &str,
 ) -> Result<RunId> {
-    let tool = if run_type == RunType::Verify { Tool::Verify } else { Tool::Native };
+    let tool = tool_of(mailboxes::get(tx, mailbox).await?.map_or(Tool::Native, |mailbox| mailbox.tool), run_type);
     let triggered_by = actor.reference();
     let row = runs::NewRun {
         job_id: job,

@@ -1,8 +1,8 @@
 //! One mailbox without the Desk: the same engine, ledger and verification on a database file of its own.
 
 use crate::{
-    Access, Credential, Drivers, Error, GmailLabels, HostRule, Result,
-    budgets::Budgets,
+    Access, Credential, Drivers, Error, FileAccess, GmailLabels, HostRule, Result,
+    budgets::{Budgets, Kept},
     clock,
     gatepost::make_private,
     ledger::StoredLedger,
@@ -51,11 +51,33 @@ pub struct Endpoint {
     pub insecure_tls: bool,
 }
 
+/// Where the mail comes from.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// A server.
+    Server(Endpoint),
+    /// A file or folder on this machine: the only one of these.
+    File(FileAccess),
+}
+
+impl Origin {
+    /// As it is written into a state file, which belongs to one pair of accounts.
+    fn name(&self) -> String {
+        match self {
+            Self::Server(end) => format!("{} at {}", end.user, end.host),
+            Self::File(access) => match access.files.first() {
+                Some(file) => file.path.display().to_string(),
+                None => access.label.clone(),
+            },
+        }
+    }
+}
+
 /// What to copy and how.
 #[derive(Clone, Debug)]
 pub struct CopyRequest {
     /// Where from.
-    pub source: Endpoint,
+    pub source: Origin,
     /// Where to.
     pub dest: Endpoint,
     /// The ledger's file; made where it is missing.
@@ -194,7 +216,10 @@ pub async fn copy(
     progress: impl Fn(CopyProgress) + Send + Sync + 'static,
 ) -> Result<CopySummary> {
     let began = Instant::now();
-    let source = drivers.imap(access(&request, &request.source, Some(request.gmail_labels))?);
+    let source = match &request.source {
+        Origin::Server(end) => drivers.imap(access(&request, end, Some(request.gmail_labels))?),
+        Origin::File(access) => drivers.files(access.clone()),
+    };
     let dest = drivers.imap(access(&request, &request.dest, None)?);
     if let Some(parent) = request.state.parent().filter(|p| !p.as_os_str().is_empty()) {
         make_private(parent)?;
@@ -206,7 +231,10 @@ pub async fn copy(
     if let Some(rate) = request.max_rate {
         budgets.slow_down(&request.dest.host, rate);
     }
-    let source_budget = budgets.of(&store, &request.source.host, &request.source.user).await?;
+    let source_budget = match &request.source {
+        Origin::Server(end) => budgets.of(&store, &end.host, &end.user).await?,
+        Origin::File(_) => Kept::unlimited(),
+    };
     let dest_budget = budgets.of(&store, &request.dest.host, &request.dest.user).await?;
     let watch = Reporter::new(progress, &source_budget.budget, &dest_budget.budget);
     let options = CopyOptions {
@@ -341,8 +369,7 @@ fn access(request: &CopyRequest, side: &Endpoint, gmail_labels: Option<GmailLabe
 /// The row that the ledger hangs on. A state file belongs to one pair of accounts.
 async fn the_mailbox(store: &Store, request: &CopyRequest) -> Result<MailboxId> {
     let now = clock::now();
-    let label =
-        format!("{} at {} to {} at {}", request.source.user, request.source.host, request.dest.user, request.dest.host);
+    let label = format!("{} to {} at {}", request.source.name(), request.dest.user, request.dest.host);
     let mut tx = store.begin().await?;
     if let Some(tenant) = tenants::by_name(&mut tx, &label).await? {
         let filter = gatepost_contract::JobFilter { tenant_id: Some(tenant.id), ..Default::default() };
@@ -365,11 +392,20 @@ async fn the_mailbox(store: &Store, request: &CopyRequest) -> Result<MailboxId> 
         ));
     }
     let tenant_id = tenants::insert(&mut tx, &label, &now).await?;
+    let server = match &request.source {
+        Origin::Server(end) => Some(end),
+        Origin::File(_) => None,
+    };
+    let file = match &request.source {
+        Origin::Server(_) => None,
+        Origin::File(access) => access.files.first(),
+    };
+    let origin = server.map_or_else(|| request.source.name(), |end| end.host.clone());
     let job = jobs::NewJobRow {
         tenant_id,
         ticket_id: None,
-        domain: request.source.host.clone(),
-        source_server_label: request.source.host.clone(),
+        domain: server.unwrap_or(&request.dest).host.clone(),
+        source_server_label: origin,
         notes: String::new(),
         dest_imap_host: request.dest.host.clone(),
         dest_imap_port: request.dest.port,
@@ -379,18 +415,18 @@ async fn the_mailbox(store: &Store, request: &CopyRequest) -> Result<MailboxId> 
     let job_id = jobs::insert(&mut tx, &job, &now).await?;
     let mailbox = mailboxes::NewMailboxRow {
         job_id,
-        email: request.source.user.clone(),
-        source_type: SourceType::Imap,
+        email: server.unwrap_or(&request.dest).user.clone(),
+        source_type: file.map_or(SourceType::Imap, |file| file.kind),
         tool: Tool::Native,
-        source_host: Some(request.source.host.clone()),
-        source_port: Some(request.source.port),
-        source_security: Some(request.source.security),
-        source_insecure_tls: request.source.insecure_tls,
-        source_user: Some(request.source.user.clone()),
-        source_admin: request.source.admin.clone(),
+        source_host: server.map(|end| end.host.clone()),
+        source_port: server.map(|end| end.port),
+        source_security: server.map(|end| end.security),
+        source_insecure_tls: server.is_some_and(|end| end.insecure_tls),
+        source_user: server.map(|end| end.user.clone()),
+        source_admin: server.and_then(|end| end.admin.clone()),
         dest_user: Some(request.dest.user.clone()),
         dest_admin: request.dest.admin.clone(),
-        path: None,
+        path: file.map(|file| file.path.display().to_string()),
         folder_map: request.folder_map.clone(),
     };
     let id = mailboxes::insert(&mut tx, &mailbox, &now).await?;

@@ -2,11 +2,13 @@
 //! fetched by `final` runs until the old server has been quiet for long enough.
 
 use crate::{Actor, Error, Gatepost, Result, clock};
-use gatepost_contract::{CutoverSettings, DnsMoment, Job, JobId, Phase, RunType, Stragglers, SyncRequest};
+use gatepost_contract::{
+    CutoverSettings, DnsMoment, Job, JobId, MailboxId, Phase, RunStatus, RunType, Stragglers, SyncRequest,
+};
 use gatepost_store::{
     Conn,
     cutovers::{self, Straggling},
-    evidence,
+    evidence, mailboxes, runs,
 };
 use std::time::Duration as StdDuration;
 use time::{Duration, OffsetDateTime};
@@ -91,13 +93,20 @@ impl Gatepost {
             quiet_of(&mut conn, one.job, Some(&one.cutover_at), one.quiet_hours).await?
         };
         if due(last, one.minutes, quiet.map(|(_, until)| until)).is_some_and(|due| due <= now) {
-            self.fetch_stragglers(one.job).await?;
+            self.fetch_stragglers(one.job, &one.cutover_at).await?;
         }
         Ok(())
     }
 
-    async fn fetch_stragglers(&self, job: JobId) -> Result<()> {
-        let request = SyncRequest { run_type: RunType::Final, mailbox_ids: Vec::new() };
+    async fn fetch_stragglers(&self, job: JobId, cutover: &str) -> Result<()> {
+        let mailbox_ids = {
+            let mut conn = self.store().reader().await?;
+            still_fed(&mut conn, job, cutover).await?
+        };
+        if mailbox_ids.is_empty() {
+            return Ok(());
+        }
+        let request = SyncRequest { run_type: RunType::Final, mailbox_ids };
         match self.start_sync(&Actor::Worker, job, request).await {
             Ok(started) => {
                 tracing::info!(%job, runs = started.run_ids.len(), "fetching stragglers");
@@ -113,19 +122,41 @@ impl Gatepost {
     }
 }
 
-/// Whether the old server has been quiet for as long as the job wants, and every mailbox was read after that: what was
-/// read earlier cannot tell of the time since. Without automatic fetching nobody looks often enough to tell, so the
-/// proof alone decides.
+/// Mailboxes to which mail may still come after the cutover: those on servers. Nobody brings mail to a file: it is read
+/// once more after the cutover, and then left alone.
+async fn still_fed(conn: &mut Conn, job: JobId, cutover: &str) -> Result<Vec<MailboxId>> {
+    let mut fed = Vec::new();
+    for mailbox in mailboxes::list(conn, job).await? {
+        let read_once = mailbox.source_type.is_file() && {
+            let last = runs::latest_finished(conn, mailbox.id, &[RunType::Final]).await?;
+            let last = last.filter(|run| run.status != RunStatus::Failed);
+            last.and_then(|run| run.finished_at).is_some_and(|at| at.as_str() >= cutover)
+        };
+        if !read_once {
+            fed.push(mailbox.id);
+        }
+    }
+    Ok(fed)
+}
+
+/// Whether the old server has been quiet for as long as the job wants, and every mailbox on it was read after that: what
+/// was read earlier cannot tell of the time since. Without automatic fetching nobody looks often enough to tell, so the
+/// proof alone decides; so it does where all mail comes from files.
 pub(crate) async fn is_quiet(conn: &mut Conn, job: &Job, now: OffsetDateTime) -> Result<bool> {
     let Some(settings) = cutovers::settings(conn, job.id).await? else { return Ok(true) };
     if settings.straggler_minutes.is_none() {
         return Ok(true);
     }
+    let all = mailboxes::list(conn, job.id).await?;
+    let on_servers: Vec<MailboxId> = all.iter().filter(|m| !m.source_type.is_file()).map(|m| m.id).collect();
+    if on_servers.is_empty() {
+        return Ok(!all.is_empty());
+    }
     let quiet = quiet_of(conn, job.id, job.dns_cutover_at.as_deref(), settings.quiet_hours).await?;
     let Some((_, until)) = quiet.filter(|(_, until)| now >= *until) else { return Ok(false) };
     let read = evidence::for_job(conn, job.id).await?;
-    Ok(!read.mailboxes.is_empty()
-        && read.mailboxes.iter().all(|m| m.read_at.as_deref().and_then(clock::parse).is_some_and(|at| at >= until)))
+    let mut read = read.mailboxes.iter().filter(|m| on_servers.contains(&m.mailbox_id));
+    Ok(read.all(|m| m.read_at.as_deref().and_then(clock::parse).is_some_and(|at| at >= until)))
 }
 
 async fn quiet_of(

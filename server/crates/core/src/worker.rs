@@ -111,6 +111,8 @@ impl Gatepost {
         hands.spawn(async move { gatepost.carry_webhooks().await });
         let gatepost = self.clone();
         hands.spawn(async move { gatepost.tend().await });
+        let gatepost = self.clone();
+        hands.spawn(async move { gatepost.keep_uploads().await });
         Ok(())
     }
 
@@ -350,10 +352,15 @@ impl Gatepost {
         if proved {
             return proof::close_in(tx, &Actor::Worker, job.id).await;
         }
+        if run.run_type == RunType::PstExtract {
+            // A file that is of no use is replaced by another; the job goes on from where it is.
+            return Ok(());
+        }
         let all = mailboxes::list(tx, job.id).await?;
         let mut all_failed = !all.is_empty();
+        let types: Vec<RunType> = RunType::ALL.iter().copied().filter(|t| *t != RunType::PstExtract).collect();
         for mailbox in all {
-            let last = runs::latest_finished(tx, mailbox.id, RunType::ALL).await?;
+            let last = runs::latest_finished(tx, mailbox.id, &types).await?;
             all_failed &= last.is_some_and(|r| r.status == RunStatus::Failed);
         }
         let before_cutover = job.dns_cutover_at.is_none();
@@ -399,7 +406,8 @@ async fn contradictions(tx: &mut Conn, run: &ClaimedRun, ended: &Ended) -> Resul
 }
 
 async fn settle_mailbox(tx: &mut Conn, mailbox: MailboxId, run: &ClaimedRun, ended: &Ended, now: &str) -> Result<()> {
-    if run.run_type != RunType::Preflight {
+    let only_looked = matches!(run.run_type, RunType::Preflight | RunType::PstExtract);
+    if !only_looked {
         mailboxes::refresh_counts(tx, mailbox, now).await?;
     }
     let quarantined = messages::mailbox_tally(tx, mailbox).await?.quarantined;
@@ -407,7 +415,7 @@ async fn settle_mailbox(tx: &mut Conn, mailbox: MailboxId, run: &ClaimedRun, end
         RunStatus::Failed => MailboxStatus::Error,
         _ if ended.error.is_some() => MailboxStatus::Error,
         _ if quarantined > 0 => MailboxStatus::Quarantine,
-        _ if run.run_type == RunType::Preflight => MailboxStatus::Pending,
+        _ if only_looked => MailboxStatus::Pending,
         _ => MailboxStatus::Ok,
     };
     mailboxes::set_status(tx, mailbox, status, ended.error.as_deref(), now).await?;
@@ -438,7 +446,7 @@ fn worker_is_dead(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod endings;
+pub(crate) mod endings;
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@
 //!   it tells of a mailbox that people have used since. Nor does evidence that a later quick look contradicts: counts
 //!   prove nothing, but they can disprove. The same holds where the ledger has more amiss than the evidence: a run has
 //!   found or left it since.
+//! - Nor is the source known while a file that somebody attached was not read: neither its messages nor its folders.
 //! - The worst mailbox decides, never the average.
 //! - Ratios are compared in whole numbers. The required ratio is taken as billionths, rounded to the nearest, so
 //!   that 0.99 is exactly 990,000,000; a mailbox reaches it when `arrived × 1,000,000,000 ≥ source × billionths`.
@@ -44,12 +45,13 @@ const NAMED: usize = 3;
 /// | mailbox | |
 /// |---|---|
 /// | never verified, or its figures do not add up | fail |
+/// | a file of it was not read, so that nobody knows how many messages there are | fail |
 /// | below the ratio, and something pending or quarantined | fail |
 /// | below the ratio, and everything missing was waived | warn, so that a person sees it |
 /// | at or above the ratio, and something pending or quarantined | warn |
 /// | at or above the ratio, and nothing but waived messages missing | pass |
 pub(crate) fn count_ratio(facts: &Facts) -> Finding {
-    if let Some(unproved) = unproved(facts) {
+    if let Some(unproved) = unproved(facts).or_else(|| left_out(facts)) {
         return unproved;
     }
     let broken = |m: &&MailboxFacts| !m.adds_up || !m.folders.iter().all(|f| whole(&f.tally));
@@ -105,9 +107,10 @@ pub(crate) fn count_ratio(facts: &Facts) -> Finding {
     })
 }
 
-/// `folder_coverage`: every source folder was visited and is mapped.
+/// `folder_coverage`: every source folder was visited and is mapped; every file was read, so that its folders are known. A
+/// file that is damaged warns: what it has lost is in no count.
 pub(crate) fn folder_coverage(facts: &Facts) -> Finding {
-    if let Some(unproved) = unproved(facts) {
+    if let Some(unproved) = left_out(facts).or_else(|| unproved(facts)) {
         return unproved;
     }
     let bare = names(facts.mailboxes.iter().filter(|m| m.folders.is_empty()).map(email));
@@ -122,6 +125,14 @@ pub(crate) fn folder_coverage(facts: &Facts) -> Finding {
     if !unvisited.is_empty() {
         return fail(format!(
             "Could not be read on both sides: {unvisited}; see the last run's log, then verify again."
+        ));
+    }
+    let damaged = facts.mailboxes.iter().flat_map(|m| m.damaged.iter().map(move |f| format!("{}: {f}", m.email)));
+    let damaged = names(damaged);
+    if !damaged.is_empty() {
+        return warn(format!(
+            "All that could be found was read, but nobody can tell what damaged files have lost: {damaged}. Bring a whole \
+             copy of them, or read what is wrong before approving."
         ));
     }
     let all = facts.mailboxes.iter().map(|m| m.folders.len()).sum();
@@ -302,6 +313,18 @@ fn unproved(facts: &Facts) -> Option<Finding> {
         duration(oldest),
         duration(facts.evidence_max_age_seconds)
     )))
+}
+
+/// Files of mail that were attached, and that the evidence knows nothing of.
+fn left_out(facts: &Facts) -> Option<Finding> {
+    let each = facts.mailboxes.iter().flat_map(|m| m.left_out.iter().map(move |file| format!("{}: {file}", m.email)));
+    let files = names(each);
+    (!files.is_empty()).then(|| {
+        fail(format!(
+            "Not every file was taken in: {files}. Wait for it, upload it again whole or delete it; then run a delta and \
+             verify again."
+        ))
+    })
 }
 
 /// How old a mailbox's evidence is, where that is more than allowed. After the MX was changed it no longer matters:

@@ -49,6 +49,10 @@ pub struct MailboxFacts {
     pub read_seconds: Option<i64>,
     /// Folders in which a quick look after that counted otherwise than the evidence says.
     pub contradicted: Vec<String>,
+    /// Files of the mailbox that the evidence knows nothing of, each with why: `archive.pst could not be read`.
+    pub left_out: Vec<String>,
+    /// Files of the mailbox that could be read only as far as they are whole, each with what is wrong with it.
+    pub damaged: Vec<String>,
     /// Whether the mailbox's own figures are the sum of its folders'.
     pub adds_up: bool,
     /// Every folder of the source.

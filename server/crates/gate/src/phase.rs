@@ -160,6 +160,7 @@ fn possible(from: Phase, failed_phase: Option<Phase>) -> String {
 /// | final | final_sync | stays |
 /// | verify | initial_sync to verified | stays |
 /// | pst_extract, tgz_export | every open phase | stays: nothing reaches the destination by it |
+/// | pst_extract | failed | stays: a file may be what puts the job right again |
 ///
 /// # Errors
 /// [`PhaseError::RunNotPossible`] everywhere else, with what to do instead.
@@ -167,6 +168,8 @@ pub fn run_allowed(phase: Phase, run: RunType) -> Result<Option<Phase>, PhaseErr
     let refuse = |instead| Err(PhaseError::RunNotPossible { phase, run, instead });
     match phase {
         Phase::Closed => return refuse("the job is closed; open a new one for the domain"),
+        // A file may be what puts the job right again.
+        Phase::Failed if run == RunType::PstExtract => return Ok(None),
         Phase::Failed => return refuse("retry the job first, which returns it to the phase that failed"),
         _ => {}
     }

@@ -32,6 +32,8 @@ pub(crate) fn mailbox(id: i64, email: &str, inbox: Tally, sent: Tally, projects:
         depth: Some(Depth::Standard),
         read_seconds: Some(996_400),
         contradicted: Vec::new(),
+        left_out: Vec::new(),
+        damaged: Vec::new(),
         adds_up: true,
         folders: vec![
             folder("INBOX", Some(SpecialUse::Inbox), inbox),

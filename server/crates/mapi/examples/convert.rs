@@ -1,4 +1,5 @@
-//! Writes every item of a `.pst`, `.ost` or `.msg` file into a folder, to be looked at: `convert FILE FOLDER`.
+//! Writes every item of a `.pst`, `.ost` or `.msg` file into a folder, to be looked at: `convert FILE FOLDER`. With `-`
+//! for a folder nothing is written, and only the notes are shown.
 
 use gatepost_mapi::{Message, facts, item, msg};
 use std::{
@@ -31,6 +32,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn save(message: &dyn Message, folder: &Path, name: &str) -> Result<(), Box<dyn Error>> {
     let known = facts(message);
+    if folder.starts_with("-") {
+        item::write(message, &mut std::io::sink())?.iter().for_each(|note| println!("{note}"));
+        return Ok(());
+    }
     fs::create_dir_all(folder)?;
     let path = folder.join(format!("{name}.{}", known.kind.extension()));
     let notes = item::write(message, &mut BufWriter::new(File::create(&path)?))?;

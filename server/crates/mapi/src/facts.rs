@@ -34,7 +34,9 @@ pub fn facts<M: Message + ?Sized>(message: &M) -> Facts {
     let name = p.text(tags::DISPLAY_NAME).filter(|_| matches!(kind, Kind::Contact | Kind::ContactList));
     let received = [tags::DELIVERY_TIME, tags::CLIENT_SUBMIT_TIME, tags::CREATION_TIME, tags::LAST_MODIFICATION_TIME]
         .into_iter()
-        .find_map(|tag| p.time(tag).and_then(Moment::from_filetime));
+        .filter_map(|tag| p.time(tag).and_then(Moment::from_filetime))
+        // Nobody had mail before 1970: such a date is damage, and no server would take it.
+        .find(|moment| moment.seconds >= 0);
     let categories = categories(p);
     let mut keywords: Vec<String> = Vec::with_capacity(categories.len());
     for keyword in categories.iter().filter_map(|c| keyword(c)) {
@@ -66,7 +68,13 @@ fn flags(p: &Properties) -> Vec<&'static str> {
     match p.integer(tags::LAST_VERB) {
         Some(102 | 103) => flags.push("\\Answered"),
         Some(104) => flags.push("$Forwarded"),
-        _ => {}
+        Some(_) => {}
+        // Older servers tell it by the icon alone.
+        None => match p.integer(tags::ICON_INDEX) {
+            Some(0x105) => flags.push("\\Answered"),
+            Some(0x106) => flags.push("$Forwarded"),
+            _ => {}
+        },
     }
     // 2 is flagged; 1 is done with.
     if p.integer(tags::FLAG_STATUS) == Some(2) {
@@ -171,5 +179,7 @@ mod tests {
         assert_eq!(facts(&item).received, Some((0, 0)));
         item.set(tags::DELIVERY_TIME, Value::Time(116_444_736_070_000_000));
         assert_eq!(facts(&item).received, Some((7, 0)));
+        item.set(tags::DELIVERY_TIME, Value::Time(1));
+        assert_eq!(facts(&item).received, Some((0, 0)));
     }
 }

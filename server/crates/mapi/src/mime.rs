@@ -9,13 +9,14 @@ mod attachment;
 mod body;
 mod encode;
 mod head;
+mod ole;
 mod plain;
 mod report;
 mod reuse;
 mod signed;
 mod words;
 
-use crate::{Error, Message, Notes, class, ical, tags};
+use crate::{Error, Message, Notes, class, ical, rtf, tags};
 use attachment::Slot;
 use body::{Bodies, Text};
 use encode::Copy;
@@ -65,6 +66,11 @@ enum Part<'a> {
         text: Vec<u8>,
     },
     Attachment(Slot<'a>),
+    /// A picture of an RTF body, by its number.
+    Picture {
+        number: usize,
+        picture: rtf::Picture,
+    },
     Multi {
         subtype: &'static str,
         parameters: Vec<(&'static str, &'static str)>,
@@ -90,7 +96,13 @@ impl Writer<'_> {
 
     /// How the parts of a message lie in each other.
     fn plan<'a>(&mut self, message: &'a dyn Message, class: &str, slots: Vec<Slot<'a>>) -> Part<'a> {
-        let Bodies { text, html, raw_rtf, notes } = body::find(message);
+        let Bodies { text, html, raw_rtf, pictures, notes } = body::find(message);
+        let lost = (!notes.is_empty() && text.is_none() && html.is_none()).then(|| {
+            format!(
+                "The text of this message could not be read from the file it was stored in: {}.\r\n",
+                notes.join("; ")
+            )
+        });
         for note in notes {
             self.notes.add(note);
         }
@@ -104,6 +116,10 @@ impl Writer<'_> {
         let mut bodies: Vec<Part<'a>> = Vec::with_capacity(3);
         bodies.extend(text.map(|text| Part::Text { subtype: "plain", text }));
         bodies.extend(html.map(|text| Part::Text { subtype: "html", text }));
+        if let Some(lost) = lost {
+            let text = lines(lost.as_bytes()).into_owned();
+            bodies.push(Part::Made { kind: "text/plain; charset=utf-8".into(), text });
+        }
         if let Some((method, text)) = calendar {
             if bodies.is_empty() {
                 bodies.push(empty());
@@ -116,10 +132,12 @@ impl Writer<'_> {
             1 => bodies.remove(0),
             _ => Part::Multi { subtype: "alternative", parameters: Vec::new(), parts: bodies },
         };
-        if !inline.is_empty() {
+        if !inline.is_empty() || !pictures.is_empty() {
             let start = if matches!(root, Part::Multi { .. }) { "multipart/alternative" } else { "text/html" };
             let mut parts = vec![root];
             parts.extend(inline.into_iter().map(Part::Attachment));
+            let numbered = pictures.into_iter().enumerate();
+            parts.extend(numbered.map(|(index, picture)| Part::Picture { number: index + 1, picture }));
             let parameters = if has_html { vec![("type", start)] } else { Vec::new() };
             root = Part::Multi { subtype: "related", parameters, parts };
         }
@@ -154,6 +172,16 @@ impl Writer<'_> {
                 encode::write(&text, transfer, self.out)
             }
             Part::Attachment(slot) => self.attachment(message, slot, header),
+            Part::Picture { number, picture } => {
+                let name = format!("picture{number}.{}", picture.extension);
+                header.field("Content-Type", &format!("{}; name={name}", picture.mime));
+                header.field("Content-Transfer-Encoding", "base64");
+                header.field("Content-Disposition", &format!("inline; filename={name}"));
+                header.field("Content-ID", &format!("<{}>", rtf::content_id(number)));
+                header.end();
+                self.out.write_all(&header.bytes)?;
+                encode::write(&picture.data, encode::Transfer::Base64, self.out)
+            }
             Part::Multi { subtype, parameters, parts } => {
                 *boundaries += 1;
                 // "=_" can stand neither in base64 nor in quoted-printable (RFC 2045 section 6.7).

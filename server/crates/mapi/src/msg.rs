@@ -201,7 +201,7 @@ fn compound<F: Read + Seek>(shared: &Shared<F>, root: &Path) -> Result<Vec<u8>, 
     made.flush()?;
     // Nothing of the present time may stand in it.
     let times = std::time::SystemTime::UNIX_EPOCH;
-    let storages: Vec<PathBuf> = made.walk().filter(|e| e.is_storage()).map(|e| e.path().to_owned()).collect();
+    let storages: Vec<PathBuf> = made.walk().filter(cfb::Entry::is_storage).map(|e| e.path().to_owned()).collect();
     for path in storages {
         made.set_created_time(&path, times).and_then(|()| made.set_modified_time(&path, times))?;
     }

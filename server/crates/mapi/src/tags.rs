@@ -90,6 +90,8 @@ pub const ORIGINAL_MESSAGE_ID: u16 = 0x1046;
 pub const REFERENCES: u16 = 0x1039;
 /// PidTagInReplyToId.
 pub const IN_REPLY_TO: u16 = 0x1042;
+/// PidTagIconIndex: 0x105 answered, 0x106 forwarded.
+pub const ICON_INDEX: u16 = 0x1080;
 /// PidTagLastVerbExecuted.
 pub const LAST_VERB: u16 = 0x1081;
 /// PidTagFlagStatus.
@@ -116,6 +118,8 @@ pub const ATTACH_METHOD: u16 = 0x3705;
 pub const ATTACH_LONG_FILENAME: u16 = 0x3707;
 /// PidTagAttachPathname.
 pub const ATTACH_PATHNAME: u16 = 0x3708;
+/// PidTagRenderingPosition: where in the text the attachment stands; -1 where nowhere.
+pub const RENDERING_POSITION: u16 = 0x370B;
 /// PidTagAttachLongPathname.
 pub const ATTACH_LONG_PATHNAME: u16 = 0x370D;
 /// PidTagAttachMimeTag.

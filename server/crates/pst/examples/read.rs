@@ -1,6 +1,6 @@
 //! Reads a file through, every value and every attachment, and says what is in it and how long it took.
 
-use gatepost_mapi::{Attachment, Key, Message, Object, Value, tags};
+use gatepost_mapi::{Attachment, Key, Message, Value, tags};
 use gatepost_pst::{Pst, PstError};
 use std::{io, path::Path, time::Instant};
 

@@ -29,7 +29,7 @@ use std::{
 };
 
 /// Bytes of tree pages and of blocks that are held at most.
-const PAGE_CACHE: usize = 4 << 20;
+const PAGE_CACHE: usize = 12 << 20;
 const BLOCK_CACHE: usize = 4 << 20;
 
 /// An open file.
@@ -118,6 +118,24 @@ impl Ndb {
         let block = Arc::new(self.read_block(id)?);
         lock(&self.blocks).insert(id, Arc::clone(&block), block.data.len() + 128);
         Ok(block)
+    }
+
+    /// A block that is not wanted again: read into `block`, past the cache.
+    pub fn block_once(&self, id: u64, block: &mut Block) -> Result<()> {
+        let id = id & !1;
+        if let Some(known) = lock(&self.blocks).get(id) {
+            block.data.clone_from(&known.data);
+            block.flaw.clone_from(&known.flaw);
+            return Ok(());
+        }
+        if let Found::Entry(page, index) = self.find(Kind::Block, id)?
+            && let Some(place) = page.place(index)
+            && block::read_into(&*self.bytes, self.format, self.encoding, id, place, block).is_ok()
+        {
+            return Ok(());
+        }
+        *block = self.read_block(id)?;
+        Ok(())
     }
 
     fn read_block(&self, id: u64) -> Result<Block> {

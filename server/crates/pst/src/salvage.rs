@@ -195,3 +195,44 @@ fn candidates(leaves: &[Leaf], key: u64) -> Vec<&Leaf> {
     all.sort_unstable_by_key(|leaf| std::cmp::Reverse((leaf.id, leaf.offset)));
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raw::{crc, signature};
+
+    /// A leaf of the node B-tree in the Unicode layout, as a file would have it at `offset`.
+    fn leaf(bytes: &mut [u8], offset: usize, id: u64, nodes: &[(u32, u32)]) {
+        let page = &mut bytes[offset..offset + 512];
+        for (entry, (nid, parent)) in page.chunks_exact_mut(32).zip(nodes) {
+            entry[..4].copy_from_slice(&nid.to_le_bytes());
+            entry[24..28].copy_from_slice(&parent.to_le_bytes());
+        }
+        page[488..492].copy_from_slice(&[nodes.len() as u8, 15, 32, 0]);
+        page[496..498].fill(0x81);
+        page[498..500].copy_from_slice(&signature(offset as u64, id).to_le_bytes());
+        let checksum = crc(&page[..496]);
+        page[500..504].copy_from_slice(&checksum.to_le_bytes());
+        page[504..512].copy_from_slice(&id.to_le_bytes());
+    }
+
+    #[test]
+    fn the_newest_page_is_believed_and_what_was_deleted_stays_deleted() {
+        let mut bytes = vec![0; 16 << 10];
+        bytes[..12].copy_from_slice(b"!BDN\0\0\0\0SM\x17\0");
+        // Old: four items, one of them in a range of which no newer page speaks. New: the second is gone, the third
+        // was moved to another folder.
+        leaf(&mut bytes, 0x2000, 10, &[(0x24, 0x122), (0x44, 0x122), (0x64, 0x122), (0x204, 0x122)]);
+        leaf(&mut bytes, 0x2800, 20, &[(0x24, 0x122), (0x64, 0x8022)]);
+        // Newest of all, and spoilt: it is not believed.
+        leaf(&mut bytes, 0x3000, 30, &[(0x24, 0x9999)]);
+        bytes[0x3000 + 24] ^= 1;
+        let ndb = Ndb::open(Box::new(bytes)).expect("a header");
+        let mut told = Vec::new();
+        let lost = ndb.walk_nodes(&mut |node| told.push((node.nid, node.parent))).expect("memory");
+        told.sort_unstable();
+        assert_eq!(told, [(0x24, 0x122), (0x64, 0x8022), (0x204, 0x122)]);
+        assert_eq!(lost, [0..=u32::MAX]);
+        assert_eq!(ndb.node(0x64).expect("memory").map(|node| node.parent), Some(0x8022));
+    }
+}

@@ -291,3 +291,17 @@ fn a_text_file_that_is_called_pst_is_refused_by_what_it_is() {
     let error = Pst::open(common::sample(&samples, "aspose-not-a-pst.pst")).expect_err("no PST");
     assert!(matches!(&error, PstError::NotAPst(why) if why.contains("mbox")), "{error}");
 }
+
+#[test]
+fn a_password_is_noticed_and_bars_nothing() {
+    let Some(samples) = common::samples() else { return };
+    for (name, expected) in [
+        ("javalibpst-passworded.pst", true),
+        ("microsoft-Empty.pst", false),
+        ("gopst-32bit-ansi.pst", false),
+        ("ost-exchange2010.ost", false),
+    ] {
+        let pst = Pst::open(common::sample(&samples, name)).expect("a sample opens");
+        assert_eq!(pst.has_password(), expected, "{name}");
+    }
+}

@@ -31,6 +31,7 @@ impl Report {
             mailbox.email = masked(&mailbox.email);
             mailbox.source_host = None;
             mailbox.last_error = None;
+            mailbox.files = Vec::new();
             mailbox.folders = Vec::new();
         }
         self.residue.items = Vec::new();

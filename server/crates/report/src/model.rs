@@ -223,8 +223,36 @@ pub struct MailboxPart {
     pub bytes_arrived: i64,
     /// Why its last run failed.
     pub last_error: Option<String>,
+    /// Its files, where its mail came from files.
+    #[serde(default)]
+    pub files: Vec<FilePart>,
     /// By folder.
     pub folders: Vec<FolderPart>,
+}
+
+/// One file that mail came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FilePart {
+    /// What it was called.
+    pub name: String,
+    /// Where it stands: `ready`, `refused`, …
+    pub state: String,
+    /// Its bytes.
+    pub bytes: i64,
+    /// The SHA-256 of its bytes, in hex; none while they have not all come, and for a folder.
+    pub sha256: Option<String>,
+    /// What it is: `PST, Unicode`; none while it was not read.
+    pub format: Option<String>,
+    /// Messages that were found in it.
+    pub messages: Option<u64>,
+    /// Messages of it that an earlier file of the mailbox holds too; they were copied once.
+    pub overlapping: Option<u64>,
+    /// Messages of it that cannot be read.
+    pub unreadable: Option<u64>,
+    /// What in it is no mail, by kind. It was saved for download and not copied.
+    pub others: BTreeMap<String, u64>,
+    /// Since when its bytes are deleted here.
+    pub deleted_at: Option<String>,
 }
 
 /// One folder.

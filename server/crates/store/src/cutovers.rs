@@ -138,14 +138,15 @@ pub async fn note_newest(conn: &mut Conn, job: JobId) -> Result<()> {
     Ok(())
 }
 
-/// The same of the messages that the ledger holds. UIDs only grow, so each folder's largest tells.
+/// The same of the messages that the ledger holds. UIDs only grow, so each folder's largest tells. Nobody brings mail to
+/// a file: one that is uploaded after the cutover is no straggler.
 async fn newest_held(conn: &mut Conn, job: JobId) -> Result<Option<String>> {
     Ok(sqlx::query_scalar(
         "SELECT max(m.first_seen_at) FROM migration_mailboxes b
          JOIN migration_folders f ON f.mailbox_id = b.id
          JOIN migration_messages m ON m.folder_id = f.id
              AND m.uid = (SELECT max(n.uid) FROM migration_messages n WHERE n.folder_id = f.id)
-         WHERE b.job_id = $1",
+         WHERE b.job_id = $1 AND b.source_type NOT IN ('pst', 'mbox', 'eml', 'tgz')",
     )
     .bind(job.0)
     .fetch_one(conn)

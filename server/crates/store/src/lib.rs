@@ -52,6 +52,7 @@ pub mod tenants;
 pub mod tickets;
 pub mod timeline;
 pub mod tokens;
+pub mod uploads;
 pub mod users;
 pub mod waivers;
 pub mod webhook_deliveries;

@@ -209,6 +209,17 @@ pub async fn set_credentials(
     changed(&result, "mailbox")
 }
 
+/// Names the newest file of a mailbox whose source is one, or none.
+pub async fn set_path(conn: &mut Conn, id: MailboxId, path: Option<&str>, now: &str) -> Result<()> {
+    let result = sqlx::query("UPDATE migration_mailboxes SET pst_path = $2, updated_at = $3 WHERE id = $1")
+        .bind(id.0)
+        .bind(path)
+        .bind(now)
+        .execute(conn)
+        .await?;
+    changed(&result, "mailbox")
+}
+
 /// Sets how a mailbox stands, and why.
 pub async fn set_status(
     conn: &mut Conn,

@@ -121,7 +121,8 @@ pub(crate) const LIST: List = List {
     id: "r.id",
 };
 
-/// Queues a run. [`Error::AlreadyRunning`] while another one of the mailbox is queued or running.
+/// Queues a run. [`Error::AlreadyRunning`] while another one of the mailbox is queued or running; runs that read files
+/// through do not count.
 pub async fn enqueue(conn: &mut Conn, new: &NewRun<'_>, now: &str) -> Result<RunId> {
     let id = sqlx::query_scalar(
         "INSERT INTO migration_runs (job_id, mailbox_id, run_type, tool, triggered_by, params_json, queued_at)
@@ -140,8 +141,9 @@ pub async fn enqueue(conn: &mut Conn, new: &NewRun<'_>, now: &str) -> Result<Run
     Ok(RunId(id))
 }
 
-/// Hands the oldest waiting run to a worker: one that is queued, or one whose worker let its lease end. Within a
-/// transaction no two workers get the same.
+/// Hands the oldest waiting run to a worker: one that is queued, or one whose worker let its lease end. Runs of one
+/// mailbox have their turn one after the other, in the order in which they were queued. Within a transaction no two
+/// workers get the same.
 pub async fn claim(
     conn: &mut Conn,
     worker: &str,
@@ -153,8 +155,11 @@ pub async fn claim(
     let text = format!(
         "UPDATE migration_runs SET status = 'running', worker = $1, lease_until = $2, attempts = attempts + 1,
              started_at = coalesce(started_at, $3)
-         WHERE id = (SELECT id FROM migration_runs WHERE status IN ('queued', 'running')
-             AND (status = 'queued' OR lease_until <= $4) ORDER BY id LIMIT 1{skip})
+         WHERE id = (SELECT r.id FROM migration_runs r WHERE r.status IN ('queued', 'running')
+             AND (r.status = 'queued' OR r.lease_until <= $4)
+             AND NOT EXISTS (SELECT 1 FROM migration_runs e WHERE e.mailbox_id = r.mailbox_id AND e.id < r.id
+                 AND e.status IN ('queued', 'running'))
+             ORDER BY r.id LIMIT 1{skip})
          RETURNING *"
     );
     let row = sqlx::query(AssertSqlSafe(text))

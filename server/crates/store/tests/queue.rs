@@ -109,6 +109,29 @@ async fn a_mailbox_has_one_run_at_a_time() {
 }
 
 #[tokio::test]
+async fn a_run_that_reads_files_waits_its_turn_beside_another_of_its_mailbox() {
+    let store = store().await;
+    let (job, ids) = queued(&store, 2).await;
+    let mut tx = store.begin().await.unwrap();
+    let mailbox = runs::get(&mut tx, ids[0]).await.unwrap().unwrap().mailbox_id.unwrap();
+    let extract = runs::NewRun { run_type: RunType::PstExtract, ..sync(job, mailbox) };
+    let first = runs::enqueue(&mut tx, &extract, NOW).await.unwrap();
+    let second = runs::enqueue(&mut tx, &extract, NOW).await.unwrap();
+    assert_eq!(claim(&mut tx, "a", 100).await, Some(ids[0]));
+    assert_eq!(claim(&mut tx, "b", 100).await, Some(ids[1]), "of another mailbox");
+    assert_eq!(claim(&mut tx, "c", 100).await, None, "the mailbox has a run at work");
+    runs::finish(&mut tx, ids[0], "a", &DONE, LATER).await.unwrap();
+    let third = runs::enqueue(&mut tx, &sync(job, mailbox), NOW).await.unwrap();
+    assert_eq!(claim(&mut tx, "a", 100).await, Some(first));
+    runs::hand_back(&mut tx, first, "a").await.unwrap();
+    assert_eq!(claim(&mut tx, "b", 100).await, Some(first), "it keeps its turn");
+    runs::finish(&mut tx, first, "b", &DONE, LATER).await.unwrap();
+    assert_eq!(claim(&mut tx, "a", 100).await, Some(second));
+    runs::finish(&mut tx, second, "a", &DONE, LATER).await.unwrap();
+    assert_eq!(claim(&mut tx, "a", 100).await, Some(third));
+}
+
+#[tokio::test]
 async fn a_waiting_run_is_cancelled_at_once_and_a_running_one_by_its_worker() {
     let store = store().await;
     let (_, ids) = queued(&store, 2).await;

@@ -241,6 +241,27 @@ async fn what_a_crash_left_running_is_ended_at_the_next_start() {
 }
 
 #[tokio::test]
+async fn what_another_gatepost_runs_is_not_taken_for_left_over() {
+    let bench = Bench::new();
+    let cancel = CancellationToken::new();
+    let program = bench.script("echo ready; while :; do sleep 0.05; done");
+    let mut killed = None;
+    let ended = run(
+        program,
+        &mut |line| {
+            if line.text == "ready" {
+                killed = Some(end_leftovers(bench.folder.path()).expect("looked"));
+                cancel.cancel();
+            }
+        },
+        &cancel,
+    )
+    .await
+    .expect("it runs");
+    assert_eq!((killed, ended.stopped), (Some(0), Some(Stop::Cancelled)));
+}
+
+#[tokio::test]
 async fn memory_is_bounded() {
     let bench = Bench::new();
     // Its input comes once its limits are set.

@@ -135,6 +135,13 @@ pub trait Source: Send {
     /// `None` where the store cannot tell, and the flags must be listed.
     async fn changed(&mut self, up_to_uid: u32, since: u64) -> Result<Option<ChangedSince>, Fault>;
 
+    /// The Message-Ids of the open folder's messages into `out`, of those that have one, where the store keeps them apart
+    /// from the messages; false where they would have to be read.
+    /// Ends early without an error when `out` is closed.
+    async fn message_ids(&mut self, _out: mpsc::Sender<(u32, String)>) -> Result<bool, Fault> {
+        Ok(false)
+    }
+
     /// Streams messages of the open folder: set after set as they are asked for, each set in ascending order of its
     /// UIDs, each message whole before the next. A set is taken from `wanted` only a little before it is needed.
     /// Ends when `wanted` has ended and all was delivered; ends early without an error when `out` is closed.

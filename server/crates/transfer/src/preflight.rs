@@ -5,17 +5,19 @@
 //! time. Knows no store; the report is plain data.
 
 mod estimate;
+mod present;
 mod report;
 #[cfg(test)]
 mod tests;
 
 use crate::mapping::{self, Mapped, Options, Plan};
 use crate::{
-    Destination, Fault, FaultKind, Incoming, Limits, MessageMeta, RemoteFolder, Source, UidSet, Which,
+    Destination, Fault, FaultKind, Incoming, Limits, MessageMeta, Reader, RemoteFolder, Source, UidSet, Which,
     reading::{fetch_set, list_all},
 };
 use estimate::Sample;
 use gatepost_contract::{Level, SpecialUse};
+use present::Held;
 pub use report::{
     Capability, Duration, LeftOut, OVERSIZE_LISTED, Oversize, PlannedFolder, PreflightReport, SideReport, Space,
 };
@@ -33,15 +35,30 @@ const SAMPLE_BYTES: u64 = 2 * 1024 * 1024;
 /// Takes lines for the run's log.
 pub type Note<'a> = &'a mut (dyn FnMut(Level, String) + Send);
 
+/// Where the mail comes from, as far as it matters here.
+pub enum Origin<'a> {
+    /// An account on a server.
+    Server,
+    /// Files on this machine. How long they take to copy is up to the destination alone, so that no sample is taken; this
+    /// witness of the destination tells which of their messages it holds already.
+    Files(&'a mut dyn Reader),
+}
+
 /// Looks at both sides and reports. A folder that cannot be read is an error in the report; only a fault that stops
 /// all work (a lost connection, a cancelled run) is returned as one.
 pub async fn preflight(
     source: &mut dyn Source,
     dest: &mut dyn Destination,
+    origin: Origin<'_>,
     options: &Options,
     cancel: &CancellationToken,
     note: Note<'_>,
 ) -> Result<PreflightReport, Fault> {
+    let mut held = match origin {
+        Origin::Server => None,
+        Origin::Files(reader) => Some(unless(cancel, Held::new(reader)).await?),
+    };
+    let from_files = held.is_some();
     let source_limits = unless(cancel, source.limits()).await?;
     let dest_limits = unless(cancel, dest.limits()).await?;
     let source_folders = unless(cancel, source.folders()).await?;
@@ -67,11 +84,16 @@ pub async fn preflight(
 
     let mut sample = Sample::default();
     for (planned, folder) in &mut to_read {
-        match read_folder(source, folder, planned, &dest_limits, &mut report, &mut sample, cancel).await {
-            Ok(()) => note(
-                Level::Debug,
-                format!("\"{}\": {}, {}.", folder.path, messages(planned.messages), bytes(planned.bytes)),
-            ),
+        let read = read_folder(source, folder, planned, &dest_limits, &mut report, &mut sample, held.as_mut(), cancel);
+        match read.await {
+            Ok(()) => {
+                let there = match planned.present {
+                    Some(present @ 1..) => format!(", {present} of them there already"),
+                    _ => String::new(),
+                };
+                let figures = format!("{}, {}{there}", messages(planned.messages), bytes(planned.bytes));
+                note(Level::Debug, format!("\"{}\": {figures}.", folder.path));
+            }
             Err(fault) if matches!(fault.kind, FaultKind::FolderGone | FaultKind::Refused) => {
                 planned.readable = false;
                 report.errors.push(format!(
@@ -87,10 +109,13 @@ pub async fn preflight(
         report.messages += planned.messages;
         report.bytes += planned.bytes;
         report.largest = report.largest.max(planned.largest);
+        if let Some(present) = planned.present {
+            *report.present.get_or_insert_default() += present;
+        }
     }
     report.folders = to_read.into_iter().map(|(planned, _)| planned).collect();
     report.duration = sample.estimate(report.messages, report.bytes);
-    judge(&dest_limits, &mut report);
+    judge(&dest_limits, from_files, &mut report);
     report.ok = report.errors.is_empty();
 
     note(
@@ -128,7 +153,8 @@ fn take_plan(plan: Plan, report: &mut PreflightReport) -> Vec<(PlannedFolder, Re
         .collect()
 }
 
-/// Opens and lists a folder, counts it, and fetches its part of the sample.
+/// Opens and lists a folder, counts it, and fetches its part of the sample, or looks which of its messages are `held`.
+#[allow(clippy::too_many_arguments)] // the state of one loop
 async fn read_folder(
     source: &mut dyn Source,
     folder: &RemoteFolder,
@@ -136,6 +162,7 @@ async fn read_folder(
     dest: &Limits,
     report: &mut PreflightReport,
     sample: &mut Sample,
+    held: Option<&mut Held<'_>>,
     cancel: &CancellationToken,
 ) -> Result<(), Fault> {
     unless(cancel, source.open(folder)).await?;
@@ -150,6 +177,12 @@ async fn read_folder(
                 report.oversize.push(Oversize { folder: folder.path.clone(), uid: message.uid, size: message.size });
             }
         }
+    }
+    if let Some(held) = held {
+        if let Some(dest) = &planned.dest {
+            planned.present = Some(unless(cancel, held.count(source, &listing, dest)).await?);
+        }
+        return Ok(());
     }
     let chosen = choose(&listing, sample);
     drop(listing);
@@ -199,7 +232,7 @@ async fn fetch(source: &mut dyn Source, uids: &UidSet, sample: &mut Sample) -> R
 }
 
 /// What the figures mean for the copy.
-fn judge(dest: &Limits, report: &mut PreflightReport) {
+fn judge(dest: &Limits, from_files: bool, report: &mut PreflightReport) {
     if let Some(limit) = dest.append_limit
         && report.oversize_total > 0
     {
@@ -237,15 +270,24 @@ fn judge(dest: &Limits, report: &mut PreflightReport) {
                 .to_owned(),
         );
     }
+    if let Some(present @ 1..) = report.present {
+        let are = if present == 1 { "message is" } else { "messages are" };
+        report.warnings.push(format!(
+            "{present} {are} in the mailbox already, by Message-Id and date. What is the same byte for byte is recognised \
+             and not copied again; what was changed on its way there will be in the mailbox twice."
+        ));
+    }
     let inbox = |f: &PlannedFolder| f.special_use == Some(SpecialUse::Inbox);
     if report.errors.is_empty() && !report.folders.iter().any(inbox) {
         report.warnings.push("No INBOX is in the plan; the gate asks for a complete INBOX.".to_owned());
     }
     if report.errors.is_empty() && report.messages == 0 {
-        report.warnings.push(
+        let sentence = if from_files {
+            "The files hold no message. Check that they are the right ones."
+        } else {
             "The source holds no message. If people use this account, check that the log-in name is the right one."
-                .to_owned(),
-        );
+        };
+        report.warnings.push(sentence.to_owned());
     }
 }
 

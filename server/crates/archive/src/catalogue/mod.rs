@@ -81,6 +81,9 @@ pub struct CataloguedFolder {
     pub messages: u32,
     /// Their bytes.
     pub bytes: u64,
+    /// Whether it holds items, and no mail among them: a calendar is no folder of a mail server.
+    #[serde(default)]
+    pub without_mail: bool,
     /// Where the places of its entries begin.
     places: u64,
     /// Where its sorted digests begin, and how many there are.

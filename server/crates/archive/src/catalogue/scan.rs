@@ -19,6 +19,9 @@ const SAMPLES_OF_FOLDER: usize = 5;
 const SAMPLES: usize = 2_000;
 /// How many sentences about damage are kept.
 const SENTENCES: usize = 500;
+/// The first and the last second that every server keeps: many store dates of arrival in 32 bits.
+const EARLIEST: i64 = 0;
+const LATEST: i64 = 0xFFFF_FFFE;
 /// How many characters of a text are kept.
 const LONGEST_TEXT: usize = 300;
 
@@ -72,7 +75,7 @@ impl<'a> Scan<'a> {
         }
         scanned?;
         let described = store.describe();
-        let Self { writer, items, mut inspection, folders, more_damage, .. } = self;
+        let Self { mut writer, items, mut inspection, folders, more_damage, .. } = self;
         if more_damage > 0 {
             inspection.damage.push(format!("And {more_damage} more sentences like these."));
         }
@@ -81,6 +84,9 @@ impl<'a> Scan<'a> {
         for (shown, known) in inspection.folders.iter_mut().zip(folders) {
             shown.oldest = known.oldest.map(|date| date.to_string());
             shown.newest = known.newest.map(|date| date.to_string());
+            if shown.items > 0 {
+                writer.holds_items(known.catalogued);
+            }
         }
         if let Some(items) = items {
             inspection.has_items = items.finish()?;
@@ -135,6 +141,7 @@ impl<'a> Scan<'a> {
         content: Result<(Digests, Option<String>, Vec<u8>), String>,
     ) -> Result<(), ArchiveError> {
         let FoundMessage { locator, class, internal_date, flags, note, salvaged } = found;
+        let (internal_date, note) = keepable(internal_date, note);
         let shown = self.counted(folder, &class);
         shown.messages += 1;
         let (content, message_id, head) = match content {
@@ -336,6 +343,18 @@ fn sample(head: &[u8], date: String, size: u64, note: Option<&str>) -> SampleMes
     SampleMessage { from: brief(&from), subject: brief(subject), date, size, note: note.map(brief) }
 }
 
+/// The date, or the nearest one that every server keeps, with a word about it.
+fn keepable(date: InternalDate, note: Option<String>) -> (InternalDate, Option<String>) {
+    let seconds = date.seconds.clamp(EARLIEST, LATEST);
+    if seconds == date.seconds {
+        return (date, note);
+    }
+    let kept = InternalDate { seconds, zone_minutes: 0 };
+    let said =
+        format!("By the file it was received at {date}, which mail servers cannot keep; it is filed under {kept}.");
+    (kept, Some(note.map_or(said.clone(), |note| format!("{note} {said}"))))
+}
+
 /// On one line, without control characters, and cut.
 fn brief(text: &str) -> String {
     let turns = |c: &char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -366,5 +385,31 @@ fn sentence(why: &str) -> String {
         None => "The file does not say why.".to_owned(),
         Some('.' | '!' | '?') => why.to_owned(),
         Some(_) => format!("{why}."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_that_servers_cannot_keep_are_brought_near_and_noted() {
+        for (seconds, kept) in
+            [(0, 0), (LATEST, LATEST), (-1, 0), (i64::MIN, 0), (LATEST + 1, LATEST), (i64::MAX, LATEST)]
+        {
+            let (date, note) =
+                keepable(InternalDate { seconds, zone_minutes: 90 }, Some("Its date was guessed.".into()));
+            assert_eq!(date.seconds, kept);
+            let note = note.unwrap();
+            assert_eq!(note.contains("cannot keep"), seconds != kept, "{note}");
+            assert!(note.starts_with("Its date was guessed."), "{note}");
+        }
+    }
+
+    #[test]
+    fn texts_of_strangers_fit_on_a_line() {
+        assert_eq!(brief(" a\r\n\tb\u{202e}c\0 "), "a bc");
+        assert_eq!(brief(&"é".repeat(4_000)).chars().count(), LONGEST_TEXT + 1);
+        assert_eq!((sentence(" lost "), sentence("")), ("lost.".to_owned(), "The file does not say why.".to_owned()));
     }
 }

@@ -59,6 +59,7 @@ impl Writer {
             special_use,
             messages: 0,
             bytes: 0,
+            without_mail: false,
             places: 0,
             keys: 0,
             key_count: 0,
@@ -76,6 +77,13 @@ impl Writer {
     pub fn designate(&mut self, folder: u32, special_use: Option<SpecialUse>) {
         if let Some(folder) = self.folders.get_mut(folder as usize) {
             folder.special_use = folder.special_use.or(special_use);
+        }
+    }
+
+    /// Says that a folder holds items; it is one without mail as long as no message is told for it.
+    pub fn holds_items(&mut self, folder: u32) {
+        if let Some(folder) = self.folders.get_mut(folder as usize) {
+            folder.without_mail = folder.messages == 0;
         }
     }
 

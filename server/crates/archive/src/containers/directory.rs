@@ -1,7 +1,12 @@
 //! A folder on disk. Links are not followed, nothing outside of the folder is read, and what is no regular file is left
 //! out and said.
 
-use super::{Body, Each, Entry, Event, Handle, Tree, names::Names, names::shown, section::Section};
+use super::{
+    Body, Each, Entry, Event, Handle, Tree,
+    names::Names,
+    names::{count, shown},
+    section::Section,
+};
 use crate::{ArchiveError, Limits};
 use gatepost_transfer::InternalDate;
 use std::ffi::{OsStr, OsString};
@@ -123,8 +128,8 @@ impl Tree for Directory {
             ahead.extend(folders.into_iter().rev());
         }
         self.files = files;
-        links.say("links, which are not followed", each)?;
-        special.say("no regular files", each)?;
+        links.say(("link is", "links are"), "not followed", each)?;
+        special.say(("entry is no regular file and was", "entries are no regular files and were"), "left out", each)?;
         names.say(self.limits.depth, &mut |sentence| each(Event::Damage(sentence)))
     }
 
@@ -156,11 +161,11 @@ impl Left {
         self.count += 1;
     }
 
-    fn say(&self, what: &str, each: Each<'_>) -> Result<(), ArchiveError> {
+    fn say(&self, what: (&str, &str), done: &str, each: Each<'_>) -> Result<(), ArchiveError> {
         if self.count == 0 {
             return Ok(());
         }
-        each(Event::Damage(format!("{} entries are {what}, and were left out: {}.", self.count, self.first)))
+        each(Event::Damage(format!("{} {done}: {}.", count(self.count, what.0, what.1), self.first)))
     }
 }
 
@@ -234,8 +239,8 @@ mod tests {
         let (files, damage) = walked(&mut tree);
         assert_eq!(files, ["/a\\xé_.eml"]);
         assert_eq!(damage.len(), 3, "{damage:?}");
-        assert!(damage[0].starts_with("2 entries are links"), "{damage:?}");
-        assert!(damage[1].starts_with("1 entries are no regular files"), "{damage:?}");
+        assert!(damage[0].starts_with("2 links are not followed"), "{damage:?}");
+        assert!(damage[1].starts_with("1 entry is no regular file"), "{damage:?}");
         assert_eq!(read(&written(odd)), odd);
         assert_eq!(tree.open(&Handle::Path(written(odd))).unwrap().len(), 1);
         for path in ["link.eml", "etc/passwd", "../../etc/passwd", "/etc/passwd", "gone", "socket", ""] {

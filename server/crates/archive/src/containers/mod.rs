@@ -11,7 +11,7 @@ pub(crate) use directory::Directory;
 pub(crate) use tar::{Tar, is_gzip, is_tar};
 pub(crate) use zip::{Zip, is_zip};
 
-use crate::{ArchiveError, Limits};
+use crate::{ArchiveError, Limits, Locator};
 use flate2::read::DeflateDecoder;
 use gatepost_transfer::InternalDate;
 use section::Section;
@@ -57,6 +57,16 @@ pub(crate) enum Handle {
     Place(u64, u64),
     /// A path below the root.
     Path(String),
+}
+
+impl Handle {
+    /// Where a message lies that is the whole of this file.
+    pub(crate) fn locator(&self) -> Locator {
+        match self {
+            Self::Place(at, more) => Locator { at: *at, more: *more, name: None },
+            Self::Path(path) => Locator { at: 0, more: 0, name: Some(path.clone()) },
+        }
+    }
 }
 
 /// A tree of files.

@@ -86,18 +86,25 @@ impl Names {
     ) -> Result<(), ArchiveError> {
         let Self { changed, example, deep } = std::mem::take(self);
         if changed > 0 {
+            let names = count(changed, "name", "names");
             say(format!(
-                "{changed} names had parts that are not safe or too long, and were changed: {example}. Nothing was left \
+                "{names} had parts that are not safe or too long, and had to be changed: {example}. Nothing was left \
                  out for that."
             ))?;
         }
         if deep > 0 {
             say(format!(
-                "{deep} files or folders lie deeper than {depth} levels; they were filed in the folder of level {depth}."
+                "{} deeper than {depth} levels; what they hold was filed in the folder of level {depth}.",
+                count(deep, "file or folder lies", "files or folders lie")
             ))?;
         }
         Ok(())
     }
+}
+
+/// A number of things: `1 file`, `2 files`.
+pub(crate) fn count(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 /// A name for people: escaped, and cut where it is long.
@@ -145,7 +152,11 @@ mod tests {
         let (cut_one, cut_two) = (names.level(one.as_bytes()), names.level(two.as_bytes()));
         assert!(cut_one.len() <= LONGEST && cut_one != cut_two, "{cut_one} {cut_two}");
         let mut said = Vec::new();
-        names.say(3, &mut |sentence| Ok(said.push(sentence))).unwrap();
+        let mut say = |sentence| {
+            said.push(sentence);
+            Ok(())
+        };
+        names.say(3, &mut say).unwrap();
         assert!(said.len() == 1 && said[0].starts_with("2 names had parts"), "{said:?}");
     }
 }

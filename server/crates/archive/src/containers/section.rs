@@ -1,7 +1,7 @@
 //! A stretch of a file that is read at random places. Nothing here knows what the bytes mean.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
@@ -92,23 +92,23 @@ pub(crate) struct SectionReader {
     at: u64,
 }
 
-impl SectionReader {
-    /// Where it stands.
-    pub(crate) fn position(&self) -> u64 {
-        self.at
-    }
-
-    /// Goes to a place.
-    pub(crate) fn go_to(&mut self, at: u64) {
-        self.at = at;
-    }
-}
-
 impl Read for SectionReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.section.read_at(buffer, self.at)?;
         self.at += n as u64;
         Ok(n)
+    }
+}
+
+impl Seek for SectionReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let (from, by) = match to {
+            SeekFrom::Start(at) => (at, 0),
+            SeekFrom::Current(by) => (self.at, by),
+            SeekFrom::End(by) => (self.section.len(), by),
+        };
+        self.at = from.checked_add_signed(by).ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
     }
 }
 
@@ -129,11 +129,6 @@ impl Window {
     /// A view of a section.
     pub(crate) fn new(section: Section) -> Self {
         Self { section, buffer: Vec::new(), start: 0 }
-    }
-
-    /// How many bytes the section has.
-    pub(crate) fn len(&self) -> u64 {
-        self.section.len()
     }
 
     /// The bytes from `at`: at least `want` of them (at most a quarter of the window), fewer only at the end.

@@ -2,7 +2,12 @@
 //! Only the headers are read to walk them. A compressed one is unpacked into a temporary file first, so that messages
 //! can be had in any order; that file has no name.
 
-use super::{Body, Each, Entry, Event, Handle, Tree, directory, names::Names, names::shown, section::Section};
+use super::{
+    Body, Each, Entry, Event, Handle, Tree, directory,
+    names::Names,
+    names::{count, shown},
+    section::Section,
+};
 use crate::{ArchiveError, Limits};
 use flate2::read::MultiGzDecoder;
 use gatepost_transfer::InternalDate;
@@ -100,16 +105,23 @@ impl Tree for Tar {
         let (mut links, mut first_link) = (0_u64, String::new());
         let (mut at, mut entries) = (0_u64, 0_u64);
         let mut said = Extra::default();
+        let mut empty = 0;
         let end = loop {
             let block = file.bytes(at, 512)?;
             if block.len() < 512 {
                 break (!block.is_empty() || said.any()).then_some("in the middle of an entry");
             }
             if block.iter().all(|b| *b == 0) {
-                // Two empty blocks end an archive; archives that were joined go on behind them.
+                // Two empty blocks end an archive. What stands behind them is filling: Zimbra fills with what its buffer
+                // still held, whole entries among it.
+                empty += 1;
+                if empty == 2 {
+                    break None;
+                }
                 at += BLOCK;
                 continue;
             }
+            empty = 0;
             let Some(header) = Header::parse(&block) else {
                 break Some("where the next entry should be");
             };
@@ -168,7 +180,8 @@ impl Tree for Tar {
         };
         if links > 0 {
             each(Event::Damage(format!(
-                "{links} entries are links, devices or parts of files, and were left out: {first_link}."
+                "{} left out: {first_link}.",
+                count(links, "link, device or part of a file was", "links, devices or parts of files were")
             )))?;
         }
         names.say(self.limits.depth, &mut |sentence| each(Event::Damage(sentence)))?;

@@ -3,7 +3,7 @@
 
 use super::{
     Body, Deflated, Each, Entry, Event, Handle, Tree, directory,
-    names::{Names, shown},
+    names::{Names, count, shown},
     section::Section,
 };
 use crate::{ArchiveError, Limits};
@@ -175,7 +175,8 @@ impl Tree for Zip {
             at = next;
         }
         if links > 0 {
-            each(Event::Damage(format!("{links} entries are links or devices, and were left out: {first_link}.")))?;
+            let left_out = count(links, "link or device was", "links or devices were");
+            each(Event::Damage(format!("{left_out} left out: {first_link}.")))?;
         }
         names.say(self.limits.depth, &mut |sentence| each(Event::Damage(sentence)))
     }
@@ -331,6 +332,34 @@ mod tests {
             let error = walked(bytes, &limits).unwrap_err();
             assert!(matches!(error, ArchiveError::TooMuch(_)), "{error}");
         }
+    }
+
+    #[test]
+    fn sizes_above_four_gigabytes_and_unix_times_stand_in_extra_fields() {
+        let full = || Central {
+            name: b"Sa\xEDda".to_vec(),
+            flags: 0,
+            method: 8,
+            modified: None,
+            crc: 0,
+            packed: 0xffff_ffff,
+            bytes: 0xffff_ffff,
+            mode: 0,
+            local: 7,
+        };
+        let mut entry = full();
+        let mut extra = vec![1, 0, 16, 0];
+        extra.extend((5_u64 << 32).to_le_bytes());
+        extra.extend((4_u64 << 32).to_le_bytes());
+        extra.extend([0x55, 0x54, 5, 0, 1, 0, 0x10, 0x5E, 0x5F]);
+        entry.read_extra(&extra);
+        assert_eq!((entry.bytes, entry.packed, entry.local), (5 << 32, 4 << 32, 7));
+        assert_eq!(entry.modified.map(|d| d.seconds), Some(0x5F5E_1000));
+        for length in 0..extra.len() {
+            full().read_extra(&extra[..length]);
+        }
+        assert_eq!(dos_time(0x5221, 0x6000).map(|d| d.to_string()).as_deref(), Some("2021-01-01T12:00:00+00:00"));
+        assert_eq!(dos_time(0, 0), None);
     }
 
     #[test]

@@ -113,6 +113,9 @@ pub(super) fn join(files: &[(u8, &Catalogue)]) -> Result<Vec<AccountFolder>, Arc
     let mut joined: BTreeMap<FolderPath, AccountFolder> = BTreeMap::new();
     for (file, (slot, catalogue)) in files.iter().enumerate() {
         for (number, folder) in catalogue.folders().iter().enumerate() {
+            if folder.without_mail && folder.special_use.is_none() {
+                continue;
+            }
             let own = joined
                 .entry(folder.path.clone())
                 .or_insert_with(|| AccountFolder { remote: remote(folder.path.clone(), None), parts: Vec::new() });

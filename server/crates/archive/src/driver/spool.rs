@@ -19,7 +19,7 @@ pub(super) struct Spool {
     small: Vec<u8>,
     large: Option<File>,
     work: PathBuf,
-    digester: Option<Digester>,
+    digester: Option<Box<Digester>>,
     digests: Option<Digests>,
     cancel: CancellationToken,
 }
@@ -32,7 +32,7 @@ impl Spool {
             small: Vec::with_capacity(room),
             large: None,
             work: work.to_owned(),
-            digester: Some(Digester::new()),
+            digester: Some(Box::default()),
             digests: None,
             cancel: cancel.clone(),
         }
@@ -41,7 +41,7 @@ impl Spool {
     /// The digests of what came; nothing more may come.
     pub fn digests(&mut self) -> Digests {
         let digester = &mut self.digester;
-        *self.digests.get_or_insert_with(|| digester.take().unwrap_or_default().finish())
+        *self.digests.get_or_insert_with(|| (*digester.take().unwrap_or_default()).finish())
     }
 
     /// Gives it in pieces until `take` answers false; says whether all was taken.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    ArchiveError, Content, Described, FoundFolder, FoundItem, FoundMessage, ItemKind, Locator, Store, Visitor,
+    ArchiveError, Described, FoundFolder, FoundItem, FoundMessage, ItemKind, Locator, Store, Visitor,
     catalogue::Catalogue, inspect::inspect_with, overlaps,
 };
 use gatepost_contract::{Inspection, SourceType, SpecialUse};
@@ -468,6 +468,17 @@ fn a_scan_tells_folders_classes_items_samples_and_damage_and_can_be_stopped() {
     assert_eq!((steps, std::fs::read(&file.catalogue).unwrap() == before), (1, true));
     let left: Vec<_> = std::fs::read_dir(bench.directory.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().starts_with('.')), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_folder_of_contacts_is_no_folder_of_mail_and_an_empty_one_is() {
+    let bench = Bench::new();
+    let people = ("People", "contact", "Ana");
+    let file = bench.file(0, &[people, ("Both", "contact", "Ana"), ("Both", "", "a"), ("None", "empty", "")]);
+    let mut source = bench.driver(&[file]).source().await.unwrap();
+    let folders = source.folders().await.unwrap();
+    let paths: Vec<String> = folders.iter().map(|folder| folder.path.to_string()).collect();
+    assert_eq!(paths, ["Both", "INBOX", "None"]);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! flag and what is a place in one list. A message is listed in each of its places, as Gmail shows it over IMAP.
 
 use super::{flags::keyword_into, header::decode_words};
+use crate::containers::names::Names;
 use gatepost_contract::SpecialUse;
 use gatepost_transfer::{Flags, FolderPath};
 
@@ -53,7 +54,9 @@ impl Labels {
                 Some(Meaning::Flag(flag)) => keyword_or_flag(&mut flags, flag),
                 Some(Meaning::Archived | Meaning::Nothing) => {}
                 None => {
-                    let levels: Vec<&str> = label.split('/').map(str::trim).filter(|l| !l.is_empty()).collect();
+                    let mut names = Names::default();
+                    let parts = label.split('/').map(str::trim).filter(|l| !matches!(*l, "" | "." | "..")).take(100);
+                    let levels: Vec<String> = parts.map(|level| names.level(level.as_bytes())).collect();
                     if !levels.is_empty() {
                         places.push(Place { path: FolderPath::new(levels), special_use: None });
                     }

@@ -2,6 +2,7 @@
 //! and directories within each other (`LAYOUT=fs`).
 
 use super::flags::keyword_into;
+use crate::containers::names::Names;
 use base64::{
     Engine as _,
     alphabet::Alphabet,
@@ -16,6 +17,9 @@ pub(super) fn folder(levels: &[String]) -> FolderPath {
         [one] if one.starts_with('.') => one.split('.').filter(|l| !l.is_empty()).map(decode).collect(),
         levels => levels.iter().map(|level| decode(level.trim_start_matches('.'))).collect(),
     };
+    // What stood encoded in a name was not seen when the name of the directory was made safe.
+    let mut safe = Names::default();
+    let names: Vec<String> = names.iter().map(|name| safe.level(name.as_bytes())).filter(|n| !n.is_empty()).collect();
     if names.is_empty() { FolderPath::inbox() } else { FolderPath::new(names) }
 }
 

@@ -7,8 +7,9 @@ use super::{
     lines::Lines,
     mbox::header_end,
 };
-use crate::ArchiveError;
 use crate::containers::{Body, is_damage};
+use crate::{ArchiveError, Limits, outlook};
+use gatepost_mapi::msg::is_compound;
 use gatepost_transfer::{Flags, InternalDate};
 use std::io::{Read, Write};
 
@@ -65,9 +66,13 @@ pub(super) fn facts(body: &Body) -> Result<Facts, ArchiveError> {
     Ok(Facts { header, flags, received, empty })
 }
 
-/// Writes the message.
-pub(super) fn write(body: &Body, out: &mut dyn Write) -> Result<(), ArchiveError> {
-    let extent = extent(&body.head(4096)?, body.len());
+/// Writes the message; one of Outlook's is made from its item.
+pub(super) fn write(body: &Body, limits: &Limits, out: &mut dyn Write) -> Result<(), ArchiveError> {
+    let head = body.head(4096)?;
+    if is_compound(&head) {
+        return outlook::write_file(body, limits, out);
+    }
+    let extent = extent(&head, body.len());
     let mut reader = body.reader();
     let mut lines = Lines::new(out, extent.bare_lf, false);
     let mut buffer = vec![0; 64 * 1024];
@@ -150,7 +155,7 @@ mod tests {
 
     fn written(bytes: &[u8]) -> String {
         let mut out = Vec::new();
-        write(&Body::Plain(Section::of_bytes(bytes)), &mut out).unwrap();
+        write(&Body::Plain(Section::of_bytes(bytes)), &Limits::new("/nowhere"), &mut out).unwrap();
         String::from_utf8_lossy(&out).into_owned()
     }
 

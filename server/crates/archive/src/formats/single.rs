@@ -3,23 +3,30 @@
 use super::{dates_note, message};
 use crate::containers::Body;
 use crate::containers::section::Section;
-use crate::{ArchiveError, Described, FoundFolder, FoundMessage, Locator, Store, Visitor};
+use crate::outlook::{self, Origin};
+use crate::{ArchiveError, Described, FoundFolder, FoundMessage, Limits, Locator, Store, Visitor};
+use gatepost_mapi::msg::is_compound;
 use gatepost_transfer::{FolderPath, InternalDate};
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// One message, for the INBOX.
 pub(crate) struct MessageStore {
+    limits: Limits,
     body: Body,
     modified: Option<InternalDate>,
 }
 
 impl MessageStore {
     /// A file, and when it was last changed.
-    pub(crate) fn new(section: Section, modified: Option<SystemTime>) -> Self {
+    pub(crate) fn new(section: Section, modified: Option<SystemTime>, limits: &Limits) -> Self {
         let since = modified.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         let seconds = since.and_then(|since| i64::try_from(since.as_secs()).ok());
-        Self { body: Body::Plain(section), modified: seconds.map(|seconds| InternalDate { seconds, zone_minutes: 0 }) }
+        Self {
+            limits: limits.clone(),
+            body: Body::Plain(section),
+            modified: seconds.map(|seconds| InternalDate { seconds, zone_minutes: 0 }),
+        }
     }
 }
 
@@ -32,24 +39,31 @@ impl Store for MessageStore {
         let total = self.body.len();
         visitor.progress(0, total)?;
         let folder = visitor.folder(FoundFolder { path: FolderPath::inbox(), special_use: None, declared: None })?;
+        let locator = Locator { at: 0, more: total, name: None };
+        if is_compound(&self.body.head(8)?) {
+            let notes = &Vec::new;
+            let origin = Origin { locator, title: None, salvaged: false, early: true, notes, modified: self.modified };
+            outlook::tell_file(&self.body, origin, &self.limits, folder, visitor)?;
+            return visitor.progress(total, total);
+        }
         let facts = message::facts(&self.body)?;
         let (internal_date, note) = match facts.received {
             Some(received) => (received, None),
             None => dates_note(&facts.header, self.modified),
         };
         let found = FoundMessage {
-            locator: Locator { at: 0, more: total, name: None },
+            locator,
             class: "message".to_owned(),
             internal_date,
             flags: facts.flags,
             note,
             salvaged: false,
         };
-        visitor.message(folder, found, &mut |out| message::write(&self.body, out))?;
+        visitor.message(folder, found, &mut |out| message::write(&self.body, &self.limits, out))?;
         visitor.progress(total, total)
     }
 
     fn message(&mut self, _locator: &Locator, out: &mut dyn Write) -> Result<(), ArchiveError> {
-        message::write(&self.body, out)
+        message::write(&self.body, &self.limits, out)
     }
 }

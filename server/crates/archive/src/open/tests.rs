@@ -137,7 +137,12 @@ fn what_cannot_be_used_is_refused_with_a_sentence_that_says_what_to_do() {
             Eml,
             "This is a zip without mail that can be read: no .eml, no mbox file, no Maildir.",
         ),
-        ("deep.zip", nested(1000), Eml, "This is a zip without mail"),
+        (
+            "deep.zip",
+            nested(1000),
+            Eml,
+            "This is a zip without mail of its own, but with a data file of Outlook or an archive in it",
+        ),
         ("half.tgz", gzip(&tar(&[("a.eml", MESSAGE)]))[..20].to_vec(), Tgz, "This is no file of mail that can be read"),
         (
             "zeros.mbox",
@@ -212,7 +217,36 @@ fn the_eml_samples_are_all_read() {
 }
 
 #[test]
-fn a_message_of_two_hundred_megabytes_passes_in_pieces() {
+fn outlooks_single_files_are_read_as_what_they_are() {
+    let Some(samples) = samples() else { return };
+    let bench = Bench::new();
+    let seen = bench.open(&samples.join("eml/outlook-msg"), SourceType::Eml).unwrap();
+    assert_eq!((seen.messages.len(), seen.items.len(), seen.unreadable.len()), (8, 4, 0), "{:?}", seen.unreadable);
+    let mut kinds: Vec<&str> = seen.items.iter().map(|(_, item, _)| item.class.as_str()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["IPM.Appointment", "IPM.Contact", "IPM.StickyNote", "IPM.Task"]);
+    for message in &seen.messages {
+        let text = String::from_utf8_lossy(&message.bytes);
+        assert!(text.contains("MIME-Version: 1.0\r\n"), "{text}");
+    }
+    let one = samples.join("eml/outlook-msg/test-outlook.msg");
+    assert_eq!(bench.open(&one, SourceType::Eml).unwrap().messages.len(), 1);
+    let zipped = bench.file("a.zip", zip_of(&std::fs::read(one).unwrap()));
+    let seen = bench.open(&zipped, SourceType::Eml).unwrap();
+    assert_eq!((seen.messages.len(), seen.messages[0].folder.as_str()), (1, "Old"));
+}
+
+/// A zip with one `.msg` in it.
+fn zip_of(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    archive.start_file("Old/a.msg", zip::write::SimpleFileOptions::default()).unwrap();
+    archive.write_all(bytes).unwrap();
+    archive.finish().unwrap().into_inner()
+}
+
+#[test]
+fn a_message_of_two_hundred_megabytes_and_a_line_of_two_gigabytes_pass_in_pieces() {
     struct Counted(u64, u64);
     impl std::io::Write for Counted {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -245,19 +279,18 @@ fn a_message_of_two_hundred_megabytes_passes_in_pieces() {
             Ok(())
         }
     }
-    const LENGTH: u64 = 200_000_000;
     let bench = Bench::new();
     // A hole in the file: as long as it says, and without weight on the disk.
-    for (name, head, source_type) in [
-        ("big.eml", MESSAGE, SourceType::Eml),
-        ("line.mbox", "From a@b Mon Jun  3 12:50:27 1996\r\nA: b\r\n\r\n", SourceType::Mbox),
+    for (name, head, source_type, length) in [
+        ("big.eml", MESSAGE, SourceType::Eml, 200_000_000),
+        ("line.mbox", "From a@b Mon Jun  3 12:50:27 1996\r\nA: b\r\n\r\n", SourceType::Mbox, 2_100_000_000),
     ] {
         let path = bench.file(name, head);
-        File::options().write(true).open(&path).unwrap().set_len(LENGTH).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
         let mut once = Once(Counted(0, 0));
         open(&path, name, source_type, &Limits::new(bench.0.path())).unwrap().scan(&mut once).unwrap();
         let separator = if source_type == SourceType::Mbox { 35 } else { 0 };
-        assert_eq!(once.0.0, LENGTH - separator, "{name}");
+        assert_eq!(once.0.0, length - separator, "{name}");
         assert!(once.0.1 <= 256 * 1024, "{name} in pieces of {}", once.0.1);
     }
 }
@@ -275,5 +308,48 @@ fn a_bomb_is_refused_with_its_bound() {
         let opened = open(&path, name, source_type, &limits);
         let error = opened.and_then(|mut store| store.scan(&mut Seen::default())).unwrap_err();
         assert!(matches!(&error, ArchiveError::TooMuch(s) if s.contains("1000000 bytes")), "{name}: {error}");
+    }
+}
+
+/// Numbers that look random and are the same at every run.
+fn numbers(mut seed: u64) -> impl FnMut(usize) -> usize {
+    move |below| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(seed >> 33).unwrap_or(0) % below.max(1)
+    }
+}
+
+#[test]
+fn no_flipped_or_missing_byte_makes_a_reader_panic() {
+    let export = tar(&[("Inbox/1-x.eml.meta", META), ("Inbox/1-x.eml", MESSAGE), ("Contacts/x.vcf", "BEGIN:VCARD\n")]);
+    let emlx = format!("{}\n{MESSAGE}<plist><key>flags</key><integer>1</integer></plist>", MESSAGE.len());
+    let sources = [
+        (SourceType::Mbox, MBOX.repeat(3).into_bytes()),
+        (SourceType::Mbox, format!("From 1@xxx Sat Jan 01 00:00:00 +0000 2022\nX-Gmail-Labels: =?utf-8?Q?a=C3=A9?=,Inbox\nContent-Length: 2\n\nx\n\n{MBOX}").into_bytes()),
+        (SourceType::Eml, zip(&[("Inbox/1.eml", MESSAGE), ("cur/1.M1.h:2,S", MESSAGE), ("b", MBOX), ("1.emlx", &emlx)])),
+        (SourceType::Tgz, export.clone()),
+        (SourceType::Tgz, gzip(&export)),
+    ];
+    let bench = Bench::new();
+    let limits = Limits::new(bench.0.path());
+    let mut number = numbers(5);
+    for (source_type, good) in sources {
+        for round in 0..400 {
+            let mut bad = good.clone();
+            if round % 4 == 0 {
+                bad.truncate(number(good.len()));
+            }
+            for _ in 0..1 + round % 5 {
+                let at = number(bad.len());
+                if let Some(byte) = bad.get_mut(at) {
+                    *byte ^= 1 << number(8);
+                }
+            }
+            let path = bench.file("bad", &bad);
+            // An error is an answer; a panic is none.
+            if let Ok(mut store) = open(&path, "bad", source_type, &limits) {
+                let _ = read(&mut *store);
+            }
+        }
     }
 }

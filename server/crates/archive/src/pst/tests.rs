@@ -3,8 +3,11 @@ use crate::testing::{Seen, read, samples};
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
-/// The table of the samples' README: folder, class, items.
-const TRUTH: &[(&str, &[(&str, &str, usize)])] = &[
+/// Folder, class, items.
+type Row = (&'static str, &'static str, usize);
+
+/// The table of the samples' README.
+const TRUTH: &[(&str, &[Row])] = &[
     ("aspose-Backup_out-oversize.pst", &[]),
     (
         "aspose-Outlook.pst",
@@ -85,7 +88,7 @@ fn sample(name: &str) -> Option<Vec<u8>> {
 }
 
 fn seen(bytes: Vec<u8>) -> Seen {
-    read(&mut PstStore::open(Section::of_bytes(bytes)).unwrap()).unwrap()
+    read(&mut PstStore::open(Section::of_bytes(bytes), &Limits::new("/nowhere")).unwrap()).unwrap()
 }
 
 /// Everything that was told, by folder and class.

@@ -19,10 +19,13 @@ const FILES: usize = 16 << 20;
 type Key = [u8; 16];
 
 /// What a message can be recognised by, from what says most to what says least.
-pub(super) struct Keys([Option<Key>; 3]);
+pub(super) struct Keys([Option<Key>; 4]);
+
+/// What says too little to be believed across folders: the subject alone.
+const WEAK: usize = 3;
 
 impl Keys {
-    /// Its Message-Id; its subject with its date; its subject with its sender.
+    /// Its Message-Id; its subject with its date; its subject with its sender; its subject.
     pub fn of(header: &Header) -> Self {
         let text = |name| header.get(name).map(|v| decode_words(v).split_whitespace().collect::<Vec<_>>().join(" "));
         let subject = text("subject").unwrap_or_default();
@@ -33,6 +36,7 @@ impl Keys {
             id.filter(|id| !id.is_empty()).map(|id| key(&["id", &id])),
             date.map(|date| key(&["date", &date, &subject])),
             Some(key(&["from", &from.unwrap_or_default(), &subject])),
+            Some(key(&["subject", &subject])),
         ])
     }
 }
@@ -120,8 +124,8 @@ impl Index {
     /// The file of a message that lies in a folder of this name, each once; one of another folder where there is none
     /// in a directory of that name, for readpst changes names.
     pub fn take(&mut self, folder: &str, keys: &Keys) -> Option<String> {
-        for key in keys.0.iter().flatten() {
-            let Some(numbers) = self.by_key.get_mut(key) else { continue };
+        for (strength, key) in keys.0.iter().enumerate().filter_map(|(n, key)| Some((n, (*key)?))) {
+            let Some(numbers) = self.by_key.get_mut(&key) else { continue };
             let free = |files: &[Written], number: u32| files.get(number as usize).is_some_and(|f| !f.taken);
             numbers.retain(|number| free(&self.files, *number));
             let (files, directories) = (&self.files, &self.directories);
@@ -129,7 +133,8 @@ impl Index {
                 let directory = files.get(**number as usize).and_then(|f| directories.get(f.directory as usize));
                 directory.is_some_and(|d| d.rsplit('/').next() == Some(folder))
             };
-            let found = numbers.iter().find(same_folder).or_else(|| numbers.front()).copied();
+            let anywhere = || numbers.front().filter(|_| strength < WEAK);
+            let found = numbers.iter().find(same_folder).or_else(anywhere).copied();
             if let Some(written) = found.and_then(|number| self.files.get_mut(number as usize)) {
                 written.taken = true;
                 return Some(path(&self.directories, written));

@@ -93,12 +93,20 @@ fn every_message_of_both_readers_has_its_place() {
         ("Work", bare),
         ("Work", bare),
         ("INBOX", "Subject: lost\r\n\r\n"),
+        ("Drafts", "Subject: draft\r\n\r\n"),
     ]);
     write(root, "Outlook/Inbox/1.eml", "Status: RO\nMessage-Id: <1@x>\nSubject: One\n\ntheirs\n");
     write(root, "Outlook/Work/1.eml", "Subject: olá\nDate: Tue, 21 Jun 2011 20:46:39 -0300\n\ntheirs\n");
     write(root, "Outlook/Work/2.eml", "From: \"Ana\" <ana@x>\nSubject: hm\n\ntheirs a\n");
     write(root, "Outlook/Work/10.eml", "From: \"Ana\" <ana@x>\nSubject: hm\n\ntheirs b\n");
     write(root, "Outlook/Deep/Er/1.eml", "Subject: only theirs\nDate: Tue, 21 Jun 2011 20:46:39 -0300\n\n");
+    // It invents a sender where there is none; the subject alone counts in the same folder.
+    write(root, "Outlook/Drafts/1.eml", "From: <MAILER-DAEMON>\nSubject: draft\n\ntheirs\n");
+    write(
+        root,
+        "Outlook/Other/1.eml",
+        "From: <MAILER-DAEMON>\nSubject: lost\nDate: Tue, 21 Jun 2011 20:46:39 -0300\n\n",
+    );
     write(root, "Outlook/Contacts/1.vcf", "BEGIN:VCARD");
     let mut store = ReadpstStore::new(Box::new(own), root);
     for _ in 0..2 {
@@ -111,14 +119,23 @@ fn every_message_of_both_readers_has_its_place() {
             .collect();
         assert_eq!(
             bodies,
-            [("INBOX", "theirs"), ("Work", "theirs"), ("Work", "theirs a"), ("Work", "theirs b"), ("Deep/Er", "")]
+            [
+                ("INBOX", "theirs"),
+                ("Work", "theirs"),
+                ("Work", "theirs a"),
+                ("Work", "theirs b"),
+                ("Drafts", "theirs"),
+                ("Deep/Er", ""),
+                ("Other", "")
+            ]
         );
         assert_eq!(told.unreadable, [("INBOX".to_owned(), 4)]);
         assert_eq!(
             told.damage,
             [
                 "Deep/Er: readpst wrote 0 of 0 messages, and 1 that the built-in reader does not find.",
-                "INBOX: readpst wrote 1 of 2 messages."
+                "INBOX: readpst wrote 1 of 2 messages.",
+                "Other: readpst wrote 0 of 0 messages, and 1 that the built-in reader does not find."
             ]
         );
         for (_, text, locator) in &told.messages {

@@ -1,6 +1,6 @@
 //! The gate's facts, gathered from evidence, the ledger, runs and the approval.
 
-use crate::{Gatepost, Result, clock};
+use crate::{Gatepost, Result, clock, files};
 use gatepost_contract::{
     CheckId, CheckStatus, EvidenceId, Gate, GateFigures, Job, JobEvidence, JobId, MailboxEvidence, MailboxId,
     PageQuery, Run, RunId, RunStatus, RunType, Tally,
@@ -16,7 +16,7 @@ impl Gatepost {
     /// What the gate of a job looks at, as it is now.
     pub(super) async fn facts(&self, conn: &mut Conn, job: &Job) -> Result<Facts> {
         let read = evidence::for_job(conn, job.id).await?;
-        let histories = histories(conn, job.id).await?;
+        let histories = histories(conn, job.id, &read).await?;
         // Only what was read after the last copy counts. From an approval that stands a later copy takes nothing away by
         // itself: newer evidence decides that, and what the copy left amiss in the ledger.
         let fresh = |evidence: &MailboxEvidence| {
@@ -57,7 +57,8 @@ impl Gatepost {
                 .map(|m| {
                     let history = histories.iter().find(|h| h.mailbox == m.mailbox_id);
                     let contradicted = history.map(|h| h.contradictions(&m)).unwrap_or_default();
-                    let mut facts = MailboxFacts { contradicted, ..mailbox(fresh(&m), m) };
+                    let files::Amiss { left_out, damaged } = history.map(|h| h.files.clone()).unwrap_or_default();
+                    let mut facts = MailboxFacts { contradicted, left_out, damaged, ..mailbox(fresh(&m), m) };
                     if let Some(written) = history.and_then(|h| h.amiss.as_deref()) {
                         compare(&mut facts, written);
                     }
@@ -156,6 +157,8 @@ fn mailbox(fresh: bool, m: MailboxEvidence) -> MailboxFacts {
         depth: m.depth.filter(|_| fresh),
         read_seconds: m.read_at.as_deref().and_then(clock::parse).map(time::OffsetDateTime::unix_timestamp),
         contradicted: Vec::new(),
+        left_out: Vec::new(),
+        damaged: Vec::new(),
         adds_up,
         email: m.email,
         folders: folders.collect(),
@@ -173,6 +176,8 @@ struct History {
     amiss: Option<Vec<Amiss>>,
     /// The newest quick look that has ended, and the folders in which it counted otherwise than the evidence of its time.
     counted: Option<(RunId, Vec<String>)>,
+    /// What is amiss with the mailbox's files.
+    files: files::Amiss,
 }
 
 /// A run that may have changed something at the destination.
@@ -206,7 +211,7 @@ impl History {
 /// what is older than these and never verified shows as pending or as unverified all the same.
 const RUNS_LOOKED_AT: u32 = 200;
 
-async fn histories(conn: &mut Conn, job: JobId) -> Result<Vec<History>> {
+async fn histories(conn: &mut Conn, job: JobId, read: &JobEvidence) -> Result<Vec<History>> {
     let mut all = Vec::new();
     for mailbox in mailboxes::list(conn, job).await? {
         let initial = runs::latest_finished(conn, mailbox.id, &[RunType::Initial]).await?;
@@ -219,6 +224,9 @@ async fn histories(conn: &mut Conn, job: JobId) -> Result<Vec<History>> {
         let amiss = messages::amiss(conn, mailbox.id).await?;
         let pending = if delta.is_some() { amiss.iter().map(|folder| folder.pending).sum() } else { 0 };
         let at_work = newest.iter().any(is_at_work);
+        let proof = read.mailboxes.iter().find(|m| m.mailbox_id == mailbox.id).and_then(|m| m.run_id);
+        // Only mailboxes of files have any; the others cost one look at an index.
+        let files = files::amiss(conn, mailbox.id, proof).await?;
         all.push(History {
             mailbox: mailbox.id,
             initial_done: initial.is_some_and(|r| {
@@ -234,6 +242,7 @@ async fn histories(conn: &mut Conn, job: JobId) -> Result<Vec<History>> {
                 pending,
             }),
             counted,
+            files,
             copies: newest.into_iter().filter(may_have_copied).map(copied).collect(),
             amiss: (!at_work).then_some(amiss),
         });
@@ -255,9 +264,9 @@ fn contradicted(run: &Run) -> Vec<String> {
     folders.into_iter().flatten().filter_map(|folder| folder.as_str().map(str::to_owned)).collect()
 }
 
-/// Whether a run has begun and not ended, though it may wait to be taken up again.
+/// Whether a run that writes the ledger has begun and not ended, though it may wait to be taken up again.
 fn is_at_work(run: &Run) -> bool {
-    run.started_at.is_some() && !run.status.is_final()
+    run.started_at.is_some() && !run.status.is_final() && run.run_type != RunType::PstExtract
 }
 
 fn copied(run: Run) -> Copied {

@@ -4,15 +4,16 @@ use super::press::Turn;
 use crate::{Actor, Gatepost, Result, clock, jobs::found};
 use gatepost_contract::{
     AuditFilter, Depth, DnsSnapshot, Job, JobEvidence, JobId, LookupStatus, Mailbox, MailboxEvidence, MailboxId,
-    PageQuery, RunType, Tool,
+    PageQuery, RunType, Tool, Upload,
 };
 use gatepost_report::{
-    ApprovalPart, AuditPart, AuditRow, CauseSum, CheckPart, DnsPart, DnsRecordPart, Edition, EnginePart, FolderPart,
-    GatePart, Generator, JobPart, MailboxPart, Report, ResidueItem, ResiduePart, RunPart, SCHEMA_VERSION, Summary,
-    TimelineEntry, TimelineKind, VerdictPart, WaiverPart,
+    ApprovalPart, AuditPart, AuditRow, CauseSum, CheckPart, DnsPart, DnsRecordPart, Edition, EnginePart, FilePart,
+    FolderPart, GatePart, Generator, JobPart, MailboxPart, Report, ResidueItem, ResiduePart, RunPart, SCHEMA_VERSION,
+    Summary, TimelineEntry, TimelineKind, VerdictPart, WaiverPart,
 };
 use gatepost_store::{
     Conn, audit, dns_snapshots, evidence, gate_history, jobs, mailboxes, phase_history, reports, reports::RunRow,
+    uploads,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -90,8 +91,13 @@ impl Gatepost {
         let bytes = reports::folder_bytes(conn, job.id).await?;
         let mut evidence_of: HashMap<MailboxId, MailboxEvidence> =
             read.mailboxes.iter().map(|m| (m.mailbox_id, m.clone())).collect();
-        let parts: Vec<MailboxPart> =
+        let mut parts: Vec<MailboxPart> =
             boxes.iter().map(|mailbox| mailbox_part(mailbox, evidence_of.remove(&mailbox.id), &bytes)).collect();
+        for file in uploads::of_job(conn, job.id).await? {
+            if let Some(part) = parts.iter_mut().find(|part| part.id == file.upload.mailbox_id.0) {
+                part.files.push(file_part(file.upload));
+            }
+        }
         let by_cause = reports::causes(conn, job.id).await?;
         let items = residue_items(conn, job.id, edition, named).await?;
         let waivers: Vec<WaiverPart> = reports::waivers(conn, job.id)
@@ -246,6 +252,23 @@ fn mailbox_part(
         bytes_source: mailbox.bytes_source,
         bytes_arrived: mailbox.bytes_dest,
         last_error: mailbox.last_error.clone(),
+        files: Vec::new(),
+    }
+}
+
+fn file_part(file: Upload) -> FilePart {
+    let found = file.inspection;
+    FilePart {
+        name: file.name,
+        state: file.state.to_string(),
+        bytes: file.bytes,
+        sha256: file.sha256,
+        format: found.as_ref().map(|i| i.format.clone()),
+        messages: found.as_ref().map(|i| i.messages),
+        overlapping: found.as_ref().map(|i| i.overlapping),
+        unreadable: found.as_ref().map(|i| i.unreadable),
+        others: found.map(|i| i.others).unwrap_or_default(),
+        deleted_at: file.deleted_at,
     }
 }
 

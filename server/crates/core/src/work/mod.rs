@@ -1,15 +1,20 @@
 //! What a run does once a worker has it.
 
+mod extract;
+mod imap_upload;
 mod preflight;
 mod progress;
+mod readpst;
 mod sync;
 mod verify;
 
 pub(crate) use progress::RunWatch;
 
+use extract::Reading;
+
 use crate::{
     Access, Gatepost,
-    access::{dest_access, source_access},
+    access::{SourceAccess, dest_access, source_access},
     budgets::Kept,
     jobs::found,
 };
@@ -19,6 +24,9 @@ use gatepost_transfer::{Budget, Driver, Fault, FaultKind, Watch, budget::Granted
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+
+/// What a run of type `pst_extract` is told when it is to try files again that were refused.
+pub(crate) const AGAIN: &str = "again";
 
 /// How a run ended.
 pub(crate) struct Ended {
@@ -107,15 +115,8 @@ pub(crate) async fn execute(
     watch: Arc<RunWatch>,
     cancel: CancellationToken,
 ) -> Ended {
-    let scene = match set_scene(gatepost, claimed, watch.clone(), cancel).await {
-        Ok(scene) => scene,
-        Err(fault) => {
-            watch.note(Level::Error, "run", fault.sentence.clone());
-            return Ended::failed(&fault);
-        }
-    };
-    let budgets = gatepost.budgets();
-    let ended = budgets.in_step(gatepost.store(), [&scene.source_budget, &scene.dest_budget], scene.work()).await;
+    // On the heap, because they are large.
+    let ended = Box::pin(do_work(gatepost, claimed, &watch, cancel)).await;
     ended.unwrap_or_else(|fault| {
         if let Some(cause) = &fault.cause {
             tracing::warn!(run = %claimed.id, %cause, "{}", fault.sentence);
@@ -126,24 +127,58 @@ pub(crate) async fn execute(
     })
 }
 
-async fn set_scene(
+async fn do_work(
     gatepost: &Gatepost,
     claimed: &ClaimedRun,
-    watch: Arc<RunWatch>,
+    watch: &Arc<RunWatch>,
     cancel: CancellationToken,
-) -> Result<Scene, Fault> {
+) -> Result<Ended, Fault> {
+    let (job, mailbox) = subject(gatepost, claimed).await?;
+    let params: Value = serde_json::from_str(&claimed.params_json).unwrap_or(Value::Null);
+    if mailbox.source_type.is_file() || claimed.run_type == RunType::PstExtract {
+        let reading = Reading { gatepost, run: claimed.id, mailbox: &mailbox, watch, cancel: &cancel };
+        if claimed.run_type == RunType::PstExtract {
+            return reading.run(params.get(AGAIN).and_then(Value::as_bool).unwrap_or_default()).await;
+        }
+        reading.before_another().await?;
+    }
+    let scene = set_scene(gatepost, claimed, params, (job, mailbox), watch.clone(), cancel).await?;
+    let budgets = gatepost.budgets();
+    let work = Box::pin(scene.work());
+    budgets.in_step(gatepost.store(), [&scene.source_budget, &scene.dest_budget], work).await
+}
+
+/// What a run is about.
+async fn subject(gatepost: &Gatepost, claimed: &ClaimedRun) -> Result<(Job, Mailbox), Fault> {
     let mut conn = gatepost.store().reader().await.map_err(internal)?;
     let job = found(jobs::get(&mut conn, claimed.job_id).await.map_err(internal)?).map_err(internal)?;
     let mailbox = match claimed.mailbox_id {
         Some(id) => mailboxes::get(&mut conn, id).await.map_err(internal)?,
         None => None,
-    }
-    .ok_or_else(|| Fault::new(FaultKind::Internal, "The mailbox of this run does not exist any more."))?;
+    };
+    let mailbox =
+        mailbox.ok_or_else(|| Fault::new(FaultKind::Internal, "The mailbox of this run does not exist any more."))?;
+    Ok((job, mailbox))
+}
+
+async fn set_scene(
+    gatepost: &Gatepost,
+    claimed: &ClaimedRun,
+    params: Value,
+    (job, mailbox): (Job, Mailbox),
+    watch: Arc<RunWatch>,
+    cancel: CancellationToken,
+) -> Result<Scene, Fault> {
+    let mut conn = gatepost.store().reader().await.map_err(internal)?;
     let source = source_access(gatepost, &mut conn, &mailbox).await?;
     let dest = dest_access(gatepost, &mut conn, &job, &mailbox).await?;
     drop(conn);
+    let server = match &source {
+        SourceAccess::Server(access) => Some(access),
+        SourceAccess::Files(_) => None,
+    };
     let account = |access: &Access| (access.host.clone(), access.port, access.owner().to_lowercase());
-    if account(&source) == account(&dest) {
+    if server.is_some_and(|source| account(source) == account(&dest)) {
         return Err(Fault::new(
             FaultKind::Forbidden,
             format!(
@@ -154,7 +189,7 @@ async fn set_scene(
             ),
         ));
     }
-    for (what, access) in [("old", &source), ("new", &dest)] {
+    for (what, access) in server.map(|access| ("old", access)).into_iter().chain([("new", &dest)]) {
         if access.insecure_tls {
             watch.note(
                 Level::Warn,
@@ -164,7 +199,7 @@ async fn set_scene(
         }
     }
     let (budgets, store) = (gatepost.budgets(), gatepost.store());
-    let source_budget = budgets.of(store, &source.host, source.owner()).await.map_err(internal)?;
+    let source_budget = source.budget(gatepost).await.map_err(internal)?;
     let dest_budget = budgets.of(store, &dest.host, dest.owner()).await.map_err(internal)?;
     watch.bind(source_budget.budget.clone(), dest_budget.budget.clone());
     Ok(Scene {
@@ -172,10 +207,10 @@ async fn set_scene(
         run: claimed.id,
         run_type: claimed.run_type,
         resumed: claimed.attempts > 1,
-        params: serde_json::from_str(&claimed.params_json).unwrap_or(Value::Null),
+        params,
         job,
         mailbox,
-        source: gatepost.drivers().imap(source),
+        source: source.driver(gatepost),
         dest: gatepost.drivers().imap(dest),
         source_budget,
         dest_budget,

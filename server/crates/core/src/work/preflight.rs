@@ -1,9 +1,15 @@
 //! `preflight`: looking at both sides and changing nothing.
 
-use super::{Ended, Scene};
+use super::{Ended, Scene, internal};
 use crate::ledger::StoredLedger;
-use gatepost_transfer::{Fault, Ledger, Watch, mapping::Options, preflight::preflight};
-use serde_json::{Map, Value};
+use gatepost_contract::{Level, Upload, UploadState};
+use gatepost_store::uploads;
+use gatepost_transfer::{
+    Fault, Ledger, Watch,
+    mapping::Options,
+    preflight::{Origin, preflight},
+};
+use serde_json::{Map, Value, json};
 
 pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
     let (mut source, mut dest) = tokio::try_join!(scene.source.source(), scene.dest.destination())?;
@@ -14,9 +20,25 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
         ..Options::default()
     };
     let mut note = |level, message| scene.watch.note(level, "plan", message);
-    let report = preflight(&mut *source, &mut *dest, &options, &scene.cancel, &mut note).await?;
+    let files = files(scene).await?;
+    let mut witness = match scene.mailbox.source_type.is_file() {
+        true => Some(scene.dest.reader().await?),
+        false => None,
+    };
+    let origin = match witness.as_deref_mut() {
+        Some(reader) => Origin::Files(reader),
+        None => Origin::Server,
+    };
+    let mut report = preflight(&mut *source, &mut *dest, origin, &options, &scene.cancel, &mut note).await?;
     source.close().await;
     dest.close().await;
+    if let Some(mut witness) = witness {
+        witness.close().await;
+    }
+    for warning in files.iter().flat_map(warnings) {
+        scene.watch.note(Level::Warn, "plan", warning.clone());
+        report.warnings.push(warning);
+    }
 
     let mut stats = Map::new();
     stats.insert("folders".into(), report.folders.len().into());
@@ -24,6 +46,9 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
     stats.insert("bytes".into(), report.bytes.into());
     stats.insert("errors".into(), report.errors.len().into());
     stats.insert("warnings".into(), report.warnings.len().into());
+    if !files.is_empty() {
+        stats.insert("files".into(), files.iter().map(figures).collect());
+    }
     stats.insert("report".into(), serde_json::to_value(&report).unwrap_or(Value::Null));
     let found = format!("{} messages in {} folders, {} bytes.", report.messages, report.folders.len(), report.bytes);
     if report.ok {
@@ -43,4 +68,69 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
             evidence: None,
         })
     }
+}
+
+/// The mailbox's files, but for those that were deleted.
+async fn files(scene: &Scene) -> Result<Vec<Upload>, Fault> {
+    let mut conn = scene.gatepost.store().reader().await.map_err(internal)?;
+    let all = uploads::of_mailbox(&mut conn, scene.mailbox.id).await.map_err(internal)?;
+    Ok(all.into_iter().map(|stored| stored.upload).filter(|u| u.state != UploadState::Deleted).collect())
+}
+
+/// What a person should know of a file before it is copied from.
+fn warnings(file: &Upload) -> Vec<String> {
+    let name = &file.name;
+    let Some(found) = file.inspection.as_ref().filter(|_| file.state == UploadState::Ready) else {
+        let why = match (file.state, file.error.as_deref()) {
+            (UploadState::Refused, Some(error)) => format!("could not be read: {error}"),
+            (UploadState::Refused, None) => "could not be read.".to_owned(),
+            (UploadState::Receiving, _) => "has not arrived whole.".to_owned(),
+            _ => "was not read yet.".to_owned(),
+        };
+        return vec![format!(
+            "{name} is left out: it {why} The gate stays shut until it is read and copied, or deleted."
+        )];
+    };
+    let mut warnings = Vec::new();
+    let others: u64 = found.others.values().sum();
+    if others > 0 {
+        let kinds: Vec<String> =
+            found.others.iter().map(|(kind, n)| format!("{}: {n}", kind.replace('_', " "))).collect();
+        let (are, they) = if others == 1 { ("item is", "it is") } else { ("items are", "they are") };
+        warnings.push(format!(
+            "{others} {are} no mail in {name} ({}): {they} not copied, but saved for download with the file.",
+            kinds.join(", ")
+        ));
+    }
+    if found.unreadable > 0 {
+        let messages = if found.unreadable == 1 { "1 message" } else { &format!("{} messages", found.unreadable) };
+        warnings.push(format!("{messages} of {name} cannot be read and will be in quarantine, each with its cause."));
+    }
+    if !found.damage.is_empty() {
+        let more = match found.damage.len() - 1 {
+            0 => String::new(),
+            more => format!(" And {more} more; the file's page has them all."),
+        };
+        warnings.push(format!("{name} is damaged or not whole: {}{more}", found.damage[0]));
+    }
+    warnings
+}
+
+/// A file in the run's figures.
+fn figures(file: &Upload) -> Value {
+    let found = file.inspection.as_ref();
+    json!({
+        "id": file.id,
+        "name": file.name,
+        "state": file.state,
+        "bytes": file.bytes,
+        "format": found.map(|i| i.format.as_str()),
+        "messages": found.map(|i| i.messages),
+        "folders": found.map(|i| i.folders.len()),
+        "others": found.map(|i| &i.others),
+        "unreadable": found.map(|i| i.unreadable),
+        "salvaged": found.map(|i| i.salvaged),
+        "overlapping": found.map(|i| i.overlapping),
+        "damage": found.map(|i| i.damage.len()),
+    })
 }

@@ -41,6 +41,7 @@ struct State {
 }
 
 struct StepState {
+    kind: &'static str,
     name: String,
     status: RunStatus,
     figures: Figures,
@@ -79,6 +80,24 @@ impl RunWatch {
     /// The run is bound by these budgets, of the source and of the destination.
     pub fn bind(&self, source: Arc<Budget>, dest: Arc<Budget>) {
         self.state().pace.bind(source, dest);
+    }
+
+    /// What follows reads these files through, each of so many bytes.
+    pub fn files(&self, files: &[(&str, u64)]) {
+        let step = |(name, bytes): &(&str, u64)| {
+            let figures = Figures { counted: true, begun: true, bytes_total: *bytes, ..Figures::default() };
+            StepState::new("file", name, figures)
+        };
+        self.state().begin(files.iter().map(step).collect());
+    }
+
+    /// Forgets the steps: others follow that have nothing to do with them.
+    pub async fn clear(&self, gatepost: &Gatepost) -> crate::Result<()> {
+        self.flush(gatepost).await;
+        self.state().begin(Vec::new());
+        let mut tx = gatepost.store().begin().await?;
+        steps::clear(&mut tx, self.run).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Writes now and then until the work is through; it is not dropped in the middle of a write.
@@ -180,10 +199,23 @@ impl RunWatch {
 }
 
 impl StepState {
+    fn new(kind: &'static str, name: &str, figures: Figures) -> Self {
+        Self {
+            kind,
+            name: name.to_owned(),
+            status: RunStatus::Queued,
+            figures,
+            note: None,
+            started_at: None,
+            finished_at: None,
+            dirty: true,
+        }
+    }
+
     fn row(&self, position: i64) -> steps::NewStep {
         steps::NewStep {
             position,
-            kind: "folder".into(),
+            kind: self.kind.into(),
             name: self.name.clone(),
             status: self.status,
             done: whole(self.figures.done),
@@ -198,6 +230,14 @@ impl StepState {
 }
 
 impl State {
+    /// Another stretch of work begins.
+    fn begin(&mut self, steps: Vec<StepState>) {
+        self.steps = steps;
+        self.pace.restart();
+        self.waiting = None;
+        self.dirty = true;
+    }
+
     fn progress(&mut self) -> Progress {
         let sum = pace::sum(self.steps.iter().map(|s| s.figures));
         self.pace.note(Instant::now(), &sum);
@@ -220,22 +260,7 @@ fn whole(count: u64) -> i64 {
 
 impl Watch for RunWatch {
     fn steps(&self, names: &[String]) {
-        let mut state = self.state();
-        state.steps = names
-            .iter()
-            .map(|name| StepState {
-                name: name.clone(),
-                status: RunStatus::Queued,
-                figures: Figures::default(),
-                note: None,
-                started_at: None,
-                finished_at: None,
-                dirty: true,
-            })
-            .collect();
-        state.pace.restart();
-        state.waiting = None;
-        state.dirty = true;
+        self.state().begin(names.iter().map(|name| StepState::new("folder", name, Figures::default())).collect());
     }
 
     fn expect(&self, step: usize, messages: u64) {

@@ -1,11 +1,11 @@
 //! `initial`, `delta` and `final`: copying. A `final` run proves at its end what it has copied, so that the gate can
 //! be judged on it at once.
 
-use super::{Ended, Scene, verify};
+use super::{Ended, Scene, imap_upload, verify};
 use crate::ledger::StoredLedger;
-use gatepost_contract::{Depth, RunStatus, RunType};
+use gatepost_contract::{Depth, RunStatus, RunType, Tool};
 use gatepost_transfer::{
-    Fault, FaultKind,
+    Fault, FaultKind, Ledger as _,
     copy::{Copy, CopyOptions, CopyOutcome, CopyState},
 };
 use serde_json::{Map, Value, json};
@@ -24,6 +24,8 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
             thorough: scene.run_type == RunType::Final,
             // After the cutover the user works at the destination: their flags win.
             carry_flags: scene.job.dns_cutover_at.is_none(),
+            // Another program sends; we record what there is to send, and recognise what has arrived.
+            record_only: scene.mailbox.tool == Tool::ImapUpload,
             ..CopyOptions::default()
         },
         source_budget: scene.source_budget.budget.clone(),
@@ -31,7 +33,11 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
         cancel: scene.cancel.clone(),
         progress: CopyState::default(),
     };
-    let outcome = copy.run().await?;
+    let mut outcome = copy.run().await?;
+    if scene.mailbox.tool == Tool::ImapUpload && !outcome.cancelled {
+        imap_upload::run(scene, &ledger, &mut outcome).await?;
+        outcome.pending = ledger.standing(None).await?.iter().map(|(_, standing)| standing.pending).sum();
+    }
     metrics::counter!("gatepost_messages_copied_total").increment(outcome.transferred);
     metrics::counter!("gatepost_bytes_copied_total").increment(outcome.bytes);
     let mut ended = ended(&outcome, began.elapsed().as_secs_f64());

@@ -1,23 +1,24 @@
 //! What follows from the ends of runs, on a store of its own and without any mail.
 
 use super::*;
-use crate::{Access, Actor, Config, Courier, Drivers, Letter, Outbound, Reply, Undelivered};
+use crate::{Access, Actor, Config, Courier, Drivers, FileAccess, Letter, Outbound, Reply, Undelivered};
 use gatepost_contract::{
-    CauseKind, CutoverSettings, Depth, FolderEvidence, FolderId, Gate, JobId, MessageState, Role, Security, SourceType,
-    Tally, Tool, UserId, WaiveRequest,
+    CauseKind, CutoverSettings, Depth, FolderEvidence, FolderId, Gate, Inspection, JobId, MessageState, Role, Security,
+    SourceType, Tally, Tool, UploadOrigin, UserId, WaiveRequest,
 };
 use gatepost_store::{
     evidence::NewEvidence,
     folders,
     messages::{ArrivedRow, DigestRow, NewMessage, Verdict},
-    tenants, users,
+    tenants, uploads, users,
 };
-use gatepost_transfer::Driver;
+use gatepost_transfer::{Driver, Fault};
 use serde_json::{Map, json};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 use time::{Duration as Span, OffsetDateTime};
 
-struct NoMail;
+/// No mail, and nobody to tell anything.
+pub(crate) struct NoMail;
 
 #[async_trait::async_trait]
 impl Courier for NoMail {
@@ -28,6 +29,21 @@ impl Courier for NoMail {
 
 impl Drivers for NoMail {
     fn imap(&self, _: Access) -> Arc<dyn Driver> {
+        panic!("there is no mail in these tests");
+    }
+
+    fn files(&self, _: FileAccess) -> Arc<dyn Driver> {
+        panic!("there is no mail in these tests");
+    }
+
+    fn inspect(
+        &self,
+        _: &FileAccess,
+        _: u8,
+        _: Option<&Path>,
+        _: &mut dyn FnMut(u64, u64),
+        _: &CancellationToken,
+    ) -> std::result::Result<Inspection, Fault> {
         panic!("there is no mail in these tests");
     }
 
@@ -51,6 +67,11 @@ fn ago(hours: i64) -> String {
 
 impl Scene {
     async fn set() -> Self {
+        Self::from(SourceType::Imap).await
+    }
+
+    /// The same with another kind of source.
+    async fn from(source_type: SourceType) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let gatepost = Gatepost::open(Config::below(dir.path().to_owned()), Arc::new(NoMail)).await.unwrap();
         let mut tx = gatepost.store().begin().await.unwrap();
@@ -69,7 +90,7 @@ impl Scene {
         let new = mailboxes::NewMailboxRow {
             job_id: job,
             email: "ana@example.com".into(),
-            source_type: SourceType::Imap,
+            source_type,
             tool: Tool::Native,
             source_host: Some("old.example".into()),
             source_port: Some(993),
@@ -178,6 +199,35 @@ impl Scene {
         })
     }
 
+    /// A file comes and is read through by a run of its own.
+    async fn read_a_file(&self, readable: bool) {
+        let run = self.claimed(RunType::PstExtract, self.gatepost.crew().name()).await;
+        let new = uploads::NewUploadRow {
+            id: "2f6f5d1e-6f2a-4a53-8f0e-1b7f6f2f9b11",
+            mailbox_id: self.mailbox,
+            job_id: self.job,
+            name: "late.pst",
+            origin: UploadOrigin::Tus,
+            path: "uploads/late",
+            bytes: 1,
+            received: 1,
+            sha256_expected: None,
+            metadata: None,
+            created_by: "cli",
+            expires_at: None,
+        };
+        let mut tx = self.gatepost.store().begin().await.unwrap();
+        uploads::insert(&mut tx, &new, &ago(0)).await.unwrap();
+        uploads::set_stored(&mut tx, new.id, "00", &ago(0)).await.unwrap();
+        uploads::set_run(&mut tx, new.id, Some(run.id), &ago(0)).await.unwrap();
+        match readable {
+            true => uploads::set_ready(&mut tx, new.id, &Inspection::default(), &ago(0)).await.unwrap(),
+            false => uploads::set_refused(&mut tx, new.id, "It is empty.", &ago(0)).await.unwrap(),
+        }
+        tx.commit().await.unwrap();
+        self.gatepost.conclude(&run, &ended(RunStatus::Success, 0, json!({}), None)).await.unwrap();
+    }
+
     async fn lose(&self, uid: usize) {
         let mut tx = self.gatepost.store().begin().await.unwrap();
         let row = messages::rows(&mut tx, self.folder).await.unwrap()[uid - 1].id;
@@ -260,6 +310,29 @@ async fn the_old_server_is_quiet_only_for_who_has_looked_since() {
         let whole = |run: &ClaimedRun| ended(RunStatus::Success, 0, proof(), Some(scene.evidence(run, ago(hours), 2)));
         scene.end(RunType::Final, whole).await;
         assert_eq!(scene.phase().await, expect, "read {hours} hours ago, quiet since 10, which is one hour");
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_quiet_hours_of_a_file_but_every_file_must_be_in_the_proof() {
+    for (what, file, expect) in [
+        ("no file beside those that were copied", None, Phase::Verified),
+        ("one that is of no use", Some(false), Phase::FinalSync),
+        ("one that was read after the proof", Some(true), Phase::FinalSync),
+    ] {
+        let scene = Scene::from(SourceType::Pst).await;
+        scene.cut_over(0).await;
+        scene.put(Phase::DnsCutover).await;
+        let whole = |run: &ClaimedRun| ended(RunStatus::Success, 0, proof(), Some(scene.evidence(run, ago(0), 2)));
+        scene.end(RunType::Final, whole).await;
+        scene.put(Phase::FinalSync).await;
+        if let Some(readable) = file {
+            scene.read_a_file(readable).await;
+        }
+        let mut tx = scene.gatepost.store().begin().await.unwrap();
+        proof::close_in(&mut tx, &Actor::Worker, scene.job).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(scene.phase().await, expect, "{what}");
     }
 }
 

@@ -2,7 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part, and a test may fail")]
 
 use async_trait::async_trait;
-use gatepost_core::{Access, Actor, Config, Courier, Drivers, Gatepost, Outbound};
+use gatepost_core::{Access, Actor, Config, Courier, Drivers, FileAccess, Gatepost, Outbound};
 use gatepost_courier::{HttpCourier, Resolve};
 use gatepost_transfer::Driver;
 use std::{
@@ -233,6 +233,21 @@ pub struct PostOnly;
 
 impl Drivers for PostOnly {
     fn imap(&self, _: Access) -> Arc<dyn Driver> {
+        panic!("there is no mail in these tests");
+    }
+
+    fn files(&self, _: FileAccess) -> Arc<dyn Driver> {
+        panic!("there is no mail in these tests");
+    }
+
+    fn inspect(
+        &self,
+        _: &FileAccess,
+        _: u8,
+        _: Option<&std::path::Path>,
+        _: &mut dyn FnMut(u64, u64),
+        _: &tokio_util::sync::CancellationToken,
+    ) -> Result<gatepost_contract::Inspection, gatepost_transfer::Fault> {
         panic!("there is no mail in these tests");
     }
 

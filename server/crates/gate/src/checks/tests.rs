@@ -209,6 +209,27 @@ fn folder_coverage() {
                 "Could not be read on both sides: rui@example.com: Sent;",
             ),
             (
+                "a file that was not read",
+                |f| f.mailboxes[1].left_out = vec!["archive.pst could not be read".to_owned()],
+                Fail,
+                "Not every file was taken in: rui@example.com: archive.pst could not be read. Wait for it,",
+            ),
+            (
+                "a damaged file",
+                |f| f.mailboxes[0].damaged = vec!["a.pst: The file is cut short.".to_owned()],
+                Warn,
+                "what damaged files have lost: ana@example.com: a.pst: The file is cut short.",
+            ),
+            (
+                "a file that was not read, before any verification",
+                |f| {
+                    f.mailboxes[0].depth = None;
+                    f.mailboxes[0].left_out = vec!["a.pst was not read yet".to_owned()];
+                },
+                Fail,
+                "ana@example.com: a.pst was not read yet.",
+            ),
+            (
                 "an empty folder counts too",
                 |f| {
                     projects(f, Tally::default());

@@ -131,7 +131,8 @@ fn a_run_only_enters_a_phase_that_the_table_of_phases_allows() {
 
 #[test]
 fn a_failed_job_asks_for_a_retry_before_any_run() {
-    for &run in RunType::ALL {
+    assert_eq!(run_allowed(Failed, RunType::PstExtract), Ok(None), "a file may be what puts it right");
+    for &run in RunType::ALL.iter().filter(|run| **run != RunType::PstExtract) {
         let error = run_allowed(Failed, run).unwrap_err();
         assert!(matches!(error, PhaseError::RunNotPossible { phase: Failed, .. }));
         assert!(error.to_string().contains("retry the job first"), "{error}");

@@ -58,13 +58,17 @@ fn mailboxes() -> impl Strategy<Value = Vec<MailboxFacts>> {
     ];
     let read = option::weighted(0.9, 700_000..1_000_100_i64);
     let quick = prop_oneof![9 => Just(vec![]), 1 => Just(vec!["INBOX".to_owned()])];
-    let mailbox = (depth, read, quick, prop::bool::weighted(0.95), prop::collection::vec(folders(), 0..4)).prop_map(
-        |(depth, read_seconds, contradicted, adds_up, folders)| MailboxFacts {
+    let left_out = prop_oneof![9 => Just(vec![]), 1 => Just(vec!["archive.pst could not be read".to_owned()])];
+    let fine = (prop::bool::weighted(0.95), left_out);
+    let mailbox = (depth, read, quick, fine, prop::collection::vec(folders(), 0..4)).prop_map(
+        |(depth, read_seconds, contradicted, (adds_up, left_out), folders)| MailboxFacts {
             id: MailboxId(0),
             email: "someone@example.com".to_owned(),
             depth,
             read_seconds,
             contradicted,
+            damaged: left_out.iter().map(|_| "b.pst: it is cut short".to_owned()).collect(),
+            left_out,
             adds_up,
             folders,
         },
@@ -180,6 +184,8 @@ fn act(facts: &mut Facts, action: Action, evidence: &mut i64) {
                 depth: None,
                 read_seconds: None,
                 contradicted: vec![],
+                left_out: vec![],
+                damaged: vec![],
                 adds_up: true,
                 folders: vec![],
             });

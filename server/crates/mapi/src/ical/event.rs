@@ -7,6 +7,7 @@ use super::{
     zone::{self, Zone},
 };
 use crate::{Key, Message, Notes, Properties, Value, clock::Moment, lines::Lines, mime, sets, tags};
+use std::collections::BTreeSet;
 
 /// What the calendar is made for.
 pub(super) enum Purpose {
@@ -146,7 +147,8 @@ fn recurring(r: &Recurrence, clock: &Clock, lines: &mut Lines, notes: &mut Notes
         Some(rule) => lines.raw(&format!("RRULE:{rule}")),
         None => notes.add("its recurrence has no rule in iCalendar; only its first time is kept".to_owned()),
     }
-    for day in r.deleted.iter().filter(|day| !r.modified.contains(day)) {
+    let modified: BTreeSet<u32> = r.modified.iter().copied().collect();
+    for day in r.deleted.iter().filter(|day| !modified.contains(day)) {
         clock.property("EXDATE", at(*day, r.start_offset), lines);
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn rule(recurrence: &Recurrence, until: &dyn Fn(Moment) -> String) ->
         Pattern::Daily => ("DAILY", (recurrence.period / 1_440).max(1), String::new()),
         // Every weekday is kept as daily by some and as weekly by others.
         Pattern::Weekly(days) => ("WEEKLY", recurrence.period.max(1), format!(";BYDAY={}", list(days, "")?)),
-        Pattern::Monthly(day) if day >= 29 && day <= 31 => {
+        Pattern::Monthly(day) if (29..=31).contains(&day) => {
             // Where a month is shorter, its last day is meant: the last of those that there are.
             let all = (28..=day).map(|d| d.to_string()).collect::<Vec<_>>().join(",");
             (frequency, months, format!("{month};BYMONTHDAY={all};BYSETPOS=-1"))

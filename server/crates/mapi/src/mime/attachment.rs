@@ -8,7 +8,7 @@ use super::{
     words::Header,
 };
 use crate::{Attachment, Key, Kind, Message, Properties, codepage::into_io, item, rtf, tags};
-use std::io;
+use std::{collections::HashSet, io};
 
 /// So many attachments stay open between sorting and writing; more are opened twice.
 const KEPT: usize = 16;
@@ -119,7 +119,7 @@ fn name(p: &Properties, index: usize, method: i64) -> String {
         .into_iter()
         .filter_map(|tag| p.text(tag).map(base))
         .find(|name| !name.is_empty());
-    let extension = p.text(tags::ATTACH_EXTENSION).map(|e| base(e)).filter(|e| e.len() > 1);
+    let extension = p.text(tags::ATTACH_EXTENSION).map(base).filter(|e| e.len() > 1);
     match named {
         Some(name) if method == EMBEDDED => name,
         Some(name) => match extension.filter(|_| !name.contains('.')) {
@@ -134,31 +134,59 @@ fn name(p: &Properties, index: usize, method: i64) -> String {
 pub(crate) fn sort<'a>(slots: Vec<Slot<'a>>, html: Option<&Text<'a>>) -> (Vec<Slot<'a>>, Vec<Slot<'a>>) {
     let candidate = |s: &Slot<'_>| s.shape.content_id.is_some() || s.shape.location.is_some();
     let Some(html) = html.filter(|_| slots.iter().any(candidate)) else { return (Vec::new(), slots) };
-    let lower = match html {
-        Text::Held { lines, .. } => Some(String::from_utf8_lossy(lines).to_lowercase()),
+    let lines = match html {
+        Text::Held { lines, .. } => Some(lines.as_ref()),
         Text::Streamed { .. } => None,
     };
+    let references = lines.map(references).unwrap_or_default();
+    // Looking for places means to go through the HTML once for each.
+    let few = slots.len() <= 100;
     let shown = |slot: &Slot<'_>| {
         let shape = &slot.shape;
         if shape.method == EMBEDDED || shape.why.is_some() {
             return false;
         }
-        let Some(lower) = &lower else { return shape.referenced };
-        let by_id = shape.content_id.as_ref().is_some_and(|id| {
-            let id = id.to_lowercase();
-            let escaped = id.replace('@', "%40");
-            lower.match_indices("cid:").any(|(at, _)| {
-                let rest = &lower[at + 4..];
-                rest.starts_with(&id) || rest.starts_with(&escaped)
-            })
-        });
-        by_id || shape.location.as_ref().is_some_and(|l| l.len() > 3 && lower.contains(&l.to_lowercase()))
+        let Some(lines) = lines.filter(|_| few || shape.content_id.is_some()) else { return shape.referenced };
+        let by_id = shape.content_id.as_ref().is_some_and(|id| references.contains(&id.to_ascii_lowercase()));
+        let place = shape.location.as_ref().filter(|place| few && place.len() > 3);
+        by_id || place.is_some_and(|place| memchr::memmem::find(lines, place.as_bytes()).is_some())
     };
     let (mut inline, attached): (Vec<_>, Vec<_>) = slots.into_iter().partition(shown);
     for slot in &mut inline {
         slot.inline = true;
     }
     (inline, attached)
+}
+
+/// The Content-Ids that HTML shows, in lower case, without percent signs.
+fn references(html: &[u8]) -> HashSet<String> {
+    /// More are not looked at: nothing that a person wrote shows so many.
+    const MOST: usize = 20_000;
+    let mut found = HashSet::new();
+    let is_scheme = |at: &usize| html[at.saturating_sub(3)..*at].eq_ignore_ascii_case(b"cid");
+    for at in memchr::memchr_iter(b':', html).filter(is_scheme).take(MOST) {
+        let rest = &html[at + 1..];
+        let ends = |b: &u8| b"\"'<>() \t\r\n".contains(b);
+        let end = rest.iter().take(1_500).position(ends).unwrap_or(rest.len().min(1_500));
+        let mut id = Vec::with_capacity(end);
+        let mut bytes = rest[..end].iter().copied();
+        while let Some(byte) = bytes.next() {
+            let mut ahead = bytes.clone();
+            let mut digit = || ahead.next().and_then(|b| char::from(b).to_digit(16));
+            match byte {
+                b'%' => match (digit(), digit()) {
+                    (Some(high), Some(low)) => {
+                        id.push(u8::try_from(high * 16 + low).unwrap_or(b'%'));
+                        bytes = ahead;
+                    }
+                    _ => id.push(byte),
+                },
+                other => id.push(other.to_ascii_lowercase()),
+            }
+        }
+        found.insert(String::from_utf8_lossy(&id).to_ascii_lowercase());
+    }
+    found
 }
 
 impl Writer<'_> {
@@ -186,6 +214,10 @@ impl Writer<'_> {
         }
         let p = object.properties();
         if !is_there(p.tag(tags::ATTACH_DATA)) {
+            // Some writers leave the method out.
+            if let Ok(Some(inner)) = object.embedded() {
+                return self.embedded(&*inner, &name, header);
+            }
             let place = [tags::ATTACH_LONG_PATHNAME, tags::ATTACH_PATHNAME].into_iter().find_map(|tag| p.text(tag));
             if let Some(place) = place.filter(|_| matches!(slot.shape.method, 2..=4 | 7)) {
                 let text = format!("The attachment {name} is not in this message. It was kept at:\r\n{place}\r\n");
@@ -356,5 +388,18 @@ pub(crate) fn guess(name: &str) -> &'static str {
         "xml" => "application/xml",
         "zip" => "application/zip",
         _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_images_that_html_shows_are_found() {
+        let html = b"<img src=\"cid:A@b\"><img src='CID:c%40d'><td style='background:url(cid:e)'>acid: no, cid:%zz";
+        let mut found: Vec<String> = references(html).into_iter().collect();
+        found.sort();
+        assert_eq!(found, ["", "%zz", "a@b", "c@d", "e"]);
     }
 }

@@ -1,6 +1,6 @@
 //! The bodies of an item: which of them Outlook showed, and in which characters they stand.
 
-use super::{encode, head::is_there, plain};
+use super::{encode, head::is_there, ole, plain};
 use crate::{
     Key, LargeKind, Message, Value,
     codepage::{self, Held, Transcoder, into_io},
@@ -48,6 +48,8 @@ pub(crate) struct Bodies<'a> {
     pub html: Option<Text<'a>>,
     /// Whether the RTF itself has to be carried, since it could not be turned into anything.
     pub raw_rtf: bool,
+    /// Pictures of the RTF that the HTML shows.
+    pub pictures: Vec<rtf::Picture>,
     pub notes: Vec<String>,
 }
 
@@ -225,7 +227,9 @@ fn from_rtf(message: &dyn Message, bodies: &mut Bodies<'_>) {
     let mut source = rtf::Decompressor::new(stream);
     let result = rtf::convert(&mut source, local);
     match result {
-        Ok(rtf::Converted { html, text, whole }) => {
+        Ok(rtf::Converted { html, text, mut pictures, objects, whole }) => {
+            let html = html.map(|html| with_objects(message, html, objects, &mut pictures));
+            bodies.pictures = pictures;
             bodies.raw_rtf = !whole;
             if let Some(note) = source.note() {
                 bodies.notes.push(format!("its RTF body is damaged: {note}"));
@@ -245,6 +249,28 @@ fn from_rtf(message: &dyn Message, bodies: &mut Bodies<'_>) {
             bodies.notes.push(format!("its RTF body cannot be read: {error}"));
         }
     }
+}
+
+/// Shows the pictures that are attached as OLE objects where they stand.
+fn with_objects(message: &dyn Message, html: String, objects: usize, pictures: &mut Vec<rtf::Picture>) -> String {
+    if objects == 0 {
+        return html;
+    }
+    let mut found = ole::pictures(message).into_iter();
+    let mut shown = String::with_capacity(html.len());
+    let mut rest = html.as_str();
+    for number in 1..=objects {
+        let mark = rtf::object_mark(number);
+        let Some((before, after)) = rest.split_once(mark.as_str()) else { break };
+        shown.push_str(before);
+        rest = after;
+        if let Some(picture) = found.next().flatten() {
+            pictures.push(picture);
+            shown.push_str(&format!("<img src=\"cid:{}\">", rtf::content_id(pictures.len())));
+        }
+    }
+    shown.push_str(rest);
+    shown
 }
 
 /// HTML in the characters that it was written in, so that what it says of itself stays true.

@@ -93,45 +93,70 @@ pub(crate) fn write(text: &[u8], transfer: Transfer, out: &mut dyn Write) -> io:
     }
 }
 
-/// Writes quoted-printable (RFC 2045 section 6.7).
+/// What stands for itself in quoted-printable; blanks do but at the end of a line.
+static LITERAL: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0x20;
+    while byte < 0x7F {
+        table[byte] = byte != 0x3D;
+        byte += 1;
+    }
+    table[0x09] = true;
+    table
+};
+
+/// Writes quoted-printable (RFC 2045 section 6.7) of text whose lines are clean.
 fn quoted_printable(text: &[u8], out: &mut dyn Write) -> io::Result<()> {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let mut buffer = Vec::with_capacity(text.len().min(1 << 16) + 256);
+    /// A line has 76 characters at most, of which the last may be the sign that it goes on.
+    const ROOM: usize = 75;
+    let mut buffer = Vec::with_capacity(text.len().min(1 << 16) * 5 / 4 + 256);
     let mut column = 0;
-    for (at, &byte) in text.iter().enumerate() {
-        if byte == b'\r' && text.get(at + 1) == Some(&b'\n') {
-            continue;
-        }
-        if byte == b'\n' {
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        if byte == b'\r' {
             buffer.extend_from_slice(b"\r\n");
             column = 0;
+            at += 2;
             if buffer.len() >= 1 << 16 {
                 out.write_all(&buffer)?;
                 buffer.clear();
             }
             continue;
         }
-        let literal = match byte {
-            b'=' => false,
-            // Blanks at the end of a line do not survive every server.
-            b' ' | b'\t' => !matches!(text.get(at + 1), None | Some(b'\r' | b'\n')),
-            b'.' => column > 0,
-            b'!'..=b'~' => true,
-            _ => false,
-        };
-        if column + if literal { 1 } else { 3 } > 75 {
+        let window = &text[at..text.len().min(at + ROOM - column)];
+        let mut run = window.iter().position(|b| !LITERAL[usize::from(*b)]).unwrap_or(window.len());
+        // Blanks at the end of a line do not survive every server, nor does a lone dot.
+        let ends = matches!(text.get(at + run), None | Some(b'\r'));
+        if ends && run > 0 && matches!(text[at + run - 1], b' ' | b'\t') {
+            run -= 1;
+        }
+        if column == 0 && byte == b'.' {
+            run = 0;
+        }
+        if run > 0 {
+            buffer.extend_from_slice(&text[at..at + run]);
+            column += run;
+            at += run;
+        } else {
+            if column + 3 > ROOM {
+                buffer.extend_from_slice(b"=\r\n");
+                column = 0;
+            }
+            escaped(byte, &mut buffer);
+            column += 3;
+            at += 1;
+        }
+        if column >= ROOM && !matches!(text.get(at), None | Some(b'\r')) {
             buffer.extend_from_slice(b"=\r\n");
             column = 0;
         }
-        if literal {
-            buffer.push(byte);
-            column += 1;
-        } else {
-            buffer.extend_from_slice(&[b'=', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-            column += 3;
-        }
     }
     out.write_all(&buffer)
+}
+
+fn escaped(byte: u8, buffer: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    buffer.extend_from_slice(&[b'=', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
 }
 
 /// Which side of a copy failed.
@@ -234,7 +259,10 @@ mod tests {
             )
             .into_bytes();
             write(text.as_bytes(), transfer, &mut mail).unwrap();
-            assert!(mail.split(|b| *b == b'\n').all(|line| line.len() <= 999 && line.is_ascii()));
+            let longest = if transfer == Transfer::SevenBit { 999 } else { 77 };
+            let body = mail.split(|b| *b == b'\n').skip(2);
+            assert!(body.into_iter().all(|line| line.len() <= longest && line.is_ascii()), "{text}");
+            assert!(!mail.windows(2).any(|w| w == b" \r"), "{text}");
             let parsed = mail_parser::MessageParser::default().parse(&mail).unwrap();
             assert_eq!(parsed.body_text(0).unwrap().trim_end_matches("\r\n"), text.trim_end_matches("\r\n"));
         }

@@ -119,7 +119,8 @@ fn dropped(name: &str) -> bool {
 /// Writes a field again: byte for byte where it can stand in mail, else encoded.
 pub(crate) fn write(field: &Field<'_>, header: &mut Header) {
     let clean = field.value.bytes().all(|b| (0x20..0x7F).contains(&b) || b"\t\r\n".contains(&b));
-    if clean && field.value.split('\n').all(|line| line.len() < 900 && !line.trim().is_empty()) {
+    let fits = |line: &str| line.len() < 900 && !line.trim().is_empty() && !line.trim_end_matches('\r').contains('\r');
+    if clean && field.value.split('\n').all(fits) {
         header.raw(field.name);
         header.raw(":");
         for (number, line) in field.value.split('\n').enumerate() {

@@ -59,7 +59,9 @@ impl Header {
     /// Appends free text: words as they are where they are US-ASCII, else encoded words.
     pub fn text(&mut self, text: &str) {
         let clean = clean(text);
-        if clean.is_ascii() && !clean.contains("=?") && clean.split(' ').all(|word| word.len() < 900) {
+        // Where several blanks follow each other no line is folded, so that such text must be short.
+        let folds = clean.len() < 850 || !clean.contains("  ");
+        if clean.is_ascii() && !clean.contains("=?") && folds && clean.split(' ').all(|word| word.len() < 850) {
             self.spaced(&clean);
         } else {
             self.encoded(&clean);
@@ -75,16 +77,20 @@ impl Header {
         }
         let mut words = text.split(' ');
         // A line of nothing but spaces would end the field for some readers, so an empty word is never folded at.
-        if let Some(first) = words.next() {
-            self.raw(" ");
-            self.raw(first);
+        match words.next() {
+            Some(first) if self.column > FOLD || first.is_empty() => self.word(first),
+            Some(first) => {
+                self.raw(" ");
+                self.raw(first);
+            }
+            None => {}
         }
         for word in words {
             if word.is_empty() || self.bytes.last() == Some(&b' ') {
                 self.raw(" ");
-                self.raw(word)
+                self.raw(word);
             } else {
-                self.word(word)
+                self.word(word);
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Goes through RTF once, and gives the HTML or the text that lies in it, or renders it.
 
 use super::{
-    fonts::Fonts,
+    fonts::{Fonts, symbol},
+    picture::{Picture, Pictures},
     rich::{Look, Paragraph, Rich},
     token::{Token, Tokens},
 };
@@ -20,8 +21,18 @@ pub struct Converted {
     pub html: Option<String>,
     /// Text, in Unicode.
     pub text: Option<String>,
-    /// Whether all of it is there: `false` where it was too much.
+    /// The pictures that the HTML shows, in the order of their numbers.
+    pub pictures: Vec<Picture>,
+    /// How many attachments stand within the text: each is marked in the HTML as [`object_mark`] says.
+    pub objects: usize,
+    /// Whether all of it is there: `false` where it was too much, or a picture could not be taken.
     pub whole: bool,
+}
+
+/// What stands in the HTML for an attachment within the text, by its number from 1.
+#[must_use]
+pub fn object_mark(number: usize) -> String {
+    format!("<!--object {number}-->")
 }
 
 /// What the text of a group is for.
@@ -32,6 +43,9 @@ enum Target {
     Fonts,
     Colors,
     Instruction,
+    Picture,
+    /// A shape: only pictures in it count.
+    Shape,
     Nothing,
 }
 
@@ -73,6 +87,7 @@ struct Converter {
     codepage: u32,
     out: String,
     rich: Rich,
+    pictures: Pictures,
     instruction: String,
     color: [Option<u8>; 3],
     /// Right after `\*`.
@@ -105,12 +120,22 @@ pub fn convert(source: &mut dyn Read, local: u32) -> io::Result<Converted> {
         codepage: local,
         out: String::new(),
         rich: Rich::default(),
+        pictures: Pictures::default(),
         instruction: String::new(),
         color: [None; 3],
         starred: false,
     };
     let mut whole = true;
     while let Some(token) = tokens.next()? {
+        if let Token::Binary(length) = token {
+            let wanted = c.now.target == Target::Picture;
+            tokens.binary(length, |piece| {
+                if wanted {
+                    c.pictures.bytes(piece);
+                }
+            })?;
+            continue;
+        }
         c.take(token);
         if c.out.len() + c.rich.html.len() + c.rich.text.len() + c.bytes.len() > LARGEST {
             whole = false;
@@ -119,11 +144,13 @@ pub fn convert(source: &mut dyn Read, local: u32) -> io::Result<Converted> {
     }
     c.flush();
     Ok(match c.origin {
-        Origin::Html => Converted { html: Some(c.out), text: None, whole },
-        Origin::Text => Converted { html: None, text: Some(c.out), whole },
+        Origin::Html => Converted { html: Some(c.out), text: None, pictures: Vec::new(), objects: 0, whole },
+        Origin::Text => Converted { html: None, text: Some(c.out), pictures: Vec::new(), objects: 0, whole },
         Origin::Rich => {
+            let objects = c.rich.objects;
             let (html, text) = c.rich.finish();
-            Converted { html: Some(html), text: Some(text), whole }
+            let whole = whole && !c.pictures.lost;
+            Converted { html: Some(html), text: Some(text), pictures: c.pictures.found, objects, whole }
         }
     })
 }
@@ -145,12 +172,17 @@ impl Converter {
                     if self.now.link && !before.link {
                         self.rich.end_link();
                     }
+                    if self.now.target == Target::Picture && before.target != Target::Picture {
+                        let shown = self.pictures.end();
+                        self.rich.image(shown.as_deref(), before.paragraph);
+                    }
                     self.now = before;
                 }
             }
             Token::Byte(byte) => self.byte(byte),
             Token::Symbol(symbol) => self.symbol(symbol),
             Token::Word(word, number) => self.word(word.name(), number),
+            Token::Binary(_) => {}
         }
         self.starred = token == Token::Symbol(b'*');
     }
@@ -158,6 +190,8 @@ impl Converter {
     fn byte(&mut self, byte: u8) {
         if self.leave_out > 0 {
             self.leave_out -= 1;
+        } else if self.now.target == Target::Picture {
+            self.pictures.digit(byte);
         } else if self.now.target != Target::Nothing {
             self.bytes.push(byte);
             if self.bytes.len() > 1 << 20 {
@@ -207,6 +241,9 @@ impl Converter {
         if self.target(name, number) || self.now.target == Target::Nothing {
             return;
         }
+        if self.now.target == Target::Picture && !self.starred {
+            return self.pictures.word(name, number);
+        }
         if self.starred {
             // A destination that is not known is left out with all that is in it.
             self.now.target = Target::Nothing;
@@ -244,10 +281,18 @@ impl Converter {
             }
             "fldrslt" => self.field(),
             "pntext" if self.origin != Origin::Html => {}
-            "stylesheet" | "info" | "pict" | "nonshppict" | "objdata" | "listtable" | "listoverridetable"
-            | "revtbl" | "rsidtbl" | "header" | "headerl" | "headerr" | "headerf" | "footer" | "footerl"
-            | "footerr" | "footerf" | "ftnsep" | "ftnsepc" | "xe" | "tc" | "themedata" | "datastore" | "mhtmltag"
-            | "pntext" | "ud" => {
+            // What older programs show instead of a picture or a nested table.
+            "nonshppict" | "shprslt" | "nonesttables" => self.now.target = Target::Nothing,
+            "shppict" => {}
+            "pict" if self.origin == Origin::Rich && self.now.target != Target::Nothing => {
+                self.pictures.begin();
+                self.now.target = Target::Picture;
+            }
+            "shpinst" => self.now.target = Target::Shape,
+            "shptxt" if self.now.target == Target::Shape => self.now.target = Target::Document,
+            "stylesheet" | "info" | "pict" | "objdata" | "listtable" | "listoverridetable" | "revtbl" | "rsidtbl"
+            | "header" | "headerl" | "headerr" | "headerf" | "footer" | "footerl" | "footerr" | "footerf"
+            | "ftnsep" | "ftnsepc" | "xe" | "tc" | "themedata" | "datastore" | "mhtmltag" | "pntext" | "ud" => {
                 self.now.target = Target::Nothing;
             }
             _ => return false,
@@ -285,11 +330,20 @@ impl Converter {
                 self.rich.line(paragraph);
                 return true;
             }
-            "cell" | "nestcell" if rich => {
+            "objattph" if rich => {
+                self.rich.object(paragraph);
+                return true;
+            }
+            // Tables within tables lay out mail; their cells follow each other.
+            "nestcell" if rich => {
+                self.rich.paragraph(paragraph);
+                return true;
+            }
+            "cell" if rich => {
                 self.rich.end_cell();
                 return true;
             }
-            "row" | "nestrow" if rich => {
+            "row" if rich => {
                 self.rich.end_row();
                 return true;
             }
@@ -341,6 +395,8 @@ impl Converter {
             "ql" => paragraph.align = None,
             "li" | "lin" => paragraph.indent = number.unwrap_or(0),
             "intbl" => paragraph.in_table = true,
+            "trowd" => self.rich.bordered = false,
+            "brdrs" | "brdrth" | "brdrdb" | "brdrdot" | "brdrdash" => self.rich.bordered = true,
             _ => {}
         }
     }
@@ -413,7 +469,7 @@ impl Converter {
 
     fn emit(&mut self, text: &str) {
         match self.now.target {
-            Target::Nothing => {}
+            Target::Nothing | Target::Picture | Target::Shape => {}
             Target::Fonts => self.fonts.text(text),
             Target::Colors => {
                 for _ in text.bytes().filter(|b| *b == b';') {
@@ -444,96 +500,5 @@ impl Converter {
     }
 }
 
-/// A sign of Symbol or Wingdings that mail uses, as a character.
-fn symbol(byte: u8) -> char {
-    match byte {
-        0xB7 | 0x9F | 0x6C => '\u{2022}',
-        0xA7 | 0x6E => '\u{25AA}',
-        0x4A => '\u{263A}',
-        0x4C => '\u{2639}',
-        0xE0 => '\u{2192}',
-        0xDF => '\u{2190}',
-        0xFC => '\u{2713}',
-        0xD8 => '\u{27A2}',
-        0x76 => '\u{2756}',
-        other => char::from(other),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn converted(rtf: &str) -> Converted {
-        convert(&mut rtf.as_bytes(), 1252).unwrap()
-    }
-
-    #[test]
-    fn html_comes_out_as_it_was_put_in() {
-        for (rtf, html) in [
-            // MS-OXRTFEX section 3.1, shortened.
-            (
-                "{\\rtf1\\ansi\\ansicpg1252\\fromhtml1 \\deff0{\\fonttbl{\\f0\\fswiss Arial;}{\\f1\\fmodern Courier New;}}\
-                 {\\colortbl\\red0\\green0\\blue0;}\\uc1\\pard\\plain\\deftab360 \\f0\\fs24 \
-                 {\\*\\htmltag18 <HTML>}{\\*\\htmltag50 <BODY>}{\\*\\htmltag64}\\htmlrtf {\\b \\htmlrtf0 \
-                 {\\*\\htmltag84 <B>}bold\\'e9{\\*\\htmltag92 </B>}\\htmlrtf }\\htmlrtf0 {\\*\\htmltag0 \\par\\tab }\
-                 {\\*\\mhtmltag84 <IMG SRC=x>}{\\*\\htmltag84 <IMG SRC=\"cid:1\">}\\u8364? a\\~b{\\*\\htmltag58 </BODY>}}",
-                "<HTML><BODY><B>boldé</B>\r\n\t<IMG SRC=\"cid:1\">€ a&nbsp;b</BODY>",
-            ),
-            ("{\\rtf1\\fromhtml1 {\\*\\htmltag84 &lt;}x\\{\\'7d\\\\\\par y}", "&lt;x{}\\\r\ny"),
-            ("{\\rtf1\\fromhtml1 {\\pntext\\f1 1.}{\\*\\unknown gone}kept}", "kept"),
-        ] {
-            assert_eq!(converted(rtf).html.as_deref(), Some(html));
-        }
-    }
-
-    #[test]
-    fn text_comes_out_as_it_was_put_in() {
-        let got = converted("{\\rtf1\\ansi\\fromtext {\\fonttbl{\\f0 Arial;}}\\pard a\\par b\\tab c\\lquote d\\'80}");
-        assert_eq!((got.html, got.text.as_deref()), (None, Some("a\r\nb\tc‘d€")));
-    }
-
-    #[test]
-    fn text_is_decoded_by_the_font_that_it_stands_in() {
-        let rtf = "{\\rtf1\\ansi\\ansicpg1252\\fromtext{\\fonttbl{\\f0\\fcharset0 A;}{\\f1\\fcharset204 B;}\
-                   {\\f2\\fcharset128 C;}}\\f1 \\'cf\\'f0\\f2 \\'93\\'fa\\f0 \\'e9{\\f1 \\'e9}\\'e9\
-                   \\uc2\\u-10179\\'3f\\'3f\\u-8704 ??z}";
-        assert_eq!(converted(rtf).text.as_deref(), Some("Прüé".replace('ü', "日").replace("é", "éйé😀z").as_str()));
-    }
-
-    #[test]
-    fn rich_text_is_rendered_as_text_and_html() {
-        let got = converted(
-            "{\\rtf1\\ansi{\\fonttbl{\\f0 Arial;}{\\f1\\fcharset2 Symbol;}}{\\colortbl;\\red255\\green0\\blue0;}\\f0 \
-             {\\b Bold} & {\\cf1 red}\\par\\par{\\pntext\\f1\\'b7\\tab}point\\par\
-             {\\field{\\*\\fldinst{HYPERLINK \"http://a.test/?x=1&y\"}}{\\fldrslt{\\ul here}}}\\par\
-             \\trowd\\intbl a\\cell b\\cell\\row\\pard end}",
-        );
-        let html = got.html.unwrap();
-        for part in [
-            "<b>Bold</b>",
-            " &amp; ",
-            "color:#ff0000",
-            "<div><br></div>",
-            "<a href=\"http://a.test/?x=1&amp;y\">",
-            "<td><div><span style=\"font-family:'Arial'\">a</span></div></td>",
-            "</tr>\r\n</table>",
-        ] {
-            assert!(html.contains(part), "{part} in {html}");
-        }
-        assert_eq!(
-            got.text.as_deref(),
-            Some("Bold & red\r\n\r\n•\tpoint\r\nhere <http://a.test/?x=1&y>\r\na\tb\r\nend")
-        );
-    }
-
-    #[test]
-    fn nonsense_neither_panics_nor_hangs() {
-        let deep = "{".repeat(100_000);
-        for rtf in
-            ["", "}}}}", "\\", "\\'", "\\'z", "{\\u", "\\u99999999 x", "{\\rtf1\\bin99999999 x", "\\uc-5\\u5", &deep]
-        {
-            converted(rtf);
-        }
-    }
-}
+mod tests;

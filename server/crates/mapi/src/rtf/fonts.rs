@@ -90,3 +90,19 @@ impl Fonts {
         self.fonts.get(&number).is_some_and(|font| font.charset == Some(2))
     }
 }
+
+/// A sign of Symbol or Wingdings that mail uses, as a character.
+pub(super) fn symbol(byte: u8) -> char {
+    match byte {
+        0xB7 | 0x9F | 0x6C => '\u{2022}',
+        0xA7 | 0x6E => '\u{25AA}',
+        0x4A => '\u{263A}',
+        0x4C => '\u{2639}',
+        0xE0 => '\u{2192}',
+        0xDF => '\u{2190}',
+        0xFC => '\u{2713}',
+        0xD8 => '\u{27A2}',
+        0x76 => '\u{2756}',
+        other => char::from(other),
+    }
+}

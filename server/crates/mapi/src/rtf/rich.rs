@@ -58,6 +58,10 @@ pub(super) struct Rich {
     row: bool,
     cell: bool,
     link: Option<(String, usize)>,
+    /// Whether the row that is being described has lines around its cells.
+    pub bordered: bool,
+    /// How many attachments stand within the text.
+    pub objects: usize,
 }
 
 impl Rich {
@@ -88,14 +92,15 @@ impl Rich {
     fn begin(&mut self, paragraph: Paragraph) {
         if paragraph.in_table && !self.cell {
             if !self.table {
-                self.html.push_str("<table border=\"1\" cellspacing=\"0\" cellpadding=\"4\">\r\n");
+                let border = u8::from(self.bordered);
+                self.html.push_str(&format!("<table border=\"{border}\" cellspacing=\"0\" cellpadding=\"4\">\r\n"));
                 self.table = true;
             }
             if !self.row {
                 self.html.push_str("<tr>");
                 self.row = true;
             }
-            self.html.push_str("<td>");
+            self.html.push_str("<td valign=\"top\">");
             self.cell = true;
         } else if !paragraph.in_table {
             self.end_table();
@@ -153,6 +158,21 @@ impl Rich {
         self.html.push_str(&self.closing);
         self.closing.clear();
         self.look = None;
+    }
+
+    /// A picture, where it could be taken.
+    pub fn image(&mut self, element: Option<&str>, paragraph: Paragraph) {
+        if let Some(element) = element {
+            self.begin(paragraph);
+            self.html.push_str(element);
+        }
+    }
+
+    /// The place of an attachment.
+    pub fn object(&mut self, paragraph: Paragraph) {
+        self.begin(paragraph);
+        self.objects += 1;
+        self.html.push_str(&super::object_mark(self.objects));
     }
 
     /// The end of a paragraph.

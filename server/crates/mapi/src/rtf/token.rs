@@ -14,8 +14,10 @@ pub(super) enum Token {
     Word(Word, Option<i32>),
     /// A control symbol: `\~`, `\*`.
     Symbol(u8),
-    /// A byte of text; `true` where it was written as `\'hh`.
+    /// A byte of text.
     Byte(u8),
+    /// So many bytes follow that are no RTF: they are to be taken by [`Tokens::binary`].
+    Binary(u32),
 }
 
 /// A control word's letters.
@@ -119,14 +121,21 @@ impl<'a> Tokens<'a> {
         }
         let number = number.map(|n| if negative { -n } else { n }).and_then(|n| i32::try_from(n).ok());
         if word.name() == "bin" {
-            for _ in 0..number.unwrap_or(0) {
-                if self.take()?.is_none() {
-                    break;
-                }
-            }
-            return Ok(None);
+            return Ok(number.and_then(|n| u32::try_from(n).ok()).map(Token::Binary));
         }
         Ok(Some(Token::Word(word, number)))
+    }
+
+    /// Takes bytes that are no RTF, to be looked at piece by piece.
+    pub fn binary(&mut self, length: u32, mut look: impl FnMut(&[u8])) -> io::Result<()> {
+        let mut left = usize::try_from(length).unwrap_or(usize::MAX);
+        while left > 0 && self.peek()?.is_some() {
+            let piece = left.min(self.end - self.at);
+            look(&self.buffer[self.at..self.at + piece]);
+            self.at += piece;
+            left -= piece;
+        }
+        Ok(())
     }
 }
 
@@ -146,8 +155,13 @@ mod tests {
                 Token::Word(word, number) => format!("{}={number:?}", word.name()),
                 Token::Symbol(symbol) => format!("symbol {}", char::from(symbol)),
                 Token::Byte(byte) => format!("{byte:02x}"),
+                Token::Binary(length) => {
+                    let mut bytes: Vec<u8> = Vec::new();
+                    tokens.binary(length, |piece| bytes.extend(piece)).unwrap();
+                    format!("{bytes:02x?}")
+                }
             });
         }
-        assert_eq!(shown, ["{", "b=Some(1)", "78", "e9", "symbol ~", "u=Some(-10)", "par=None", "}"]);
+        assert_eq!(shown, ["{", "b=Some(1)", "78", "e9", "symbol ~", "[7d, 7d, 7d]", "u=Some(-10)", "par=None", "}"]);
     }
 }

@@ -40,8 +40,8 @@ impl Bth {
 
     /// All records, in order.
     pub fn records(self, heap: &Heap<'_>) -> Records {
-        // Every item of the heap is in the tree once at most: whoever visits more goes in circles.
-        let budget = heap.blocks().saturating_mul(4096);
+        // Every record lies in the heap once: whoever meets more than fit into it goes in circles.
+        let budget = heap.room() / (self.key + self.data) + 16;
         let stack = if self.root == 0 { Vec::new() } else { vec![Step::Go(self.root, self.levels)] };
         Records { tree: self, stack, budget }
     }
@@ -89,6 +89,7 @@ impl Records {
                     let width = self.tree.key + if level == 0 { self.tree.data } else { 4 };
                     let Some(record) = item.get(at..at + width) else { continue };
                     if level == 0 {
+                        self.budget = self.budget.checked_sub(1)?;
                         let mut bytes = [0; WIDEST];
                         bytes[..width].copy_from_slice(record);
                         self.stack.push(Step::At(item, at + width, level));

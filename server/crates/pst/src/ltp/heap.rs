@@ -50,9 +50,9 @@ impl<'p> Heap<'p> {
         Ok(Self { context, tree, client, root, first })
     }
 
-    /// How many blocks it has.
-    pub fn blocks(&self) -> usize {
-        self.tree.blocks().len()
+    /// How many bytes fit into its blocks.
+    pub fn room(&self) -> usize {
+        self.tree.blocks().len().saturating_mul(self.context.ndb.format.block_max())
     }
 
     /// An item; id 0 is an empty one.

@@ -30,6 +30,9 @@ pub struct Entry {
     value: u32,
 }
 
+/// Outlook's own items have some hundred properties.
+const MOST: usize = 8192;
+
 /// Where the bytes of a value are.
 pub enum Body {
     Item(Item),
@@ -98,8 +101,8 @@ impl<'p> PropertyContext<'p> {
             else {
                 return Err(PstError::damaged("The list of an item's properties is damaged."));
             };
-            // A property id has 16 bits, so there are no more than this.
-            if entries.len() > usize::from(u16::MAX) {
+            if entries.len() >= MOST {
+                heap.context.notes.add(format!("The item has more than {MOST} properties; the others are left out."));
                 break;
             }
             entries.push(Entry { id, kind, value });

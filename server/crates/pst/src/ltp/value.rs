@@ -102,11 +102,35 @@ fn without_end(bytes: &[u8]) -> &[u8] {
 
 /// Text in UTF-16LE; half a surrogate becomes U+FFFD.
 pub fn utf16(bytes: &[u8]) -> String {
-    let units = || bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-    let length = units().rev().position(|unit| unit != 0).map_or(0, |zeros| bytes.len() / 2 - zeros);
-    let mut text = String::with_capacity(length);
-    text.extend(char::decode_utf16(units().take(length)).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
-    text
+    let pairs = bytes.len() / 2;
+    let zeros = bytes[..pairs * 2].rchunks_exact(2).take_while(|pair| **pair == [0, 0]).count();
+    let mut rest = &bytes[..(pairs - zeros) * 2];
+    let mut text = Vec::with_capacity(rest.len() / 2 + 8);
+    loop {
+        // Most text is ASCII: four characters at a time.
+        while let Some((eight, behind)) = rest.split_first_chunk::<8>()
+            && u64::from_le_bytes(*eight) & 0xFF80_FF80_FF80_FF80 == 0
+        {
+            text.extend_from_slice(&[eight[0], eight[2], eight[4], eight[6]]);
+            rest = behind;
+        }
+        let Some((&[a, b], behind)) = rest.split_first_chunk::<2>() else { break };
+        rest = behind;
+        let unit = u16::from_le_bytes([a, b]);
+        let next = behind.first_chunk::<2>().map(|&pair| u16::from_le_bytes(pair));
+        let one = match char::from_u32(u32::from(unit)) {
+            Some(plain) => plain,
+            None => match char::decode_utf16([unit].into_iter().chain(next)).next() {
+                Some(Ok(pair)) => {
+                    rest = behind.get(2..).unwrap_or_default();
+                    pair
+                }
+                _ => char::REPLACEMENT_CHARACTER,
+            },
+        };
+        text.extend_from_slice(one.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+    String::from_utf8(text).unwrap_or_default()
 }
 
 /// A value of this type from its bytes; `None` for types that are not known and for values cut short.
@@ -173,6 +197,12 @@ mod tests {
         assert!(CodePage::new(12345).is_none());
         assert_eq!(utf16(b"a\0\0\0b\0\0\0"), "a\0b", "a NUL within stays, one at the end does not");
         assert_eq!(utf16(b"\x3D\xD8x\0"), "\u{FFFD}x");
+        for shift in 0..40 {
+            let text =
+                format!("{}\u{1F4E7} correio eletr\u{F4}nico, cora\u{E7}\u{E3}o {}", "a".repeat(shift), "z".repeat(40));
+            let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            assert_eq!(utf16(&bytes), text);
+        }
     }
 
     #[test]

@@ -58,6 +58,7 @@ impl Object for PstAttachment<'_> {
 
     fn open(&self, key: &Key) -> Result<Option<Box<dyn Read + '_>>, Error> {
         if *key == Key::Tag(tags::ATTACH_DATA)
+            && matches!(self.bag.properties.get(key), Some(Value::Large { .. }))
             && let Some(node) = ole(&self.bag)?
         {
             let context = self.bag.context.context();
@@ -77,7 +78,14 @@ impl Attachment for PstAttachment<'_> {
         let entry = object(&self.bag).ok_or_else(missing)?;
         let node = self.bag.context.object(entry)?.ok_or_else(missing)?;
         let context = self.bag.context.context().clone();
-        let message = PstMessage::nested(context, self.bag.names, node.data, node.subnodes, self.nesting.below()?)?;
+        let message = PstMessage::nested(
+            context,
+            self.bag.names,
+            node.data,
+            node.subnodes,
+            self.bag.page,
+            self.nesting.below()?,
+        )?;
         Ok(Some(Box::new(message)))
     }
 }

@@ -41,6 +41,10 @@ pub const RECOVERED: &str = "Recovered items";
 /// Deeper trees are cut: their folders hang at this depth.
 const MOST_DEEP: usize = 1000;
 
+/// Bytes of folders' paths that are held, and of one name (Outlook's own end at 255 characters).
+const MOST_HELD: usize = 16 << 20;
+const LONGEST_NAME: usize = 4096;
+
 const DISPLAY_NAME: u16 = tags::DISPLAY_NAME;
 const CONTENT_COUNT: u16 = 0x3602;
 const CONTAINER_CLASS: u16 = 0x3613;
@@ -50,6 +54,8 @@ const RECEIVE_FOLDER: u16 = 0x6605;
 const FOLDER_ID: u16 = 0x67F4;
 
 /// Where an OST keeps what Outlook shows.
+const OST_TOP_NODE: u32 = 0x2142;
+const PST_TOP: u32 = 0x8022;
 const OST_TOP: [&str; 2] = ["Root - Mailbox", "IPM_SUBTREE"];
 
 struct Walk<'p> {
@@ -58,6 +64,8 @@ struct Walk<'p> {
     seen: HashSet<u32>,
     roles: HashMap<Target, Role>,
     folders: Vec<Folder>,
+    page: CodePage,
+    held: usize,
 }
 
 /// A folder that waits for its turn.
@@ -73,9 +81,9 @@ struct Pending {
 }
 
 /// All folders, a parent before its children.
-pub fn folders(ndb: &Ndb, index: &Index) -> Vec<Folder> {
-    let mut walk = Walk { ndb, index, seen: HashSet::new(), roles: HashMap::new(), folders: Vec::new() };
-    let top = walk.store();
+pub fn folders(ndb: &Ndb, index: &Index, page: CodePage) -> Vec<Folder> {
+    let mut walk = Walk { ndb, index, seen: HashSet::new(), roles: HashMap::new(), folders: Vec::new(), page, held: 0 };
+    let top = walk.store().or_else(|| walk.usual_top());
     let pending = |nid, outside, named| Pending { nid, parent: None, path: Vec::new(), listed: None, outside, named };
     if let Some(top) = top {
         walk.descend(pending(top, false, false));
@@ -84,7 +92,7 @@ pub fn folders(ndb: &Ndb, index: &Index) -> Vec<Folder> {
         walk.descend(pending(nids::ROOT, top.is_some(), false));
     }
     // An OST has its mail tree somewhat lower.
-    if walk.folders.iter().any(|folder| folder.path == OST_TOP) {
+    if top.is_none() && walk.folders.iter().any(|folder| folder.path == OST_TOP) {
         for folder in &mut walk.folders {
             folder.outside = !folder.path.iter().zip(OST_TOP).all(|(name, top)| name == top) || folder.path.len() < 2;
         }
@@ -138,6 +146,12 @@ impl<'p> Walk<'p> {
         top
     }
 
+    /// Where a PST whose store does not say so has its mail tree: every program puts it there.
+    fn usual_top(&self) -> Option<u32> {
+        let below_root = matches!(self.ndb.node(PST_TOP), Ok(Some(node)) if node.parent == nids::ROOT);
+        (below_root && !self.exists(OST_TOP_NODE)).then_some(PST_TOP)
+    }
+
     /// Where mail of the class IPM arrives, by the table of receive folders.
     fn inbox(&self) -> Result<Option<u32>> {
         let Some(node) = self.ndb.node(nids::RECEIVE_FOLDERS)? else { return Ok(None) };
@@ -160,23 +174,32 @@ impl<'p> Walk<'p> {
 
     /// A folder and everything below it.
     fn descend(&mut self, top: Pending) {
+        if !self.seen.insert(top.nid) {
+            return;
+        }
         let mut stack = vec![top];
         while let Some(pending) = stack.pop() {
-            if !self.seen.insert(pending.nid) {
-                continue;
-            }
             let folder = self.folder(pending);
-            let mut children = self.children(folder.nid);
-            children.reverse();
+            let children = self.children(folder.nid);
+            let first = stack.len();
             for (nid, listed) in children {
+                if !self.seen.insert(nid) {
+                    continue;
+                }
                 let mut path = folder.path.clone();
                 if path.len() >= MOST_DEEP {
                     self.ndb.damage.add(format!("Folders below the depth of {MOST_DEEP} are shown at that depth."));
                     path.truncate(MOST_DEEP - 1);
                 }
+                self.held += path.iter().map(String::len).sum::<usize>();
+                if self.held > MOST_HELD {
+                    self.ndb.damage.add("The names of the folders are too long to be held; some are shown at the top.");
+                    path.clear();
+                }
                 let outside = folder.outside;
                 stack.push(Pending { nid, parent: Some(folder.nid), path, listed, outside, named: true });
             }
+            stack[first..].reverse();
             self.folders.push(folder);
         }
     }
@@ -187,13 +210,15 @@ impl<'p> Walk<'p> {
             self.ndb.damage.add(format!("A folder's own description cannot be read. {error}"));
             None
         });
-        let get = |id| properties.as_ref().and_then(|properties| properties.get(id, CodePage::default()));
+        let get = |id| properties.as_ref().and_then(|properties| properties.get(id, self.page));
         let text = |id| match get(id) {
             Some(Value::Text(text)) if !text.is_empty() => Some(text),
             _ => None,
         };
         if named {
-            path.push(text(DISPLAY_NAME).or(listed).unwrap_or_else(|| format!("Folder {nid:X}")));
+            let mut name = text(DISPLAY_NAME).or(listed).unwrap_or_else(|| format!("Folder {nid:X}"));
+            name.truncate(name.floor_char_boundary(LONGEST_NAME));
+            path.push(name);
         }
         let declared = match get(CONTENT_COUNT) {
             Some(Value::Int32(count)) => u64::try_from(count).ok(),
@@ -236,7 +261,7 @@ impl<'p> Walk<'p> {
                 continue;
             }
             let listed = match (name, table.row(number)) {
-                (Some(name), Ok(Some(row))) => match table.value(&row, name, CodePage::default()) {
+                (Some(name), Ok(Some(row))) => match table.value(&row, name, self.page) {
                     Ok(Some(Value::Text(text))) if !text.is_empty() => Some(text),
                     _ => None,
                 },
@@ -267,7 +292,7 @@ impl<'p> Walk<'p> {
             .index
             .parents()
             .filter(|parent| !self.seen.contains(parent))
-            .filter(|&parent| Items::new(self.ndb, self.index, parent).next().is_some())
+            .filter(|&parent| Items::new(self.ndb, self.index, parent, self.page).next().is_some())
             .collect();
         for nid in orphaned {
             self.folders.push(Folder {

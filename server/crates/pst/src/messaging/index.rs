@@ -48,6 +48,16 @@ impl Index {
         children(&self.items, parent)
     }
 
+    /// How many items there are.
+    pub fn items(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Some of them.
+    pub fn first_items(&self, most: usize) -> impl Iterator<Item = u32> {
+        self.items.iter().take(most).map(|pair| pair.1)
+    }
+
     /// Every id that some item has as its parent, once each.
     pub fn parents(&self) -> impl Iterator<Item = u32> {
         self.items.chunk_by(|a, b| a.0 == b.0).map(|group| group[0].0)
@@ -57,11 +67,18 @@ impl Index {
     pub fn listed(&self, ndb: &Ndb, nid: u32) -> bool {
         let listed = self.listed.get_or_init(|| {
             let mut all = Vec::new();
+            let mut room = 1 << 20;
             for &(_, folder) in &self.folders {
                 let Ok(Some(table)) = contents(ndb, folder) else { continue };
                 let mut walk = table.ids();
                 while let Some(id) = table.next_id(&mut walk) {
                     all.extend(id.ok().map(|(nid, _)| nid));
+                    if all.len() > room {
+                        // Folders may share a table in a damaged file.
+                        all.sort_unstable();
+                        all.dedup();
+                        room = all.len() * 2 + (1 << 20);
+                    }
                 }
             }
             all.sort_unstable();

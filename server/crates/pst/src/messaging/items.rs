@@ -33,10 +33,11 @@ pub struct Items<'p> {
     told: HashSet<u32>,
     rest: std::slice::Iter<'p, (u32, u32)>,
     damaged: bool,
+    page: CodePage,
 }
 
 impl<'p> Items<'p> {
-    pub(crate) fn new(ndb: &'p Ndb, index: &'p Index, folder: u32) -> Self {
+    pub(crate) fn new(ndb: &'p Ndb, index: &'p Index, folder: u32, page: CodePage) -> Self {
         let mut damaged = false;
         let opened = contents(ndb, folder).unwrap_or_else(|error| {
             ndb.damage.add(format!("The table of a folder's items cannot be read. {error}"));
@@ -52,7 +53,7 @@ impl<'p> Items<'p> {
         // Without a table everything that names this folder is in it.
         let rest = if table.is_none() { index.items_in(folder) } else { &[] };
         damaged |= table.is_none() && kind(folder) == kinds::FOLDER;
-        Self { ndb, index, folder, table, class, subject, told: HashSet::new(), rest: rest.iter(), damaged }
+        Self { ndb, index, folder, table, class, subject, told: HashSet::new(), rest: rest.iter(), damaged, page }
     }
 
     /// Whether parts of the folder's table were lost, so far.
@@ -62,6 +63,7 @@ impl<'p> Items<'p> {
     }
 
     fn listed(&mut self) -> Option<ItemRef> {
+        let page = self.page;
         let (table, walk) = self.table.as_mut()?;
         while let Some(id) = table.next_id(walk) {
             let Ok((nid, number)) = id else {
@@ -75,7 +77,7 @@ impl<'p> Items<'p> {
                 self.damaged = true;
                 None
             });
-            let text = |column: Option<Column>| match table.value(row.as_ref()?, column?, CodePage::default()) {
+            let text = |column: Option<Column>| match table.value(row.as_ref()?, column?, page) {
                 Ok(Some(Value::Text(text))) if !text.is_empty() => Some(text),
                 _ => None,
             };

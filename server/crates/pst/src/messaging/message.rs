@@ -1,6 +1,9 @@
 //! An item: its properties, its recipients, its attachments.
 
-use super::{Names, PstAttachment, kind, kinds, nids, properties::Bag};
+use super::{
+    Names, PstAttachment, kind, kinds, nids,
+    properties::{Bag, MOST_HELD, weight},
+};
 use crate::{
     PstError,
     error::Result,
@@ -9,6 +12,7 @@ use crate::{
 };
 use gatepost_mapi::{Attachment, Error, Key, Message, Object, Properties, Value, tags};
 use std::{
+    collections::HashSet,
     io::Read,
     sync::{
         Arc,
@@ -48,8 +52,14 @@ impl Nesting {
 }
 
 impl<'p> PstMessage<'p> {
-    pub(crate) fn open(context: Context<'p>, names: &'p Names, data: u64, subnodes: u64) -> Result<Self> {
-        Self::nested(context, names, data, subnodes, Nesting::default())
+    pub(crate) fn open(
+        context: Context<'p>,
+        names: &'p Names,
+        data: u64,
+        subnodes: u64,
+        page: CodePage,
+    ) -> Result<Self> {
+        Self::nested(context, names, data, subnodes, page, Nesting::default())
     }
 
     pub(super) fn nested(
@@ -57,6 +67,7 @@ impl<'p> PstMessage<'p> {
         names: &'p Names,
         data: u64,
         subnodes: u64,
+        page: CodePage,
         nesting: Nesting,
     ) -> Result<Self> {
         let properties = PropertyContext::open(context, data, subnodes)?;
@@ -64,7 +75,7 @@ impl<'p> PstMessage<'p> {
             Some(Value::Int32(number)) => CodePage::new(i64::from(number)),
             _ => None,
         };
-        let page = number(tags::MESSAGE_CODEPAGE).or_else(|| number(tags::INTERNET_CODEPAGE)).unwrap_or_default();
+        let page = number(tags::MESSAGE_CODEPAGE).or_else(|| number(tags::INTERNET_CODEPAGE)).unwrap_or(page);
         let bag = Bag::read(properties, names, page);
         let mut message = Self { bag, recipients: Vec::new(), attachments: Vec::new(), nesting };
         if let Err(error) = message.read_recipients() {
@@ -106,7 +117,12 @@ impl<'p> PstMessage<'p> {
             }
         }
         numbers.sort_unstable();
+        let mut held = 0;
         for number in numbers {
+            if held > MOST_HELD {
+                self.note("The list of recipients is too long to be held; its end is left out.".to_owned());
+                break;
+            }
             let row = match table.row(number) {
                 Ok(Some(row)) => row,
                 Ok(None) => continue,
@@ -118,7 +134,10 @@ impl<'p> PstMessage<'p> {
             let mut properties = Properties::default();
             for &column in table.columns() {
                 match table.value(&row, column, self.bag.page) {
-                    Ok(Some(value)) => properties.insert(self.bag.names.key(column.id), value),
+                    Ok(Some(value)) => {
+                        held += weight(&value);
+                        properties.insert(self.bag.names.key(column.id), value);
+                    }
                     Ok(None) => {}
                     Err(error) => self.note(format!("Part of a recipient is lost. {error}")),
                 }
@@ -154,11 +173,9 @@ impl<'p> PstMessage<'p> {
         self.attachments = rows.into_iter().map(|(_, nid)| nid).collect();
         if !whole || self.attachments.is_empty() && self.says_attachments() {
             let ndb = self.bag.context.context().ndb;
-            for node in self.bag.context.subnodes.list(ndb, MOST_ROWS, |nid| kind(nid) == kinds::ATTACHMENT) {
-                if !self.attachments.contains(&node.nid) {
-                    self.attachments.push(node.nid);
-                }
-            }
+            let known: HashSet<u32> = self.attachments.iter().copied().collect();
+            let there = self.bag.context.subnodes.list(ndb, MOST_ROWS, |nid| kind(nid) == kinds::ATTACHMENT);
+            self.attachments.extend(there.iter().map(|node| node.nid).filter(|nid| !known.contains(nid)));
         }
     }
 

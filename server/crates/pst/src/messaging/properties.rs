@@ -16,13 +16,35 @@ pub struct Bag<'p> {
 /// What a subject begins with where a mark of two characters says how long its prefix is.
 const PREFIX_MARK: char = '\u{1}';
 
+/// Bytes of properties that are held of one object: a hundred of the largest.
+pub const MOST_HELD: usize = 8 << 20;
+
+/// What a value takes in memory, about.
+pub fn weight(value: &Value) -> usize {
+    let more = match value {
+        Value::Text(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        Value::Many(values) => values.iter().map(weight).sum(),
+        _ => 0,
+    };
+    size_of::<Value>() + more
+}
+
 impl<'p> Bag<'p> {
     /// Reads all properties; what cannot be read becomes a note.
     pub fn read(context: PropertyContext<'p>, names: &'p Names, page: CodePage) -> Self {
         let mut properties = Properties::default();
+        let mut held = 0;
         for &entry in context.entries() {
             match context.value(entry, page) {
-                Ok(Some(value)) => properties.insert(names.key(entry.id), value),
+                Ok(Some(value)) => {
+                    held += weight(&value);
+                    if held > MOST_HELD {
+                        context.context().notes.add("The item has more and larger properties than can be held.");
+                        break;
+                    }
+                    properties.insert(names.key(entry.id), value);
+                }
                 // A type that nobody knows.
                 Ok(None) => {}
                 Err(error) => {
@@ -42,6 +64,9 @@ impl<'p> Bag<'p> {
 
     /// The bytes of a value.
     pub fn open(&self, key: &Key) -> Result<Option<Box<dyn Read + '_>>, Error> {
+        if let Some(Value::Bytes(bytes)) = self.properties.get(key) {
+            return Ok(Some(Box::new(&bytes[..])));
+        }
         let Some(entry) = self.names.id(key).and_then(|id| self.context.entry(id)) else { return Ok(None) };
         if Stored::in_context(entry.kind) != Stored::There {
             return Ok(None);

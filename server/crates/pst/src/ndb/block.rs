@@ -9,6 +9,7 @@ use crate::{
 use flate2::{Decompress, FlushDecompress, Status};
 
 /// A block's content.
+#[derive(Default)]
 pub struct Block {
     pub data: Vec<u8>,
     /// What was wrong and was read around.
@@ -40,6 +41,20 @@ impl Trailer {
 
 /// Reads the block that lies there.
 pub fn read(bytes: &dyn Bytes, format: Format, encoding: Encoding, id: u64, place: Place) -> Result<Block> {
+    let mut block = Block::default();
+    read_into(bytes, format, encoding, id, place, &mut block)?;
+    Ok(block)
+}
+
+/// Reads the block that lies there into one whose memory is used again.
+pub fn read_into(
+    bytes: &dyn Bytes,
+    format: Format,
+    encoding: Encoding,
+    id: u64,
+    place: Place,
+    into: &mut Block,
+) -> Result<()> {
     if place.stored > format.block_max() {
         return Err(PstError::damaged(format!("A block is said to have {} bytes, which none can have.", place.stored)));
     }
@@ -49,8 +64,9 @@ pub fn read(bytes: &dyn Bytes, format: Format, encoding: Encoding, id: u64, plac
         return Err(PstError::damaged("A block lies behind the end of the file."));
     }
     let whole = place.offset + extent as u64 <= bytes.len();
-    let mut data = vec![0; if whole { extent } else { place.stored }];
-    bytes.fill_at(place.offset, &mut data)?;
+    let data = &mut into.data;
+    data.resize(if whole { extent } else { place.stored }, 0);
+    bytes.fill_at(place.offset, data)?;
     let mut flaw = None;
     if whole {
         let trailer = Trailer::parse(&data[extent - format.block_trailer()..], format);
@@ -70,16 +86,17 @@ pub fn read(bytes: &dyn Bytes, format: Format, encoding: Encoding, id: u64, plac
     data.truncate(place.stored);
     let decode = !is_internal(id);
     if place.full != place.stored && place.full > 0 {
-        let (full, sound) = inflate(&data, place.full)?;
-        data = full;
+        let (full, sound) = inflate(data, place.full)?;
+        *data = full;
         if !sound {
             flaw.get_or_insert_with(|| format!("The deflated block at {} has a wrong checksum.", place.offset));
         }
     }
     if decode {
-        encoding.decode(&mut data, id);
+        encoding.decode(data, id);
     }
-    Ok(Block { data, flaw })
+    into.flaw = flaw;
+    Ok(())
 }
 
 /// Inflates to at most the size that the index says; and whether the stream's own checksum held.

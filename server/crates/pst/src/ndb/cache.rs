@@ -1,6 +1,9 @@
 //! A bounded cache of what was read: so many bytes, and what was used longest ago goes first (second chance).
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+};
 
 /// Values by number, together at most `limit` bytes.
 pub struct Cache<V> {
@@ -8,7 +11,28 @@ pub struct Cache<V> {
     held: usize,
     hand: usize,
     slots: Vec<Slot<V>>,
-    places: HashMap<u64, usize>,
+    places: HashMap<u64, usize, BuildHasherDefault<Spread>>,
+}
+
+/// Offsets and ids, spread by one multiplication. A file made to collide slows itself down, within the cache's bound.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(u64::from(byte));
+        }
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        let mixed = (self.0 ^ n).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 struct Slot<V> {
@@ -20,7 +44,7 @@ struct Slot<V> {
 
 impl<V: Clone> Cache<V> {
     pub fn new(limit: usize) -> Self {
-        Self { limit, held: 0, hand: 0, slots: Vec::new(), places: HashMap::new() }
+        Self { limit, held: 0, hand: 0, slots: Vec::new(), places: HashMap::default() }
     }
 
     pub fn get(&mut self, key: u64) -> Option<V> {

@@ -1,7 +1,12 @@
 //! The data of a node (MS-PST 2.2.2.8.3.2): one block, or many under XBLOCKs and XXBLOCKs; whole or as a stream.
 
 use super::{Block, Ndb, block::is_internal};
-use crate::{PstError, error::Result, notes::Notes, raw::wide_at};
+use crate::{
+    PstError,
+    error::Result,
+    notes::Notes,
+    raw::{u32_at, wide_at},
+};
 use std::{
     io::{self, Read},
     sync::Arc,
@@ -11,10 +16,15 @@ use std::{
 #[derive(Clone, Debug, Default)]
 pub struct DataTree {
     blocks: Vec<u64>,
+    /// The size that the list of the blocks claims; 0 where there is none.
+    claimed: u64,
 }
 
 /// More blocks than the largest value can have (4 GiB in blocks of 8 KiB): whoever claims more is not believed.
-const MOST_BLOCKS: usize = 1 << 20;
+const MOST_BLOCKS: u64 = 1 << 20;
+
+/// Up to so many blocks a value's size is counted; above, its list is believed.
+const COUNTED: usize = 256;
 
 impl DataTree {
     /// By the id of its block; 0 is no data.
@@ -24,24 +34,26 @@ impl DataTree {
             return Ok(Self::default());
         }
         if !is_internal(id) {
-            return Ok(Self { blocks: vec![id] });
+            return Ok(Self { blocks: vec![id], claimed: 0 });
         }
-        let (level, top) = Self::list(ndb, id)?;
+        let (level, claimed, top) = Self::list(ndb, id)?;
         if level == 1 {
-            return Ok(Self { blocks: top });
+            return Ok(Self { blocks: top, claimed });
         }
+        // No block lies in the file twice.
+        let most = MOST_BLOCKS.min(ndb.bytes().len() / ndb.format.block_align() as u64);
         let mut blocks = Vec::new();
         for id in top {
-            let (level, mut below) = Self::list(ndb, id)?;
-            if level != 1 || blocks.len() + below.len() > MOST_BLOCKS {
+            let (level, _, mut below) = Self::list(ndb, id)?;
+            if level != 1 || (blocks.len() + below.len()) as u64 > most {
                 return Err(PstError::damaged("The list of the blocks of a value is damaged."));
             }
             blocks.append(&mut below);
         }
-        Ok(Self { blocks })
+        Ok(Self { blocks, claimed })
     }
 
-    fn list(ndb: &Ndb, id: u64) -> Result<(u8, Vec<u64>)> {
+    fn list(ndb: &Ndb, id: u64) -> Result<(u8, u64, Vec<u64>)> {
         let block = ndb.block(id)?;
         let data = &block.data;
         let (Some(1), Some(&level @ 1..=2)) = (data.first(), data.get(1)) else {
@@ -54,7 +66,7 @@ impl DataTree {
         if ids.len() < count {
             return Err(PstError::damaged("The list of the blocks of a value is cut off."));
         }
-        Ok((level, ids))
+        Ok((level, u32_at(data, 4).map_or(0, u64::from), ids))
     }
 
     pub fn blocks(&self) -> &[u64] {
@@ -63,12 +75,16 @@ impl DataTree {
 
     /// How many bytes there are in all.
     pub fn size(&self, ndb: &Ndb) -> Result<u64> {
+        if self.claimed > 0 && self.blocks.len() > COUNTED {
+            return Ok(self.claimed);
+        }
         self.blocks.iter().try_fold(0, |sum, &id| Ok(sum + ndb.block_size(id)? as u64))
     }
 
     /// All of it, if it is not above `limit`.
     pub fn read(&self, ndb: &Ndb, notes: &Notes, limit: usize) -> Result<Option<Vec<u8>>> {
-        let mut all = Vec::new();
+        let most = self.blocks.len().saturating_mul(ndb.format.block_max()).min(limit);
+        let mut all = Vec::with_capacity(if self.blocks.len() > 1 { most } else { 0 });
         for &id in &self.blocks {
             let block = ndb.block(id)?;
             if let Some(flaw) = &block.flaw {
@@ -88,7 +104,7 @@ pub struct DataReader<'p> {
     ndb: &'p Ndb,
     notes: Arc<Notes>,
     blocks: std::vec::IntoIter<u64>,
-    block: Option<Arc<Block>>,
+    block: Block,
     at: usize,
     /// What may still come: no value is larger than its file.
     left: u64,
@@ -96,7 +112,7 @@ pub struct DataReader<'p> {
 
 impl<'p> DataReader<'p> {
     pub fn new(ndb: &'p Ndb, notes: Arc<Notes>, tree: DataTree) -> Self {
-        Self { ndb, notes, blocks: tree.blocks.into_iter(), block: None, at: 0, left: most(ndb) }
+        Self { ndb, notes, blocks: tree.blocks.into_iter(), block: Block::default(), at: 0, left: most(ndb) }
     }
 }
 
@@ -112,25 +128,23 @@ impl Read for DataReader<'_> {
             return Ok(0);
         }
         loop {
-            if let Some(block) = &self.block
-                && let rest = &block.data[self.at..]
-                && !rest.is_empty()
-            {
+            let rest = self.block.data.get(self.at..).unwrap_or_default();
+            if !rest.is_empty() {
                 let n = rest.len().min(buffer.len());
                 buffer[..n].copy_from_slice(&rest[..n]);
                 self.at += n;
                 return Ok(n);
             }
             let Some(id) = self.blocks.next() else { return Ok(0) };
-            let block = self.ndb.block(id)?;
-            if let Some(flaw) = &block.flaw {
+            self.at = usize::MAX;
+            self.ndb.block_once(id, &mut self.block)?;
+            if let Some(flaw) = &self.block.flaw {
                 self.notes.add(flaw);
             }
             self.left = self
                 .left
-                .checked_sub(block.data.len() as u64)
+                .checked_sub(self.block.data.len() as u64)
                 .ok_or_else(|| PstError::damaged("A value claims to be larger than its file."))?;
-            self.block = Some(block);
             self.at = 0;
         }
     }

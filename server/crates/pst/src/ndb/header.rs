@@ -34,7 +34,8 @@ impl Header {
         let head = &head[..have];
         let client = head.get(8..10).unwrap_or_default();
         let known_client = client == b"SM" || client == b"SO" || client == b"AB";
-        if !head.starts_with(b"!BDN") && !(known_client && sane_version(u16_at(head, 10))) {
+        let without_mark = known_client && sane_version(u16_at(head, 10));
+        if !head.starts_with(b"!BDN") && !without_mark {
             return Err(PstError::NotAPst(looks_like(head)));
         }
         let Some(version) = u16_at(head, 10) else {

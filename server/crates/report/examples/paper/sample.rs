@@ -100,6 +100,7 @@ pub fn rich(mailboxes: usize, residue: usize) -> Report {
             bytes_source: bytes,
             bytes_arrived: bytes,
             last_error: None,
+            files: Vec::new(),
             folders: rows,
         });
     }

@@ -19,6 +19,10 @@ words! {
     to: "to", "para";
     contents: "Contents", "Sumário";
     old_server: "the old server", "servidor antigo";
+    files: "files", "arquivos";
+    no_mail: "no mail, saved apart", "itens que não são e-mail, guardados à parte";
+    refused_file: "could not be read", "não pôde ser lido";
+    deleted_file: "deleted here since", "excluído aqui desde então";
 
     all_arrived: "All messages have arrived.", "Todas as mensagens chegaram.";
     all_explained: "All messages are accounted for.", "Todas as mensagens estão justificadas.";
@@ -26,8 +30,8 @@ words! {
     not_proved: "Not yet proved.", "Ainda não comprovado.";
     no_mailboxes: "This job has no mailboxes.", "Este trabalho não tem caixas postais.";
     with_flaws: "All messages are there, but not all as they should be.", "Todas as mensagens estão lá, mas nem todas como deveriam.";
-    proved_by: "Every one was looked up again on both servers after the copy and compared.", "Cada uma foi conferida de novo nos dois servidores após a cópia.";
-    unproved_why: "Not every mailbox has been verified on both servers since it was copied.", "Nem toda caixa postal foi verificada nos dois servidores desde a cópia.";
+    proved_by: "Every one was looked up again at the source and at the new server after the copy, and compared.", "Cada uma foi conferida de novo na origem e no servidor novo após a cópia.";
+    unproved_why: "Not every mailbox has been verified on both sides since it was copied.", "Nem toda caixa postal foi verificada dos dois lados desde a cópia.";
 
     mailboxes: "Mailboxes", "Caixas postais";
     messages: "Messages", "Mensagens";
@@ -72,7 +76,7 @@ words! {
 
     mailbox: "Mailbox", "Caixa postal";
     total: "Total", "Total";
-    mailboxes_intro: "As verification read them on both servers. The worst mailbox decides the gate, never the average.", "Como a verificação as leu nos dois servidores. A pior caixa decide o portão, nunca a média.";
+    mailboxes_intro: "As verification read them at the source and at the new server. The worst mailbox decides the gate, never the average.", "Como a verificação as leu na origem e no servidor novo. A pior caixa decide o portão, nunca a média.";
     last_error: "Last error", "Último erro";
 
     folders: "Folders", "Pastas";
@@ -161,7 +165,7 @@ words! {
     term_quarantined: "refused by a server, with a cause", "recusada por um servidor, com causa";
     term_waived: "given up on purpose, by whom and why is recorded", "dispensada de propósito, por quem e por quê fica registrado";
     term_gate: "says whether the domain's MX may be changed", "diz se o MX do domínio pode ser alterado";
-    term_evidence: "what Gatepost itself read on both servers", "o que o próprio Gatepost leu nos dois servidores";
+    term_evidence: "what Gatepost itself read at the source and at the new server", "o que o próprio Gatepost leu na origem e no servidor novo";
 }
 
 impl Lang {

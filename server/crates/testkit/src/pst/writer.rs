@@ -64,6 +64,7 @@ impl Default for Options {
 /// Tables' columns (MS-PST 2.4.4.4, 2.4.4.5, 2.4.5.3.1, 2.4.6.1.1).
 const HIERARCHY: [Column; 4] =
     [(0x3001, kinds::TEXT), (0x3602, kinds::INT), (0x3603, kinds::INT), (0x360A, kinds::BOOL)];
+const RECEIVE_FOLDERS: [Column; 2] = [(0x001A, kinds::TEXT), (0x6605, kinds::INT)];
 const CONTENTS: [Column; 10] = [
     (0x0017, kinds::INT),
     (0x001A, kinds::TEXT),
@@ -395,6 +396,13 @@ impl<W: Write + Seek> Pst<W> {
         for (nid, columns) in templates {
             self.table_node(nid, columns, &[])?;
         }
+        // Where mail arrives, by its class. [MS-PST] does not tell of it; files of Outlook's have it.
+        let inbox = folders.iter().find(|folder| folder.role == Some(Role::Inbox));
+        let arrives = |folder: &Folder| {
+            let nid = Value::Int32(folder.nid.cast_signed());
+            (1, BTreeMap::from([(0x001A, "IPM".into()), (0x6605, nid)]))
+        };
+        self.table_node(0x62B, &RECEIVE_FOLDERS, &inbox.map(arrives).into_iter().collect::<Vec<Row>>())?;
         self.ndb.finish()
     }
 

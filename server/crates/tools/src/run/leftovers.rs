@@ -2,12 +2,14 @@
 //! themselves, and ended.
 //!
 //! While a program runs, its mark lies in a file in its working directory. After a crash of Gatepost the next start
-//! reads those files and ends what still carries their marks: a process id alone may be somebody else's by then.
+//! reads those files and ends what still carries their marks: a process id alone may be somebody else's by then. Whoever
+//! runs a program holds a lock on its file, so that another Gatepost beside it does not take it for left over.
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::{
     collections::BTreeSet,
-    fs, io,
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
     path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicU64, Ordering},
@@ -23,7 +25,9 @@ const FILE: &str = "running";
 #[derive(Debug)]
 pub(super) struct Ticket {
     mark: String,
-    file: PathBuf,
+    path: PathBuf,
+    /// Locked until it is dropped.
+    file: File,
 }
 
 impl Ticket {
@@ -32,9 +36,12 @@ impl Ticket {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(io::Error::other)?;
         let mark = format!("{}-{}-{}", process::id(), now.as_nanos(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let ticket = Self { mark, file: work.join(FILE) };
-        fs::write(&ticket.file, format!("{}\n", ticket.mark))?;
-        Ok(ticket)
+        let path = work.join(FILE);
+        let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
+        file.try_lock().map_err(|_| io::Error::other(format!("a program is at work in {} already", work.display())))?;
+        file.set_len(0)?;
+        writeln!(file, "{mark}")?;
+        Ok(Self { mark, path, file })
     }
 
     pub fn mark(&self) -> &str {
@@ -43,13 +50,13 @@ impl Ticket {
 
     /// Notes the process's id, for people.
     pub fn started(&self, pid: Option<u32>) -> io::Result<()> {
-        fs::write(&self.file, format!("{}\n{}\n", self.mark, pid.unwrap_or_default()))
+        writeln!(&self.file, "{}", pid.unwrap_or_default())
     }
 
     /// Kills everything that carries the mark, until nothing does. Returns how many processes that were.
     pub fn kill_all(&self) -> u32 {
         let killed = kill_marked(&self.mark);
-        let _ = fs::remove_file(&self.file);
+        let _ = fs::remove_file(&self.path);
         killed
     }
 }
@@ -76,6 +83,10 @@ pub fn end_leftovers(below: &Path) -> io::Result<u32> {
     let mut killed = 0;
     for entry in entries {
         let file = entry?.path().join(FILE);
+        let Ok(open) = File::open(&file) else { continue };
+        if open.try_lock().is_err() {
+            continue;
+        }
         let Ok(text) = fs::read_to_string(&file) else { continue };
         if let Some(mark) = text.lines().next().filter(|mark| mark.len() > 8) {
             killed += kill_marked(mark);

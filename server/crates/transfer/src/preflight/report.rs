@@ -35,6 +35,9 @@ pub struct PreflightReport {
     pub oversize_total: u64,
     /// The first [`OVERSIZE_LISTED`] of these.
     pub oversize: Vec<Oversize>,
+    /// How many of the messages the destination seems to hold already, where that was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub present: Option<u64>,
     /// Whether it fits, where the destination tells its quota.
     pub space: Option<Space>,
     /// How long the first copy may take.
@@ -123,6 +126,9 @@ pub struct PlannedFolder {
     pub bytes: u64,
     /// The largest of them.
     pub largest: u64,
+    /// How many of them the destination's folder seems to hold already, where that was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub present: Option<u64>,
 }
 
 impl PlannedFolder {
@@ -147,6 +153,7 @@ impl PlannedFolder {
             messages: 0,
             bytes: 0,
             largest: 0,
+            present: None,
         }
     }
 }

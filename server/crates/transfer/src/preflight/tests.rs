@@ -1,5 +1,8 @@
 use super::*;
-use crate::{Appended, ChangedSince, Flags, FolderPath, FolderState, InternalDate, Outgoing, Quota, Surveyed, Which};
+use crate::{
+    Appended, ChangedSince, Digests, Flags, FolderPath, FolderState, FolderTotals, InternalDate, Outgoing, Quota,
+    ReadMessage, Surveyed, Which,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -13,6 +16,8 @@ struct Fake {
     fetched: Vec<(String, u32)>,
     changes: u32,
     cancel_on_open: Option<CancellationToken>,
+    /// The Message-Ids of the messages of every folder, by UID, where the store keeps them.
+    ids: Option<Vec<(u32, String)>>,
 }
 
 impl Fake {
@@ -81,6 +86,15 @@ impl Source for Fake {
         Ok(())
     }
 
+    async fn message_ids(&mut self, out: mpsc::Sender<(u32, String)>) -> Result<bool, Fault> {
+        for id in self.ids.iter().flatten() {
+            if out.send(id.clone()).await.is_err() {
+                break;
+            }
+        }
+        Ok(self.ids.is_some())
+    }
+
     async fn fetch(&mut self, mut wanted: mpsc::Receiver<UidSet>, out: mpsc::Sender<Incoming>) -> Result<(), Fault> {
         let (folder, sizes) = &self.folders[self.open];
         let uids = wanted.recv().await.unwrap_or_default();
@@ -125,7 +139,7 @@ impl Destination for Fake {
 }
 
 async fn look(source: &mut Fake, dest: &mut Fake, options: &Options) -> Result<PreflightReport, Fault> {
-    preflight(source, dest, options, &CancellationToken::new(), &mut |_, _| {}).await
+    preflight(source, dest, Origin::Server, options, &CancellationToken::new(), &mut |_, _| {}).await
 }
 
 fn uidplus() -> Limits {
@@ -137,12 +151,18 @@ async fn the_report_counts_plans_and_changes_nothing() {
     let mut source = Fake::of(&[("INBOX", &[100, 300, 200]), ("Enviados", &[50]), ("Vazio", &[])]);
     let mut dest = Fake { limits: uidplus(), ..Fake::of(&[("INBOX", &[])]) };
     let mut lines = Vec::new();
-    let report =
-        preflight(&mut source, &mut dest, &Options::default(), &CancellationToken::new(), &mut |level, line| {
+    let report = preflight(
+        &mut source,
+        &mut dest,
+        Origin::Server,
+        &Options::default(),
+        &CancellationToken::new(),
+        &mut |level, line| {
             lines.push((level, line));
-        })
-        .await
-        .expect("a report");
+        },
+    )
+    .await
+    .expect("a report");
     assert!(report.ok, "{:?}", report.errors);
     assert_eq!((report.messages, report.bytes, report.largest), (4, 650, 300));
     let told: Vec<_> = report
@@ -246,7 +266,7 @@ async fn a_lost_connection_and_a_cancellation_end_the_run() {
     let cancel = CancellationToken::new();
     let mut source = Fake { cancel_on_open: Some(cancel.clone()), ..Fake::of(&[("A", &[10])]) };
     let mut dest = Fake::default();
-    let fault = preflight(&mut source, &mut dest, &Options::default(), &cancel, &mut |_, _| {}).await;
+    let fault = preflight(&mut source, &mut dest, Origin::Server, &Options::default(), &cancel, &mut |_, _| {}).await;
     assert_eq!(fault.expect_err("no report").kind, FaultKind::Cancelled);
 }
 
@@ -258,4 +278,109 @@ fn sizes_are_shown_as_people_read_them() {
         assert_eq!(bytes(count), expect);
     }
     assert_eq!(bytes(5_000_000_000_000_000), "5000.0 TB");
+}
+
+/// A witness of a destination: folders with the sizes, dates and Message-Ids of their messages.
+struct Witness(Vec<(RemoteFolder, Vec<ReadMessage>)>, usize);
+
+/// Size, date and Message-Id of a message.
+type Told = (u64, i64, Option<&'static str>);
+
+impl Witness {
+    fn of(folders: &[(&str, &[Told])]) -> Self {
+        let message = |uid, (size, seconds, id): &Told| ReadMessage {
+            uid,
+            size: *size,
+            internal_date: InternalDate { seconds: *seconds, zone_minutes: 0 },
+            flags: Flags::default(),
+            message_id: id.map(str::to_owned),
+        };
+        let folders = folders.iter().map(|(path, messages)| {
+            let path = FolderPath::from(*path);
+            let folder = RemoteFolder { native: path.to_string(), path, special_use: None, selectable: true };
+            (folder, (1..).zip(*messages).map(|(uid, m)| message(uid, m)).collect())
+        });
+        Self(folders.collect(), 0)
+    }
+}
+
+#[async_trait]
+impl Reader for Witness {
+    async fn folders(&mut self) -> Result<Vec<RemoteFolder>, Fault> {
+        Ok(self.0.iter().map(|(folder, _)| folder.clone()).collect())
+    }
+
+    async fn totals(&mut self, folders: &[&RemoteFolder]) -> Result<Vec<Option<FolderTotals>>, Fault> {
+        Ok(vec![None; folders.len()])
+    }
+
+    async fn open(&mut self, folder: &RemoteFolder) -> Result<(u32, u32), Fault> {
+        self.1 = self.0.iter().position(|(f, _)| f == folder).expect("a folder of this store");
+        Ok((1, 0))
+    }
+
+    async fn read(&mut self, _: Option<&UidSet>, out: mpsc::Sender<ReadMessage>) -> Result<(), Fault> {
+        for message in &self.0[self.1].1 {
+            out.send(message.clone()).await.expect("somebody listens");
+        }
+        Ok(())
+    }
+
+    async fn digest(&mut self, _: &[(u32, u64)], _: mpsc::Sender<(u32, Digests)>) -> Result<(), Fault> {
+        panic!("a preflight reads no bodies");
+    }
+
+    async fn heads(&mut self, _: &UidSet, _: mpsc::Sender<(u32, Vec<u8>)>) -> Result<(), Fault> {
+        panic!("a preflight reads no headers of the destination one by one");
+    }
+
+    async fn bytes(&mut self, _: u32, _: u64) -> Result<Option<Vec<u8>>, Fault> {
+        panic!("a preflight reads no bodies");
+    }
+
+    async fn close(&mut self) {}
+}
+
+#[tokio::test]
+async fn of_a_files_messages_those_are_counted_that_their_folder_holds_already() {
+    let mut source = Fake::of(&[("INBOX", &[100, 200, 300, 300]), ("Projetos", &[100])]);
+    source.ids = Some(vec![(1, "<a@example>".to_owned()), (2, "b@example".to_owned())]);
+    let mut dest = Fake { limits: uidplus(), ..Fake::of(&[("INBOX", &[]), ("Projetos", &[])]) };
+    // The same Message-Id on another date, and the same size with another Message-Id, are other messages; of two that are
+    // alike one is there.
+    let mut witness = Witness::of(&[
+        (
+            "INBOX",
+            &[
+                (900, 0, Some("a@example")),
+                (200, 77, Some("<b@example>")),
+                (300, 0, None),
+                (100, 0, Some("<c@example>")),
+            ],
+        ),
+        ("Projetos", &[(5, 0, None)]),
+    ]);
+    let origin = Origin::Files(&mut witness);
+    let cancel = CancellationToken::new();
+    let report = preflight(&mut source, &mut dest, origin, &Options::default(), &cancel, &mut |_, _| {})
+        .await
+        .expect("a report");
+    assert_eq!(report.folders.iter().map(|f| f.present).collect::<Vec<_>>(), [Some(2), Some(0)]);
+    assert_eq!(report.present, Some(2));
+    assert!(report.warnings.iter().any(|w| w.starts_with("2 messages are in the mailbox already")), "{report:#?}");
+    assert!(source.fetched.is_empty() && report.duration.is_none(), "a file's own speed foretells nothing");
+    assert_eq!(dest.changes, 0);
+}
+
+#[tokio::test]
+async fn an_empty_file_is_said_to_be_one() {
+    let mut source = Fake::of(&[("INBOX", &[])]);
+    let mut dest = Fake { limits: uidplus(), ..Fake::of(&[("INBOX", &[])]) };
+    let mut witness = Witness::of(&[("INBOX", &[])]);
+    let origin = Origin::Files(&mut witness);
+    let cancel = CancellationToken::new();
+    let report = preflight(&mut source, &mut dest, origin, &Options::default(), &cancel, &mut |_, _| {})
+        .await
+        .expect("a report");
+    assert!(report.warnings.iter().any(|w| w.contains("files hold no message")), "{:?}", report.warnings);
 }

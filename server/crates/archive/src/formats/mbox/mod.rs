@@ -145,14 +145,17 @@ fn preamble(section: &Section, start: u64, first: u64, visitor: &mut dyn Visitor
 
 /// Finds a message's end.
 fn one(section: &Section, window: &mut Window, this: Separator) -> Result<(Found, Option<Separator>), ArchiveError> {
-    let head = head(section, window, this.message)?;
+    let mut head = head(section, window, this.message)?;
+    let within = separator::next(window, this.message)?;
+    // A message without a body may end without an empty line: what follows is the next one's.
+    let most = within.map_or(u64::MAX, |next| next.at - this.message);
+    let cut = most < head.len() as u64;
+    head.truncate(usize::try_from(most).unwrap_or(usize::MAX));
     let header = Header::parse(&head);
     let body = this.message + head.len() as u64;
-    let within = separator::next(window, this.message)?;
-    let in_header = within.is_some_and(|next| next.at < body);
-    let stated = header.get("content-length").and_then(|text| text.parse::<u64>().ok()).filter(|_| !in_header);
+    let stated = header.get("content-length").and_then(|text| text.parse::<u64>().ok()).filter(|_| !cut);
     if let Some((end, after)) =
-        stated.and_then(|length| fits(window, body.checked_add(length)?).transpose()).transpose()?
+        stated.and_then(|length| fits(section, window, body.checked_add(length)?).transpose()).transpose()?
     {
         let verbatim = within.is_some_and(|next| next.at < end);
         return Ok((Found { separator: this, length: end - this.message, verbatim, header }, after));
@@ -189,19 +192,21 @@ pub(crate) fn header_end(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Whether a message can end there: with nothing but line ends in front of the next separator or of the file's end.
-fn fits(window: &mut Window, end: u64) -> io::Result<Option<(u64, Option<Separator>)>> {
-    if end > window.len() {
+fn fits(section: &Section, window: &mut Window, end: u64) -> io::Result<Option<(u64, Option<Separator>)>> {
+    if end > section.len() {
         return Ok(None);
     }
-    let bytes = window.get(end, 64)?;
-    let empty = bytes.iter().take(64).take_while(|b| matches!(b, b'\r' | b'\n')).count() as u64;
-    let at_line = end == 0 || empty > 0 || window.get(end - 1, 1)?.first() == Some(&b'\n');
-    if end + empty == window.len() {
+    // Looked at beside the window: where lengths are wrong, it would jump there and back for each message.
+    let bytes = section.bytes(end.saturating_sub(1), 65)?;
+    let (before, bytes) = bytes.split_at(usize::from(end > 0));
+    let empty = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+    if end + empty as u64 == section.len() {
         return Ok(Some((end, None)));
     }
-    if !at_line {
+    if !bytes[empty..].starts_with(b"From ") || (empty == 0 && before != b"\n") {
         return Ok(None);
     }
+    let empty = empty as u64;
     Ok(separator::at(window, end + empty)?.map(|next| (end, Some(next))))
 }
 

@@ -50,10 +50,10 @@ pub(super) fn at(window: &mut Window, at: u64) -> io::Result<Option<Separator>> 
 
 /// The next separator whose line begins behind `from`, or at it where `from` begins a line.
 pub(super) fn next(window: &mut Window, from: u64) -> io::Result<Option<Separator>> {
-    if from == 0 || window.get(from - 1, 1)?.first() == Some(&b'\n') {
-        if let Some(found) = at(window, from)? {
-            return Ok(Some(found));
-        }
+    if (from == 0 || window.get(from - 1, 1)?.first() == Some(&b'\n'))
+        && let Some(found) = at(window, from)?
+    {
+        return Ok(Some(found));
     }
     let finder = memmem::Finder::new(b"\nFrom ");
     let mut place = from;

@@ -60,6 +60,15 @@ fn every_kind_of_separator_parts_messages_and_texts_do_not() {
     }
 }
 
+/// Else a message without a body would carry the next one's length, labels and flags.
+#[test]
+fn a_message_without_a_body_has_no_field_of_the_next() {
+    let text = "From a@b Mon Jun  3 12:50:27 1996\nSubject: 1\nFrom a@b Mon Jun  3 12:50:27 1996\nStatus: R\n\nx\n";
+    let seen = read(&mut store(text)).unwrap();
+    let flags: Vec<String> = seen.messages.iter().map(|m| m.found.flags.to_string()).collect();
+    assert_eq!(flags, ["", "\\Seen"]);
+}
+
 #[test]
 fn a_message_is_dated_by_its_separator_then_its_header_and_never_by_the_clock() {
     let cases = [

@@ -5,8 +5,10 @@ mod shape;
 pub(crate) mod sniff;
 
 use super::{dates_note, maildir, mbox, message};
+use crate::containers::names::{count, shown};
 use crate::containers::section::Section;
 use crate::containers::{Body, Entry, Event, Handle, Tree};
+use crate::outlook::{self, Origin};
 use crate::{
     ArchiveError, Described, FolderNumber, FoundFolder, FoundItem, FoundMessage, ItemKind, Limits, Locator, Store,
     Visitor,
@@ -81,9 +83,9 @@ impl Store for TreeStore {
     fn message(&mut self, locator: &Locator, out: &mut dyn Write) -> Result<(), ArchiveError> {
         match &locator.name {
             // An entry that is a message.
-            None => message::write(&self.tree.open(&Handle::Place(locator.at, locator.more))?, out),
+            None => message::write(&self.tree.open(&Handle::Place(locator.at, locator.more))?, &self.limits, out),
             Some(path) if locator.at == 0 && locator.more == 0 => {
-                message::write(&self.tree.open(&Handle::Path(path.clone()))?, out)
+                message::write(&self.tree.open(&Handle::Path(path.clone()))?, &self.limits, out)
             }
             Some(name) => mbox::message(&self.mbox(handle_of(name, self.tree.kind()))?, locator, out),
         }
@@ -179,15 +181,14 @@ impl Scan<'_> {
         let message = self.shape.maildir(levels).is_some()
             || matches!(sniff::ending(name).as_str(), "eml" | "emlx" | "msg" | "mbox" | "");
         if !message {
-            return visitor
-                .damage(format!("The file {} is missing: {why}", crate::containers::names::shown(name.as_bytes())));
+            return visitor.damage(format!("The file {} is missing: {why}", shown(name.as_bytes())));
         }
         self.messages += 1;
         let number = self.number(self.folder_of(levels, false), visitor)?;
         let (internal_date, note) = (InternalDate { seconds: 0, zone_minutes: 0 }, None);
         let locator = Locator { at: u64::MAX, more: 0, name: None };
         let found = found(locator, "message", internal_date, Flags::default(), note);
-        visitor.unreadable(number, found, format!("{}: {why}", crate::containers::names::shown(name.as_bytes())))
+        visitor.unreadable(number, found, format!("{}: {why}", shown(name.as_bytes())))
     }
 
     fn number(&self, path: FolderPath, visitor: &mut dyn Visitor) -> Result<FolderNumber, ArchiveError> {
@@ -242,16 +243,12 @@ impl Scan<'_> {
         if entry.name.ends_with(".partial.emlx") {
             note = Some("Apple Mail keeps its attachments in files of their own; they are not in it.".to_owned());
         }
-        let locator = match &entry.handle {
-            Handle::Place(at, more) => Locator { at: *at, more: *more, name: None },
-            Handle::Path(path) => Locator { at: 0, more: 0, name: Some(path.clone()) },
-        };
-        let found = found(locator, "message", internal_date, flags, note);
+        let found = found(entry.handle.locator(), "message", internal_date, flags, note);
         if facts.empty {
-            let name = crate::containers::names::shown(entry.name.as_bytes());
+            let name = shown(entry.name.as_bytes());
             return visitor.unreadable(number, found, format!("The file {name} is empty."));
         }
-        visitor.message(number, found, &mut |out| message::write(&entry.body, out))
+        visitor.message(number, found, &mut |out| message::write(&entry.body, self.limits, out))
     }
 
     fn mbox(&mut self, entry: &Entry, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
@@ -280,9 +277,17 @@ impl Scan<'_> {
     }
 
     fn outlook(&mut self, entry: &Entry, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
-        self.others.add(&entry.name);
-        let _ = visitor;
-        Ok(())
+        self.messages += 1;
+        let number = self.number(self.folder_of(&entry.levels, false), visitor)?;
+        let origin = Origin {
+            locator: entry.handle.locator(),
+            title: Some(entry.name.clone()),
+            salvaged: false,
+            early: true,
+            notes: &Vec::new,
+            modified: entry.modified,
+        };
+        outlook::tell_file(&entry.body, origin, self.limits, number, visitor)
     }
 
     fn item(
@@ -381,7 +386,7 @@ impl Others {
     fn add(&mut self, name: &str) {
         self.count += 1;
         if self.first.len() < 5 {
-            self.first.push(crate::containers::names::shown(name.as_bytes()));
+            self.first.push(shown(name.as_bytes()));
         }
     }
 
@@ -389,12 +394,12 @@ impl Others {
     fn nested(&mut self, what: &str, name: &str, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
         self.nested += 1;
         if self.first.len() < 5 {
-            self.first.push(crate::containers::names::shown(name.as_bytes()));
+            self.first.push(shown(name.as_bytes()));
         }
         if self.nested > 20 {
             return Ok(());
         }
-        let name = crate::containers::names::shown(name.as_bytes());
+        let name = shown(name.as_bytes());
         visitor.damage(format!("{name} is {what} of its own and was not opened. Unpack it and add it as a file."))
     }
 
@@ -414,15 +419,12 @@ impl Others {
 
     fn say(self, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
         if self.count > 0 {
-            visitor.damage(format!(
-                "{} files are no mail and were left out: {}.",
-                self.count,
-                self.first.join(", ")
-            ))?;
+            let files = count(self.count, "file is no mail and was", "files are no mail and were");
+            visitor.damage(format!("{files} left out: {}.", self.first.join(", ")))?;
         }
         if self.undelivered > 0 {
-            let n = self.undelivered;
-            visitor.damage(format!("{n} files in a Maildir's tmp were never delivered and were left out."))?;
+            let files = count(self.undelivered, "file in a Maildir's tmp was", "files in a Maildir's tmp were");
+            visitor.damage(format!("{files} never delivered and left out."))?;
         }
         Ok(())
     }

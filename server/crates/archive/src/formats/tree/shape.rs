@@ -44,7 +44,9 @@ impl Shape {
                     children.entry(levels[..n].to_vec()).or_default().insert(levels[n].clone());
                 }
                 if let Some(entry) = entry.filter(|e| !sniff::is_ignored(&e.name)) {
-                    with_files.insert(levels.clone());
+                    if is_single(&entry.name) {
+                        with_files.insert(levels.clone());
+                    }
                     let stem = entry.name.rsplit_once('.').map_or(entry.name.as_str(), |(stem, _)| stem);
                     if is_standard(stem) {
                         children.entry(levels.clone()).or_default().insert(stem.to_owned());
@@ -110,30 +112,35 @@ fn common(maildirs: &BTreeSet<Vec<String>>) -> Vec<String> {
     first[..if alone { depth.saturating_sub(1) } else { depth }].to_vec()
 }
 
-/// The single directories at the top that hold an account's folders: `ana/` around `Inbox` and `Sent`, `Takeout/Mail/`.
+/// The single directories at the top that hold an account's folders: `ana/` around `Inbox` and `Sent`,
+/// `Mail/Local Folders/` around Thunderbird's, `Takeout/Mail/` around Google's.
 fn wrapping(children: &BTreeMap<Vec<String>, BTreeSet<String>>, with_files: &BTreeSet<Vec<String>>) -> Vec<String> {
-    let mut prefix: Vec<String> = Vec::new();
-    loop {
-        let only = match children.get(&prefix) {
-            Some(names) if names.len() == 1 && !with_files.contains(&prefix) => names.first().cloned(),
-            // Google's own page lies beside the mail.
-            Some(names) if names.contains("Takeout") => Some("Takeout".to_owned()),
-            Some(names) if prefix == ["Takeout"] => {
-                ["Mail", "E-mail", "Correo", "Gmail"].iter().find(|n| names.contains(**n)).map(|n| (*n).to_owned())
-            }
-            _ => None,
-        };
-        let Some(name) = only else { return prefix };
-        let mut next = prefix.clone();
-        next.push(name.clone());
-        let wraps = name == "Takeout"
-            || prefix == ["Takeout"]
-            || !is_standard(&name) && children.get(&next).is_some_and(|names| names.iter().any(|n| is_standard(n)));
-        if !wraps {
-            return prefix;
-        }
-        prefix = next;
+    let of = |place: &Vec<String>| children.get(place);
+    let takeout = vec!["Takeout".to_owned()];
+    // Google's own page lies beside the mail.
+    if of(&Vec::new()).is_some_and(|names| names.contains("Takeout"))
+        && let Some(names) = of(&takeout)
+        && let Some(mail) = ["Mail", "E-mail", "Correo", "Gmail"].iter().find(|name| names.contains(**name))
+    {
+        return vec![takeout[0].clone(), (*mail).to_owned()];
     }
+    let mut place: Vec<String> = Vec::new();
+    while let Some(names) = of(&place)
+        && !with_files.contains(&place)
+    {
+        if names.iter().any(|name| is_standard(name)) {
+            return place;
+        }
+        let (1, Some(only)) = (names.len(), names.first()) else { break };
+        place.push(only.clone());
+    }
+    Vec::new()
+}
+
+/// Whether a file is named as a single message: the directory around it is a folder then.
+fn is_single(name: &str) -> bool {
+    matches!(sniff::ending(name).as_str(), "eml" | "emlx" | "msg")
+        || name.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
 /// Whether a name is one of the usual folders'.

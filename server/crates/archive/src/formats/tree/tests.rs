@@ -73,7 +73,7 @@ fn directories_of_messages_are_folders() {
         ("Inbox/photo.jpg", "\u{1}\u{2}"),
     ]);
     assert_eq!(counts(&seen), folders(&[("Clientes", 0), ("Clientes/2019", 1), ("INBOX", 2)]));
-    assert_eq!(seen.damage, ["1 files are no mail and were left out: \"photo.jpg\"."]);
+    assert_eq!(seen.damage, ["1 file is no mail and was left out: \"photo.jpg\"."]);
 }
 
 #[test]
@@ -100,9 +100,9 @@ fn maildirs_have_their_folders_flags_and_keywords() {
     ]);
     assert_eq!(counts(&seen), folders(&[("INBOX", 2), ("Itens Excluídos/2019", 1)]));
     let flags: Vec<String> = seen.messages.iter().map(|m| m.found.flags.to_string()).collect();
-    assert!(flags.contains(&"Projeto \\Flagged \\Seen".to_owned()), "{flags:?}");
+    assert!(flags.contains(&"\\Flagged \\Seen Projeto".to_owned()), "{flags:?}");
     assert!(flags.contains(&"\\Deleted \\Seen".to_owned()), "{flags:?}");
-    assert_eq!(seen.damage, ["1 files in a Maildir's tmp were never delivered and were left out."]);
+    assert_eq!(seen.damage, ["1 file in a Maildir's tmp was never delivered and left out."]);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_maildir_on_disk_is_dated_by_its_files() {
     let place = root.path().join("cur");
     std::fs::create_dir(&place).unwrap();
     let file = std::fs::File::create(place.join("1.M1.h:2,")).unwrap();
-    std::io::Write::write_all(&mut &file, message("a").as_bytes()).unwrap();
+    (&file).write_all(message("a").as_bytes()).unwrap();
     file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_500_000_000)).unwrap();
     let limits = Limits::new(root.path());
     let tree = Box::new(Directory::new(root.path(), &limits).unwrap());
@@ -131,14 +131,7 @@ fn thunderbirds_tree_of_mbox_files_is_a_tree_of_folders() {
         ("Mail/Local Folders/Empty", ""),
         ("Mail/Local Folders/msgFilterRules.dat", "version=9"),
     ]);
-    assert_eq!(
-        counts(&seen),
-        folders(&[
-            ("Mail/Local Folders/Inbox", 1),
-            ("Mail/Local Folders/Inbox/Clientes", 1),
-            ("Mail/Local Folders/Inbox/Clientes/2019", 1)
-        ])
-    );
+    assert_eq!(counts(&seen), folders(&[("INBOX", 1), ("Inbox/Clientes", 1), ("Inbox/Clientes/2019", 1)]));
     assert!(seen.damage.is_empty(), "{:?}", seen.damage);
 }
 
@@ -231,5 +224,5 @@ fn names_that_are_tricks_are_made_safe_and_no_message_is_lost() {
     for folder in &seen.folders {
         assert!(folder.path.levels().iter().all(|l| l != ".." && !l.contains('\n') && l.len() <= 200), "{folder:?}");
     }
-    assert!(seen.damage.iter().any(|s| s.contains("names had parts")), "{:?}", seen.damage);
+    assert!(seen.damage.iter().any(|s| s.contains("had parts")), "{:?}", seen.damage);
 }

@@ -6,6 +6,7 @@ use gatepost_transfer::{Flags, FolderPath};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
+use crate::containers::names::Names;
 use crate::formats::flags::keyword_into;
 
 /// The largest `.meta` that is read.
@@ -107,11 +108,13 @@ impl Meta {
 
     /// The folder that it lies in, or that it is.
     pub(super) fn folder(&self) -> FolderPath {
-        let levels: Vec<&str> = self.path.split('/').filter(|level| !level.is_empty()).take(100).collect();
+        let mut names = Names::default();
+        let parts = self.path.split('/').filter(|level| !matches!(*level, "" | "." | "..")).take(100);
+        let levels: Vec<String> = parts.map(|level| names.level(level.as_bytes())).collect();
         match levels.as_slice() {
             [] => FolderPath::inbox(),
             [one] if one.eq_ignore_ascii_case("inbox") => FolderPath::inbox(),
-            levels => FolderPath::new(levels.iter().copied()),
+            levels => FolderPath::new(levels),
         }
     }
 

@@ -6,8 +6,8 @@ mod items;
 mod meta;
 
 use super::{dates_note, message};
-use crate::containers::{Body, Entry, Event, Handle, Tree, names::shown};
-use crate::{ArchiveError, Described, FoundFolder, FoundItem, FoundMessage, ItemKind, Locator, Store, Visitor};
+use crate::containers::{Body, Entry, Event, Handle, Tree, names::count, names::shown};
+use crate::{ArchiveError, Described, FoundFolder, FoundItem, FoundMessage, ItemKind, Limits, Locator, Store, Visitor};
 use gatepost_transfer::{Flags, FolderPath, InternalDate};
 use meta::{Kind, Meta};
 use sha2::{Digest as _, Sha256};
@@ -17,12 +17,13 @@ use std::io::{Read as _, Write};
 pub(crate) struct ZimbraStore {
     tree: Box<dyn Tree>,
     format: String,
+    limits: Limits,
 }
 
 impl ZimbraStore {
     /// The export in a tar or zip.
-    pub(crate) fn new(tree: Box<dyn Tree>, format: String) -> Self {
-        Self { tree, format }
+    pub(crate) fn new(tree: Box<dyn Tree>, format: String, limits: &Limits) -> Self {
+        Self { tree, format, limits: limits.clone() }
     }
 }
 
@@ -41,7 +42,7 @@ impl Store for ZimbraStore {
     }
 
     fn scan(&mut self, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
-        let mut scan = Scan { total: 1, ..Scan::default() };
+        let mut scan = Scan::new(&self.limits);
         let tree = &mut *self.tree;
         let packed = tree.total();
         tree.walk(&mut |event| scan.event(event, packed, visitor))?;
@@ -50,7 +51,7 @@ impl Store for ZimbraStore {
     }
 
     fn message(&mut self, locator: &Locator, out: &mut dyn Write) -> Result<(), ArchiveError> {
-        message::write(&self.tree.open(&Handle::Place(locator.at, locator.more))?, out)
+        message::write(&self.tree.open(&Handle::Place(locator.at, locator.more))?, &self.limits, out)
     }
 }
 
@@ -62,8 +63,8 @@ enum Held {
     Content(Option<Box<Meta>>, Box<Entry>),
 }
 
-#[derive(Default)]
-struct Scan {
+struct Scan<'a> {
+    limits: &'a Limits,
     held: Option<Held>,
     total: u64,
     items: u64,
@@ -74,7 +75,20 @@ struct Scan {
     first_left_out: String,
 }
 
-impl Scan {
+impl<'a> Scan<'a> {
+    fn new(limits: &'a Limits) -> Self {
+        Self {
+            limits,
+            held: None,
+            total: 1,
+            items: 0,
+            without: 0,
+            metas: 0,
+            left_out: 0,
+            first_left_out: String::new(),
+        }
+    }
+
     fn event(&mut self, event: Event, packed: u64, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
         match event {
             Event::Alive => visitor.progress(0, packed),
@@ -197,7 +211,10 @@ impl Scan {
             _ => None,
         };
         let note = note.or(changed).map(ToOwned::to_owned);
-        visitor.message(folder, found(meta, locator(entry), note), &mut |out| message::write(&entry.body, out))
+        let limits = self.limits;
+        visitor.message(folder, found(meta, entry.handle.locator(), note), &mut |out| {
+            message::write(&entry.body, limits, out)
+        })
     }
 
     /// Content without a meta: filed by its directory, dated by itself.
@@ -231,15 +248,16 @@ impl Scan {
             None => dates_note(&facts.header, None),
         };
         let note = note.map(ToOwned::to_owned).or(guessed);
+        let limits = self.limits;
         let message = FoundMessage {
-            locator: locator(entry),
+            locator: entry.handle.locator(),
             class: "message".to_owned(),
             internal_date,
             flags: facts.flags,
             note,
             salvaged: false,
         };
-        visitor.message(folder, message, &mut |out| message::write(&entry.body, out))
+        visitor.message(folder, message, &mut |out| message::write(&entry.body, limits, out))
     }
 
     /// An entry that the archive names and does not hold.
@@ -282,14 +300,19 @@ impl Scan {
     fn finish(&self, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
         if self.without > 0 {
             visitor.damage(format!(
-                "{} messages have no meta entry in the export: they are filed by their directory, without flags and tags.",
-                self.without
+                "{} no meta entry in the export: filed by the directory, without flags and tags.",
+                count(self.without, "message has", "messages have")
             ))?;
         }
         if self.left_out > 0 {
             visitor.damage(format!(
-                "{} entries are none of Zimbra's items and were left out: {}.",
-                self.left_out, self.first_left_out
+                "{} left out: {}.",
+                count(
+                    self.left_out,
+                    "entry is none of Zimbra's items and was",
+                    "entries are none of Zimbra's items and were"
+                ),
+                self.first_left_out
             ))?;
         }
         visitor.progress(self.total, self.total)
@@ -335,13 +358,6 @@ fn found(meta: &Meta, locator: Locator, note: Option<String>) -> FoundMessage {
         flags: meta.flags(),
         note,
         salvaged: false,
-    }
-}
-
-fn locator(entry: &Entry) -> Locator {
-    match &entry.handle {
-        Handle::Place(at, more) => Locator { at: *at, more: *more, name: None },
-        Handle::Path(path) => Locator { at: 0, more: 0, name: Some(path.clone()) },
     }
 }
 

@@ -68,7 +68,12 @@ fn title(flow: &mut Flow, report: &Report) -> f32 {
     let mut y = 102.0 + 6.0 + kind.size + 20.0;
     let mut way = report.job.tenant.clone();
     if !report.job.dest_host.is_empty() {
-        let old = if report.job.source_label.is_empty() { lang.old_server() } else { report.job.source_label.as_str() };
+        let from_files = !report.mailboxes.is_empty() && report.mailboxes.iter().all(|m| m.source_type.is_file());
+        let old = match report.job.source_label.as_str() {
+            "" if from_files => lang.files(),
+            "" => lang.old_server(),
+            label => label,
+        };
         let (new, port) = (&report.job.dest_host, report.job.dest_port);
         let security = lang.security(report.job.dest_security);
         way = format!("{way} · {} {old} {} {new}:{port} ({security})", lang.from(), lang.to());

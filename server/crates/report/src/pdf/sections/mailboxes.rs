@@ -4,7 +4,7 @@ use super::super::{
     flow::{Flow, NOTE, TEXT},
     table::{Cell, Column, Row},
 };
-use crate::model::{MailboxPart, Report};
+use crate::model::{FilePart, MailboxPart, Report};
 use crate::texts::Lang;
 
 /// Draws the section.
@@ -49,6 +49,9 @@ fn row(mailbox: &MailboxPart, lang: Lang) -> Row {
     if let Some(at) = &mailbox.read_at {
         beside.push_str(&format!(" · {}", lang.minute(at)));
     }
+    for file in &mailbox.files {
+        beside.push_str(&format!(" · {}", described(file, lang)));
+    }
     if let Some(error) = &mailbox.last_error {
         beside.push_str(&format!(" · {}: {error}", lang.last_error()));
     }
@@ -63,4 +66,22 @@ fn row(mailbox: &MailboxPart, lang: Lang) -> Row {
         if read { lang.percent(mailbox.ratio) } else { String::new() }.into(),
         lang.size(mailbox.bytes_source).into(),
     ])
+}
+
+/// `archive.pst (SHA-256 6152489de347…, 6 no mail, saved apart)`.
+fn described(file: &FilePart, lang: Lang) -> String {
+    let mut about = Vec::new();
+    if let Some(digest) = file.sha256.as_ref().and_then(|digest| digest.get(..12)) {
+        about.push(format!("SHA-256 {digest}…"));
+    }
+    let others: u64 = file.others.values().sum();
+    if others > 0 {
+        about.push(format!("{} {}", lang.count(i64::try_from(others).unwrap_or(i64::MAX)), lang.no_mail()));
+    }
+    match file.state.as_str() {
+        "refused" => about.push(lang.refused_file().to_owned()),
+        "deleted" => about.push(lang.deleted_file().to_owned()),
+        _ => {}
+    }
+    if about.is_empty() { file.name.clone() } else { format!("{} ({})", file.name, about.join(", ")) }
 }

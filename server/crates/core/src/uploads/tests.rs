@@ -1,0 +1,636 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+use super::{Checksum, UploadBody, UploadRefusal, file_name, space::Space};
+use crate::{Actor, Config, Error, Gatepost, worker::endings::NoMail};
+use bytes::Bytes;
+use gatepost_contract::{
+    AuditFilter, JobId, MailboxId, NewUpload, PageQuery, Phase, Role, RunType, Scope, Security, ServerFile, SourceType,
+    TokenId, Tool, Upload, UploadState, UserId,
+};
+use gatepost_store::{
+    folders, jobs, mailboxes,
+    messages::{self, ArrivedRow, DigestRow, NewMessage},
+    runs, tenants,
+    uploads::{self as rows, pieces},
+};
+use sha2::{Digest, Sha256};
+use std::{collections::BTreeMap, fs, io, path::PathBuf, sync::Arc, time::Duration};
+use time::OffsetDateTime;
+
+const NOW: &str = "2026-11-21T04:12:00.000Z";
+
+struct Scene {
+    gatepost: Gatepost,
+    job: JobId,
+    mailbox: MailboxId,
+    dir: tempfile::TempDir,
+}
+
+fn technician() -> Actor {
+    Actor::User { id: UserId(1), email: "ana@desk.example".into(), name: String::new(), role: Role::Technician }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+fn body(parts: &[&[u8]]) -> UploadBody {
+    let parts: Vec<io::Result<Bytes>> = parts.iter().map(|part| Ok(Bytes::copy_from_slice(part))).collect();
+    Box::pin(futures::stream::iter(parts))
+}
+
+fn cut_body(bytes: &[u8]) -> UploadBody {
+    let parts = vec![Ok(Bytes::copy_from_slice(bytes)), Err(io::ErrorKind::ConnectionReset.into())];
+    Box::pin(futures::stream::iter(parts))
+}
+
+#[track_caller]
+fn refusal(error: Error) -> UploadRefusal {
+    let Error::Upload(refusal) = error else { panic!("{error:?}") };
+    refusal
+}
+
+#[track_caller]
+fn conflict(error: &Error) -> &'static str {
+    let Error::Conflict { code, .. } = error else { panic!("{error:?}") };
+    code
+}
+
+impl Scene {
+    async fn set() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("import")).unwrap();
+        let mut config = Config::below(dir.path().join("data"));
+        config.upload_reserve_mb = Some(0);
+        config.import_path = Some(dir.path().join("import"));
+        change(&mut config);
+        let gatepost = Gatepost::open(config, Arc::new(NoMail)).await.unwrap();
+        let mut tx = gatepost.store().begin().await.unwrap();
+        let new = jobs::NewJobRow {
+            tenant_id: tenants::insert(&mut tx, "Example Ltd", NOW).await.unwrap(),
+            ticket_id: None,
+            domain: "example.org".into(),
+            source_server_label: String::new(),
+            notes: String::new(),
+            dest_imap_host: "127.0.0.1".into(),
+            dest_imap_port: 143,
+            dest_imap_security: Security::Plain,
+            dest_insecure_tls: false,
+        };
+        let job = jobs::insert(&mut tx, &new, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut scene = Self { gatepost, job, mailbox: MailboxId(0), dir };
+        scene.mailbox = scene.add_mailbox("ana@example.org", SourceType::Pst).await;
+        scene
+    }
+
+    async fn add_mailbox(&self, email: &str, source_type: SourceType) -> MailboxId {
+        let new = mailboxes::NewMailboxRow {
+            job_id: self.job,
+            email: email.into(),
+            source_type,
+            tool: Tool::Native,
+            source_host: None,
+            source_port: None,
+            source_security: None,
+            source_insecure_tls: false,
+            source_user: None,
+            source_admin: None,
+            dest_user: None,
+            dest_admin: None,
+            path: None,
+            folder_map: BTreeMap::new(),
+        };
+        let mut tx = self.gatepost.store().begin().await.unwrap();
+        let id = mailboxes::insert(&mut tx, &new, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        id
+    }
+
+    async fn new_upload(&self, bytes: usize, sha256: Option<&str>) -> crate::Result<Upload> {
+        let new = NewUpload {
+            mailbox_id: self.mailbox,
+            name: "C:\\Outlook\\archive.pst".into(),
+            bytes: i64::try_from(bytes).unwrap(),
+            sha256: sha256.map(str::to_owned),
+            metadata: Some("mailbox_id MQ==".into()),
+        };
+        self.gatepost.create_upload(&technician(), new).await
+    }
+
+    async fn append(&self, id: &str, offset: usize, body: UploadBody) -> crate::Result<Upload> {
+        let offset = i64::try_from(offset).unwrap();
+        self.gatepost.append_upload(&technician(), id, offset, None, body).await
+    }
+
+    async fn offset(&self, id: &str) -> i64 {
+        self.gatepost.upload_offset(&technician(), id).await.unwrap().0.received
+    }
+
+    fn disk(&self, id: &str) -> PathBuf {
+        self.dir.path().join("data/uploads").join(id)
+    }
+
+    async fn get(&self, id: &str) -> Upload {
+        self.gatepost.upload(&technician(), id).await.unwrap()
+    }
+
+    /// The file once it is not received any more, or has lost bytes again.
+    async fn after_check(&self, id: &str) -> Upload {
+        for _ in 0..2000 {
+            let upload = self.get(id).await;
+            if upload.state != UploadState::Receiving || upload.error.is_some() {
+                return upload;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("waited in vain for the check of {id}");
+    }
+
+    async fn whole(&self, bytes: &[u8]) -> Upload {
+        let upload = self.new_upload(bytes.len(), None).await.unwrap();
+        self.append(&upload.id, 0, body(&[bytes])).await.unwrap();
+        self.after_check(&upload.id).await
+    }
+
+    async fn actions(&self) -> Vec<String> {
+        let page = PageQuery { sort: Some("id".into()), ..PageQuery::default() };
+        let log = self.gatepost.audit(&Actor::Cli, AuditFilter::default(), page).await.unwrap();
+        log.items.into_iter().map(|row| row.action).filter(|action| action.starts_with("upload.")).collect()
+    }
+
+    async fn copy_one_message_of(&self, upload: &Upload) {
+        let mut tx = self.gatepost.store().begin().await.unwrap();
+        let plan =
+            [folders::PlannedFolder { source_path: "INBOX".into(), dest_path: "INBOX".into(), special_use: None }];
+        let folder = folders::place(&mut tx, self.mailbox, &plan, NOW).await.unwrap()[0].id;
+        let uid = (i64::from(upload.slot) << 24) + 1;
+        let new = NewMessage { uid, size: 9, internal_date: NOW.into(), flags: String::new() };
+        messages::add(&mut tx, folder, &[new], NOW).await.unwrap();
+        let digests = DigestRow { exact: [1; 32], canonical: [2; 32], bytes: 9 };
+        let arrival = ArrivedRow { uid, dest_uid: Some(1), digests, dropped_flags: String::new(), adopted: false };
+        messages::arrived(&mut tx, folder, &[arrival], NOW).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn phase(&self, from: Phase, to: Phase) {
+        let mut tx = self.gatepost.store().begin().await.unwrap();
+        assert!(jobs::set_phase(&mut tx, self.job, from, to, None, NOW).await.unwrap());
+        tx.commit().await.unwrap();
+    }
+
+    /// Ends the runs that are queued, as a worker would.
+    async fn no_runs(&self) {
+        let mut tx = self.gatepost.store().begin().await.unwrap();
+        for run in runs::active_for_job(&mut tx, self.job).await.unwrap() {
+            runs::request_cancel(&mut tx, run.id, NOW).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_file_arrives_in_pieces_is_read_back_and_a_run_is_queued_that_reads_it_through() {
+    let scene = Scene::set().await;
+    let upload = scene.new_upload(11, Some(&sha256(b"hello world").to_uppercase())).await.unwrap();
+    assert_eq!((upload.name.as_str(), upload.state, upload.slot), ("archive.pst", UploadState::Receiving, 0));
+    assert_eq!(scene.append(&upload.id, 0, body(&[b"hel", b"lo"])).await.unwrap().received, 5);
+    let wrong = refusal(scene.append(&upload.id, 4, body(&[b"x"])).await.unwrap_err());
+    assert_eq!(wrong, UploadRefusal::WrongOffset { right: 5 });
+    scene.append(&upload.id, 5, body(&[b" world"])).await.unwrap();
+    let stored = scene.after_check(&upload.id).await;
+    assert_eq!((stored.state, stored.sha256), (UploadState::Stored, Some(sha256(b"hello world"))));
+    assert_eq!(fs::read(scene.disk(&upload.id)).unwrap(), b"hello world");
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(fs::metadata(scene.disk(&upload.id)).unwrap().permissions().mode() & 0o777, 0o600);
+    let pieces = scene.gatepost.upload_pieces(&technician(), &upload.id, 0, 100).await.unwrap();
+    let pieces: Vec<_> = pieces.iter().map(|p| (p.offset, p.bytes, p.sha256.clone())).collect();
+    assert_eq!(pieces, [(0, 5, sha256(b"hello")), (5, 6, sha256(b" world"))]);
+
+    let mut runs_of_job = Vec::new();
+    for _ in 0..1000 {
+        runs_of_job =
+            runs::active_for_job(&mut scene.gatepost.store().reader().await.unwrap(), scene.job).await.unwrap();
+        if !runs_of_job.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(runs_of_job.len(), 1);
+    assert_eq!((runs_of_job[0].run_type, runs_of_job[0].mailbox_id), (RunType::PstExtract, Some(scene.mailbox)));
+    let refs = mailboxes::refs(&mut scene.gatepost.store().reader().await.unwrap(), scene.mailbox).await.unwrap();
+    assert_eq!(refs.unwrap().path, Some(format!("uploads/{}", upload.id)));
+    assert_eq!(scene.actions().await, ["upload.create", "upload.complete"]);
+    let complete = refusal(scene.append(&upload.id, 11, body(&[b""])).await.unwrap_err());
+    assert_eq!(complete, UploadRefusal::Complete);
+}
+
+#[tokio::test]
+async fn what_a_cut_connection_brought_stays_but_not_what_had_a_checksum() {
+    let scene = Scene::set().await;
+    let id = scene.new_upload(100, None).await.unwrap().id;
+    let cut = refusal(scene.append(&id, 0, cut_body(b"first")).await.unwrap_err());
+    assert_eq!(cut, UploadRefusal::Cut { received: 5, bytes: 100 });
+    assert_eq!(scene.offset(&id).await, 5);
+    let told = Checksum::Sha256(Sha256::digest(b"second").into());
+    for body in [cut_body(b"seco"), body(&[b"sec0nd"])] {
+        let refused = scene.gatepost.append_upload(&technician(), &id, 5, Some(told.clone()), body).await;
+        assert!(matches!(
+            refusal(refused.unwrap_err()),
+            UploadRefusal::Cut { received: 5, .. } | UploadRefusal::Checksum
+        ));
+        assert_eq!((scene.offset(&id).await, fs::read(scene.disk(&id)).unwrap().len()), (5, 5));
+    }
+    scene.gatepost.append_upload(&technician(), &id, 5, Some(told), body(&[b"second"])).await.unwrap();
+    assert_eq!(scene.offset(&id).await, 11);
+    let long = refusal(scene.append(&id, 11, body(&[&[7; 90]])).await.unwrap_err());
+    assert_eq!((long, scene.offset(&id).await), (UploadRefusal::TooMuch { announced: 100 }, 11));
+}
+
+#[tokio::test]
+async fn the_files_own_length_decides_where_an_upload_goes_on() {
+    let scene = Scene::set().await;
+    let id = scene.new_upload(100, None).await.unwrap().id;
+    scene.append(&id, 0, body(&[b"0123456789"])).await.unwrap();
+    scene.append(&id, 10, body(&[b"abcdefghij"])).await.unwrap();
+    // The process died after bytes were written and before they were noted.
+    let longer = [fs::read(scene.disk(&id)).unwrap(), b"more".to_vec()].concat();
+    fs::write(scene.disk(&id), &longer).unwrap();
+    assert_eq!(scene.offset(&id).await, 24);
+    let pieces = scene.gatepost.upload_pieces(&technician(), &id, 20, 9).await.unwrap();
+    assert_eq!((pieces.len(), pieces[0].sha256.clone()), (1, sha256(b"more")));
+    // The power went before the disk had what was noted: a piece without its end comes once more.
+    fs::write(scene.disk(&id), &longer[..15]).unwrap();
+    assert_eq!(scene.offset(&id).await, 10);
+    assert_eq!(fs::metadata(scene.disk(&id)).unwrap().len(), 10);
+    assert_eq!(scene.get(&id).await.received, 10);
+    fs::remove_file(scene.disk(&id)).unwrap();
+    let gone = scene.gatepost.upload_offset(&technician(), &id).await.unwrap_err();
+    assert_eq!(refusal(gone), UploadRefusal::Vanished);
+    scene.gatepost.delete_upload(&technician(), &id, false).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_piece_that_the_disk_has_changed_is_found_and_comes_once_more() {
+    let scene = Scene::set().await;
+    let id = scene.new_upload(9, None).await.unwrap().id;
+    for (n, part) in [b"one", b"two"].iter().enumerate() {
+        scene.append(&id, n * 3, body(&[&part[..]])).await.unwrap();
+    }
+    fs::write(scene.disk(&id), b"oneTwo").unwrap();
+    scene.append(&id, 6, body(&[b"six"])).await.unwrap();
+    let fallen = scene.after_check(&id).await;
+    assert_eq!((fallen.state, fallen.received), (UploadState::Receiving, 3));
+    assert!(fallen.error.unwrap().contains("From byte 3"));
+    assert_eq!(scene.offset(&id).await, 3);
+    scene.append(&id, 3, body(&[b"twosix"])).await.unwrap();
+    let stored = scene.after_check(&id).await;
+    assert_eq!((stored.state, stored.sha256, stored.error), (UploadState::Stored, Some(sha256(b"onetwosix")), None));
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_the_one_its_sender_meant_is_refused_and_forgotten_when_removed() {
+    let scene = Scene::set().await;
+    let id = scene.new_upload(3, Some(&sha256(b"abc"))).await.unwrap().id;
+    scene.append(&id, 0, body(&[b"xyz"])).await.unwrap();
+    let refused = scene.after_check(&id).await;
+    assert_eq!(refused.state, UploadState::Refused);
+    assert!(refused.error.unwrap().contains(&sha256(b"xyz")));
+    assert_eq!(scene.actions().await, ["upload.create", "upload.refuse"]);
+    scene.gatepost.delete_upload(&technician(), &id, false).await.unwrap();
+    assert!(matches!(scene.gatepost.upload(&technician(), &id).await, Err(Error::NotFound(_))));
+    assert!(!scene.disk(&id).exists());
+}
+
+#[tokio::test]
+async fn the_same_bytes_are_taken_into_a_mailbox_once() {
+    let scene = Scene::set().await;
+    assert_eq!(scene.whole(b"same").await.state, UploadState::Stored);
+    let known = scene.new_upload(4, Some(&sha256(b"same"))).await.unwrap_err();
+    assert_eq!(conflict(&known), "already_uploaded");
+    let found = scene.whole(b"same").await;
+    assert_eq!(found.state, UploadState::Deleted);
+    assert!(found.error.unwrap().contains("archive.pst"));
+    // The bytes go after the row tells so.
+    for _ in 0..2000 {
+        if !scene.disk(&found.id).exists() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut stream = body(&[b"same"]);
+    let received = scene.gatepost.receive_file(&technician(), scene.job, None, &mut stream).await.unwrap();
+    let kept = scene.gatepost.keep_file(&technician(), scene.job, scene.mailbox, "b.pst", None, received).await;
+    assert_eq!(conflict(&kept.unwrap_err()), "already_uploaded");
+    assert_eq!(fs::read_dir(scene.dir.path().join("data/uploads")).unwrap().count(), 1, "one file is left");
+}
+
+#[tokio::test]
+async fn a_form_that_breaks_off_leaves_nothing_and_a_whole_one_is_stored() {
+    let scene = Scene::set().await;
+    let folder = scene.dir.path().join("data/uploads");
+    let mut cut = cut_body(b"half");
+    let broken = scene.gatepost.receive_file(&technician(), scene.job, Some(100), &mut cut).await.unwrap_err();
+    assert_eq!(refusal(broken), UploadRefusal::FormCut);
+    let mut empty = body(&[]);
+    let empty = scene.gatepost.receive_file(&technician(), scene.job, None, &mut empty).await.unwrap_err();
+    assert!(matches!(empty, Error::Invalid(_)));
+    let mut unwanted = body(&[b"whole"]);
+    drop(scene.gatepost.receive_file(&technician(), scene.job, None, &mut unwanted).await.unwrap());
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    let mut stream = body(&[b"who", b"le"]);
+    let received = scene.gatepost.receive_file(&technician(), scene.job, Some(5), &mut stream).await.unwrap();
+    let kept = scene
+        .gatepost
+        .keep_file(&technician(), scene.job, scene.mailbox, "../../a.pst", Some(&sha256(b"whole")), received)
+        .await
+        .unwrap();
+    assert_eq!((kept.state, kept.name.as_str(), kept.bytes), (UploadState::Stored, "a.pst", 5));
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_an_upload_and_room_lets_it_go_on() {
+    let scene = Scene::with(|config| config.upload_reserve_mb = Some(20)).await;
+    let disk = |free: u64| scene.gatepost.shelf().room.measure_by(move |_| Ok(Space { free, total: 1 << 30 }));
+    let reserve = 20 << 20;
+    disk(reserve + 9);
+    let refused = refusal(scene.new_upload(10, None).await.unwrap_err());
+    assert_eq!(refused, UploadRefusal::NoSpace { free: reserve + 9, wanted: Some(10), awaited: 0, reserve });
+    let large = vec![1; 10 << 20];
+    disk(reserve + (16 << 20));
+    let id = scene.new_upload(large.len(), None).await.unwrap().id;
+    let promised = refusal(scene.new_upload(large.len(), None).await.unwrap_err());
+    assert!(matches!(promised, UploadRefusal::NoSpace { awaited, .. } if awaited == 10 << 20), "{promised:?}");
+    // Somebody else fills the disk meanwhile.
+    let looks = std::sync::atomic::AtomicU64::new(0);
+    scene.gatepost.shelf().room.measure_by(move |_| {
+        let seen = looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(Space { free: if seen < 9 { reserve } else { reserve - 1 }, total: 1 << 30 })
+    });
+    let parts: Vec<&[u8]> = large.chunks(1 << 20).collect();
+    let full = refusal(scene.append(&id, 0, body(&parts)).await.unwrap_err());
+    assert_eq!(full, UploadRefusal::NoSpace { free: reserve - 1, wanted: None, awaited: 0, reserve });
+    let there = usize::try_from(scene.offset(&id).await).unwrap();
+    assert_eq!(there, 9 << 20, "what was written is kept");
+    disk(reserve + (16 << 20));
+    scene.append(&id, there, body(&[&large[there..]])).await.unwrap();
+    assert_eq!(scene.after_check(&id).await.sha256, Some(sha256(&large)));
+}
+
+#[tokio::test]
+async fn one_request_writes_at_a_time_and_the_next_goes_on_after_it() {
+    let scene = Scene::set().await;
+    let id = scene.new_upload(6, None).await.unwrap().id;
+    let (send, receive) = tokio::sync::mpsc::channel::<io::Result<Bytes>>(1);
+    let slow: UploadBody = Box::pin(futures::stream::unfold(receive, |mut receive| async {
+        receive.recv().await.map(|next| (next, receive))
+    }));
+    let first = {
+        let (gatepost, id) = (scene.gatepost.clone(), id.clone());
+        tokio::spawn(async move { gatepost.append_upload(&technician(), &id, 0, None, slow).await })
+    };
+    send.send(Ok(Bytes::from_static(b"abc"))).await.unwrap();
+    while scene.gatepost.shelf().writer(&id).is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(refusal(scene.append(&id, 0, body(&[b"xyz"])).await.unwrap_err()), UploadRefusal::Locked);
+    drop(send);
+    first.await.unwrap().unwrap();
+    scene.append(&id, 3, body(&[b"def"])).await.unwrap();
+    assert_eq!(scene.after_check(&id).await.sha256, Some(sha256(b"abcdef")));
+}
+
+#[tokio::test]
+async fn removing_an_upload_ends_whoever_writes_to_it() {
+    let scene = Scene::set().await;
+    let id = scene.new_upload(6, None).await.unwrap().id;
+    let endless: UploadBody = Box::pin(futures::stream::pending());
+    let writer = {
+        let (gatepost, id) = (scene.gatepost.clone(), id.clone());
+        tokio::spawn(async move { gatepost.append_upload(&technician(), &id, 0, None, endless).await })
+    };
+    while scene.gatepost.shelf().writer(&id).is_none() {
+        tokio::task::yield_now().await;
+    }
+    scene.gatepost.delete_upload(&technician(), &id, false).await.unwrap();
+    assert!(writer.await.unwrap().is_err());
+    assert!(!scene.disk(&id).exists());
+    assert!(matches!(scene.gatepost.upload(&technician(), &id).await, Err(Error::NotFound(_))));
+}
+
+#[tokio::test]
+async fn a_file_that_was_copied_from_goes_only_on_purpose_until_its_job_is_verified() {
+    let scene = Scene::set().await;
+    let upload = scene.whole(b"first").await;
+    scene.no_runs().await;
+    scene.copy_one_message_of(&upload).await;
+    let kept = scene.gatepost.delete_upload(&technician(), &upload.id, false).await.unwrap_err();
+    assert_eq!(conflict(&kept), "copied_from");
+    scene.phase(Phase::Discovered, Phase::Verified).await;
+    scene.gatepost.delete_upload(&technician(), &upload.id, false).await.unwrap();
+    let gone = scene.get(&upload.id).await;
+    assert!(gone.state == UploadState::Deleted && gone.deleted_at.is_some() && !scene.disk(&upload.id).exists());
+    let twice = scene.gatepost.delete_upload(&technician(), &upload.id, false).await.unwrap_err();
+    assert_eq!(refusal(twice), UploadRefusal::Deleted);
+
+    scene.phase(Phase::Verified, Phase::FinalSync).await;
+    let second = scene.whole(b"second").await;
+    assert_eq!(second.slot, 1, "the number of a file that was whole is never given again");
+    let running = scene.gatepost.delete_upload(&technician(), &second.id, true).await;
+    // The run that is to read it through may be queued by now.
+    if let Err(error) = running {
+        assert_eq!(conflict(&error), "already_running");
+        scene.no_runs().await;
+        scene.gatepost.delete_upload(&technician(), &second.id, true).await.unwrap();
+    }
+    assert!(!scene.disk(&second.id).exists());
+}
+
+#[tokio::test]
+async fn files_are_removed_when_their_time_is_over_and_not_before() {
+    let scene = Scene::set().await;
+    let unfinished = scene.new_upload(9, None).await.unwrap().id;
+    let finished = scene.whole(b"whole").await.id;
+    scene.no_runs().await;
+    let days = |days: i64| OffsetDateTime::now_utc() + time::Duration::days(days);
+    scene.gatepost.expire_uploads(days(6)).await.unwrap();
+    assert_eq!(scene.get(&unfinished).await.state, UploadState::Receiving);
+    scene.gatepost.expire_uploads(days(8)).await.unwrap();
+    assert!(matches!(scene.gatepost.upload(&technician(), &unfinished).await, Err(Error::NotFound(_))));
+    assert_eq!(scene.get(&finished).await.state, UploadState::Stored, "its job goes on");
+
+    scene.phase(Phase::Discovered, Phase::Verified).await;
+    scene.gatepost.expire_uploads(days(-3000)).await.unwrap();
+    let at = scene.get(&finished).await.expires_at.unwrap();
+    assert!(at.starts_with("2026-12-21T04:12"), "30 days after the job was verified: {at}");
+    scene.gatepost.expire_uploads(days(3000)).await.unwrap();
+    assert_eq!(scene.get(&finished).await.state, UploadState::Deleted);
+    assert!(!scene.disk(&finished).exists());
+
+    let keeping = Scene::with(|config| config.upload_retention_days = 0).await;
+    let kept = keeping.whole(b"kept").await.id;
+    keeping.no_runs().await;
+    keeping.phase(Phase::Discovered, Phase::Closed).await;
+    keeping.gatepost.expire_uploads(days(3000)).await.unwrap();
+    assert_eq!(keeping.get(&kept).await.state, UploadState::Stored);
+}
+
+#[tokio::test]
+async fn files_come_only_to_open_mailboxes_of_files_and_only_from_staff() {
+    let scene = Scene::set().await;
+    let server = scene.add_mailbox("rui@example.org", SourceType::Imap).await;
+    let new = |mailbox_id, bytes| NewUpload { mailbox_id, name: "a".into(), bytes, sha256: None, metadata: None };
+    let create = async |actor: &Actor, mailbox, bytes| scene.gatepost.create_upload(actor, new(mailbox, bytes)).await;
+    let token = Actor::Token { id: TokenId(1), name: "t".into(), scopes: vec![Scope::JobsRead] };
+    assert!(matches!(create(&token, scene.mailbox, 1).await, Err(Error::Forbidden(_))));
+    assert_eq!(conflict(&create(&technician(), server, 1).await.unwrap_err()), "not_a_file_mailbox");
+    assert!(matches!(create(&technician(), MailboxId(99), 1).await, Err(Error::Invalid(_))));
+    for bytes in [0, -1] {
+        assert!(matches!(create(&technician(), scene.mailbox, bytes).await, Err(Error::Invalid(_))), "{bytes}");
+    }
+    let most = 50_i64 << 30;
+    assert_eq!(refusal(create(&technician(), scene.mailbox, most + 1).await.unwrap_err()).code(), "too_large");
+    scene.phase(Phase::Discovered, Phase::Closed).await;
+    assert_eq!(conflict(&create(&technician(), scene.mailbox, 1).await.unwrap_err()), "closed");
+    for id in ["", "..", "../gatepost.db", "x", "00000000-0000-0000-0000-000000000000"] {
+        assert!(matches!(scene.gatepost.upload(&technician(), id).await, Err(Error::NotFound(_))), "{id}");
+    }
+    assert!(scene.actions().await.is_empty());
+}
+
+#[tokio::test]
+async fn files_of_the_server_are_taken_from_the_open_folder_and_from_nowhere_else() {
+    let scene = Scene::set().await;
+    let import = scene.dir.path().join("import");
+    fs::create_dir(import.join("sub")).unwrap();
+    fs::write(import.join("sub/archive.pst"), b"a file of the server").unwrap();
+    fs::write(import.join("empty.pst"), b"").unwrap();
+    fs::write(scene.dir.path().join("outside.pst"), b"outside").unwrap();
+    std::os::unix::fs::symlink(scene.dir.path().join("outside.pst"), import.join("leads-out.pst")).unwrap();
+    std::os::unix::fs::symlink(scene.dir.path(), import.join("up")).unwrap();
+    std::os::unix::fs::symlink("sub/archive.pst", import.join("inside.pst")).unwrap();
+    let add = async |path: &str| {
+        scene.gatepost.add_server_file(&technician(), scene.mailbox, ServerFile { path: path.into() }).await
+    };
+    let outside = scene.dir.path().join("outside.pst");
+    let database = scene.dir.path().join("data/gatepost.db");
+    for path in [
+        "",
+        ".",
+        "/",
+        "..",
+        "../outside.pst",
+        "sub/../../outside.pst",
+        "leads-out.pst",
+        "up/outside.pst",
+        "/etc/passwd",
+        "sub",
+        "empty.pst",
+        "missing.pst",
+        "sub/archive.pst/",
+        "sub/archive.pst\0.txt",
+        "a\nb",
+        "/dev/zero",
+        "up/data/gatepost.db",
+        outside.to_str().unwrap(),
+        database.to_str().unwrap(),
+    ] {
+        assert!(matches!(add(path).await, Err(Error::Invalid(_))), "{path:?}");
+    }
+    let taken = add("inside.pst").await.unwrap();
+    assert_eq!((taken.state, taken.name.as_str()), (UploadState::Stored, "archive.pst"));
+    assert_eq!(taken.sha256, Some(sha256(b"a file of the server")));
+    assert_eq!(conflict(&add("sub/archive.pst").await.unwrap_err()), "already_uploaded");
+    fs::copy(import.join("sub/archive.pst"), import.join("copy.pst")).unwrap();
+    assert_eq!(conflict(&add("copy.pst").await.unwrap_err()), "already_uploaded");
+    scene.no_runs().await;
+    scene.gatepost.delete_upload(&technician(), &taken.id, false).await.unwrap();
+    assert!(import.join("sub/archive.pst").exists(), "a file of the server stays where it is");
+
+    let closed = Scene::with(|config| config.import_path = None).await;
+    let off = closed.gatepost.add_server_file(&technician(), closed.mailbox, ServerFile { path: "a".into() }).await;
+    assert_eq!(refusal(off.unwrap_err()), UploadRefusal::NoImportPath);
+}
+
+#[tokio::test]
+async fn a_folder_of_the_server_has_a_digest_of_all_its_files_and_is_missed_when_it_moves() {
+    let scene = Scene::set().await;
+    let mailbox = scene.add_mailbox("eml@example.org", SourceType::Eml).await;
+    let folder = scene.dir.path().join("import/mail");
+    fs::create_dir_all(folder.join("cur")).unwrap();
+    fs::write(folder.join("cur/1"), b"one").unwrap();
+    fs::write(folder.join("cur/2"), b"two").unwrap();
+    let file = || ServerFile { path: "mail".into() };
+    let first = scene.gatepost.add_server_file(&technician(), mailbox, file()).await.unwrap();
+    assert_eq!((first.state, first.bytes), (UploadState::Stored, 6));
+    let row = scene.gatepost.upload_row(&first.id).await.unwrap();
+    assert_eq!(scene.gatepost.upload_files(&row).unwrap().bytes, folder.canonicalize().unwrap());
+    scene.no_runs().await;
+    scene.gatepost.delete_upload(&technician(), &first.id, false).await.unwrap();
+    fs::write(folder.join("cur/2"), b"tw0").unwrap();
+    let second = scene.gatepost.add_server_file(&technician(), mailbox, file()).await.unwrap();
+    assert_ne!(first.sha256, second.sha256);
+    fs::rename(&folder, scene.dir.path().join("import/moved")).unwrap();
+    std::os::unix::fs::symlink(scene.dir.path().join("import/moved"), &folder).unwrap();
+    let row = scene.gatepost.upload_row(&second.id).await.unwrap();
+    assert_eq!(conflict(&scene.gatepost.upload_files(&row).unwrap_err()), "moved");
+}
+
+#[tokio::test]
+async fn leftovers_of_forms_and_of_removed_files_are_tidied_and_strangers_left_alone() {
+    let scene = Scene::set().await;
+    let folder = scene.dir.path().join("data/uploads");
+    let stranger = "11111111-2222-3333-4444-555555555555";
+    for name in [format!("{stranger}.part"), stranger.to_owned(), "notes.txt".into()] {
+        fs::write(folder.join(name), b"x").unwrap();
+    }
+    let removed = scene.whole(b"whole").await;
+    scene.no_runs().await;
+    scene.gatepost.delete_upload(&technician(), &removed.id, false).await.unwrap();
+    fs::write(folder.join(format!("{}.catalogue", removed.id)), b"x").unwrap();
+    let mut stream = body(&[b"form"]);
+    let held = scene.gatepost.receive_file(&technician(), scene.job, None, &mut stream).await.unwrap();
+    scene.gatepost.tidy_uploads().await.unwrap();
+    let left = |folder: &PathBuf| {
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(left(&folder).len(), 3, "{:?}", left(&folder));
+    drop(held);
+    assert_eq!(left(&folder), [stranger, "notes.txt"]);
+}
+
+#[tokio::test]
+async fn pieces_of_an_unfinished_upload_go_with_it() {
+    let scene = Scene::set().await;
+    let id = scene.new_upload(9, None).await.unwrap().id;
+    scene.append(&id, 0, body(&[b"abc"])).await.unwrap();
+    scene.gatepost.delete_upload(&technician(), &id, false).await.unwrap();
+    let mut conn = scene.gatepost.store().reader().await.unwrap();
+    assert!(pieces::list(&mut conn, &id, 0, 9).await.unwrap().is_empty());
+    assert!(rows::get(&mut conn, &id).await.unwrap().is_none());
+}
+
+#[test]
+fn names_are_those_of_files_and_hide_nothing() {
+    for (given, name) in [
+        ("archive.pst", "archive.pst"),
+        ("C:\\Users\\ana\\archive.pst", "archive.pst"),
+        ("../../etc/passwd", "passwd"),
+        ("a/", "a"),
+        ("..", "file"),
+        ("", "file"),
+        ("a\0b\nc", "a\u{fffd}b\u{fffd}c"),
+        ("tsp\u{202e}.exe", "tsp\u{fffd}.exe"),
+        ("  Olá ção.pst ", "Olá ção.pst"),
+    ] {
+        assert_eq!(file_name(given), name, "{given:?}");
+    }
+    assert_eq!(file_name(&"x".repeat(4000)).chars().count(), 255);
+}
