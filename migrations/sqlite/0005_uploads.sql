@@ -29,6 +29,9 @@ CREATE TABLE migration_uploads (
     updated_at       TEXT NOT NULL,
     expires_at       TEXT NULL,
     deleted_at       TEXT NULL,
+    -- Who removed it before its mail was proved to have arrived, and why.
+    removed_early_by  TEXT NULL,
+    removed_early_why TEXT NULL,
     UNIQUE (mailbox_id, slot)
 );
 CREATE INDEX idx_migration_uploads_job ON migration_uploads (job_id);

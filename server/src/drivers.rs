@@ -26,6 +26,7 @@ impl Drivers for BuiltIn {
         let limits = limits(&access);
         Arc::new(ArchiveDriver::new(ArchiveAccount {
             label: access.label,
+            seed: access.seed,
             files: access.files.into_iter().map(file_source).collect(),
             limits,
         }))
@@ -96,6 +97,7 @@ pub(crate) fn file_source(file: MailFile) -> FileSource {
         name: file.name,
         kind: file.kind,
         sha256: file.sha256,
+        in_place: file.in_place,
         catalogue: file.catalogue,
         extracted: file.extracted,
     }
@@ -103,5 +105,5 @@ pub(crate) fn file_source(file: MailFile) -> FileSource {
 
 /// How much of the machine reading files may take.
 pub(crate) fn limits(access: &FileAccess) -> Limits {
-    Limits { unpacked: access.most_unpacked, ..Limits::new(access.work.clone()) }
+    Limits { unpacked: access.most_unpacked, reserve: access.reserve, ..Limits::new(access.work.clone()) }
 }

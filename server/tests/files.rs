@@ -316,6 +316,38 @@ fn a_file_that_cannot_be_read_keeps_the_gate_shut_until_it_is_deleted() {
 }
 
 #[test]
+fn a_file_that_goes_before_its_proof_goes_with_a_reason_that_the_gate_shows_until_it_comes_again() {
+    let desk = Desk::of("mbox");
+    let journey = &desk.journey;
+    desk.bring("first.mbox", &letters(0..10));
+    let second = desk.bring("second.mbox", &letters(10..20));
+    for what in ["preflight", "initial"] {
+        journey.succeed(what);
+    }
+    let path = format!("/uploads/{}", text(&second["id"]));
+    let delete =
+        |query: &str| journey.server.call(&journey.technician, "DELETE", &format!("{path}{query}"), &Value::Null);
+    delete("").problem(409, "copied_from");
+    assert_eq!(delete("?force=true").status, 422, "nobody has said why");
+    delete("?force=true&reason=It%20was%20somebody%20else%27s.").expect(204);
+    for what in ["delta", "verify"] {
+        journey.run(what);
+    }
+    let (status, message) = check(&journey.gate(), "folder_coverage");
+    assert_eq!(status, "warn", "{message}");
+    assert!(message.contains("second.mbox was removed before it was proved, by "), "{message}");
+    assert!(message.contains(": It was somebody else's."), "{message}");
+
+    desk.bring("second.mbox", &letters(10..20));
+    journey.succeed("delta");
+    journey.succeed("verify");
+    assert_eq!(desk.totals(), [20, 20, 0, 0, 0]);
+    assert_eq!(desk.there().len(), 20, "nothing came twice");
+    let (status, message) = check(&journey.gate(), "folder_coverage");
+    assert_eq!(status, "pass", "{message}");
+}
+
+#[test]
 fn what_a_file_leaves_over_is_named_read_and_given_up_like_any_mail() {
     let new = new_server().max_message_bytes(50_000).start().expect("a server");
     let desk = Desk::on(new, "mbox", &[]);

@@ -311,9 +311,11 @@ fn a_form_brings_a_file_with_its_fields_in_any_order() {
     let first = sent(&[("mailbox_id", None, mailbox), ("file", Some("a.mbox"), &big)]).expect(201);
     assert_eq!(first.json()["sha256"], sha256(&big));
     assert_eq!(first.header("location"), format!("/api/v1/uploads/{}", first.json()["id"].as_str().expect("an id")));
-    sent(&[("file", Some("b.mbox"), b"From b"), ("mailbox_id", None, mailbox)]).expect(201);
+    // One that nothing can be read from may be brought again; this one holds mail.
+    let letter = b"From ana@example.org Mon May 27 10:00:00 2019\nFrom: ana@example.org\nSubject: b\n\nb\n";
+    sent(&[("file", Some("b.mbox"), letter), ("mailbox_id", None, mailbox)]).expect(201);
     let before = scene.on_disk();
-    sent(&[("file", Some("c.mbox"), b"From b"), ("mailbox_id", None, mailbox)]).problem(409, "already_uploaded");
+    sent(&[("file", Some("c.mbox"), letter), ("mailbox_id", None, mailbox)]).problem(409, "already_uploaded");
     sent(&[("file", Some("c.mbox"), b"From c")]).problem(422, "invalid");
     sent(&[("mailbox_id", None, mailbox)]).problem(422, "invalid");
     sent(&[("mailbox_id", None, b"99"), ("file", Some("c"), b"From c")]).problem(422, "invalid");
@@ -331,6 +333,58 @@ fn a_form_brings_a_file_with_its_fields_in_any_order() {
             .to_string_lossy()
             .ends_with(".part"))
     );
+}
+
+/// Sends the beginning of a form of which much more is announced, and reads how the answer begins.
+fn answer_to_beginning(scene: &Scene, token: &str, beginning: &[u8]) -> String {
+    let head = format!(
+        "POST /api/v1/migration/jobs/{}/upload-pst HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: {}\r\nContent-Length: 1000000000\r\n\r\n",
+        scene.job, FORM.1
+    );
+    let mut stream = TcpStream::connect(("127.0.0.1", scene.port())).expect("it listens");
+    stream.write_all(head.as_bytes()).expect("it is sent");
+    // The answer may come while this is sent.
+    let _ = stream.write_all(beginning);
+    let mut answer = [0; 1024];
+    let read = stream.read(&mut answer).expect("an answer, though the body has hardly begun");
+    String::from_utf8_lossy(&answer[..read]).into_owned()
+}
+
+#[test]
+fn a_form_holds_little_beside_its_files_and_is_read_only_for_those_who_may_bring_some() {
+    let scene = Scene::set(&[]);
+    let junk = vec![b'x'; 512 << 10];
+    let part = |head: &str| [head.as_bytes(), &junk].concat();
+    for (what, beginning) in [
+        ("before the first part", junk.clone()),
+        ("the head of a part", part("--edge\r\nContent-Disposition: form-data; name=\"")),
+        ("a part that nobody knows", part("--edge\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\n")),
+        ("many parts", form(&[("other", None, &b"x"[..]); 17])),
+        ("a long value", part("--edge\r\nContent-Disposition: form-data; name=\"sha256\"\r\n\r\n")),
+    ] {
+        let answer = answer_to_beginning(&scene, &scene.token, &beginning);
+        assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("too_large"), "{what}: {answer}");
+    }
+    let reader = json!({"scopes": ["jobs:read"], "name": "reader"});
+    let reader = scene.server.call(&scene.server.token("super_admin"), "POST", "/tokens", &reader).expect(201).json();
+    let answer = answer_to_beginning(&scene, reader["secret"].as_str().expect("a token"), b"");
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    assert_eq!(scene.on_disk(), 0);
+
+    // Fields before and behind a file count by themselves, however the bytes are cut.
+    let path = format!("/api/v1/migration/jobs/{}/upload-pst", scene.job);
+    let (mailbox, big) = (scene.mailbox.to_string(), noise(300 << 10));
+    let other = vec![b'x'; 40 << 10];
+    let fields: [(&str, Option<&str>, &[u8]); 5] = [
+        ("other", None, &other),
+        ("another", None, &other),
+        ("file", Some("a.mbox"), &big),
+        ("other", None, &other),
+        ("mailbox_id", None, mailbox.as_bytes()),
+    ];
+    let taken = scene.send("POST", &path, &[FORM], &form(&fields)).expect(201).json();
+    assert_eq!(taken["sha256"], sha256(&big));
 }
 
 #[test]

@@ -112,7 +112,11 @@ pub struct Inspection {
     pub repeated: u64,
     /// Messages that an earlier file of this mailbox holds in the same folder: they are copied once.
     pub overlapping: u64,
-    /// Sentences about damage and about what was left out.
+    /// Sentences about content that is missing: a part that is cut off, a folder that cannot be read, more declared than
+    /// found.
+    #[serde(default)]
+    pub losses: Vec<String>,
+    /// Sentences about damage that cost nothing, and about what was left out on purpose.
     pub damage: Vec<String>,
     /// Whether what is no mail can be downloaded.
     pub has_items: bool,

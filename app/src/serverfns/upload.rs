@@ -14,16 +14,18 @@ pub async fn add_server_file(mailbox_id: MailboxId, path: String) -> Result<(), 
     Ok(())
 }
 
-/// Deletes a file's bytes. With `force` also where mail was copied from it.
+/// Deletes a file's bytes. With `force` and a reason also where it is needed for the proof.
 #[server(prefix = "/api/fn", endpoint = "delete_upload")]
 pub async fn delete_upload(
     upload_id: String,
     mailbox_id: MailboxId,
     #[server(default)] force: String,
+    #[server(default)] reason: String,
 ) -> Result<(), Problem> {
     use crate::{context, serverfns::input::ticked};
     let desk = context::desk()?;
-    desk.gatepost.delete_upload(&desk.actor, &upload_id, ticked(&force)).await?;
+    let early = ticked(&force).then_some(reason.as_str());
+    desk.gatepost.delete_upload(&desk.actor, &upload_id, early).await?;
     context::go(&format!("/mailboxes/{mailbox_id}/files?notice=file_deleted"));
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::{
     http::Site,
 };
 use clap::Args;
+use gatepost_tools::find;
 use serde::Serialize;
 use std::{
     os::unix::fs::PermissionsExt,
@@ -275,7 +276,7 @@ fn tools(config: &Config) -> Vec<Finding> {
     });
     wanted
         .into_iter()
-        .map(|(check, program, set, advice)| match find(program, set, tools.path.as_deref()) {
+        .map(|(check, program, set, advice)| match find(set.map(PathBuf::as_path), tools.path.as_deref(), &[program]) {
             Some(path) => Finding::ok(check, path.display().to_string()),
             None if set.is_some() => {
                 Finding::warn(check, "is not where its variable says", "correct the variable, or remove it")
@@ -284,14 +285,4 @@ fn tools(config: &Config) -> Vec<Finding> {
         })
         .chain(zimbra)
         .collect()
-}
-
-fn find(program: &str, set: Option<&PathBuf>, first: Option<&Path>) -> Option<PathBuf> {
-    let is_file = |path: &PathBuf| path.is_file();
-    if let Some(path) = set {
-        return Some(path.clone()).filter(is_file);
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let places = first.map(Path::to_path_buf).into_iter().chain(std::env::split_paths(&path));
-    places.map(|dir| dir.join(program)).find(is_file)
 }

@@ -57,6 +57,9 @@ pub struct Export {
     json: bool,
 }
 
+/// How many threads write an export; each holds the caches of a reader.
+const MOST_THREADS: usize = 2;
+
 /// Runs the command.
 pub async fn run(pst: Pst, config: Config) -> Outcome {
     let cancel = ending_by_signal()?;
@@ -76,8 +79,11 @@ fn opened(file: &Path, limits: &Limits) -> anyhow::Result<Box<dyn Store>> {
         Ok(found) if found.is_dir() => return Err(about("is a directory; name a PST or OST file").into()),
         Ok(_) => {}
     }
-    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(open(file, &name, SourceType::Pst, limits).map_err(Fault::from)?)
+    Ok(open(file, &file_name(file), SourceType::Pst, limits).map_err(Fault::from)?)
+}
+
+fn file_name(file: &Path) -> String {
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// What `pst ls --json` prints.
@@ -187,9 +193,12 @@ impl Visitor for Lister<'_> {
 }
 
 fn write(options: &Export, limits: &Limits, cancel: &CancellationToken) -> Outcome {
-    let mut store = opened(&options.file, limits)?;
+    // What is wrong with the file is said before anything is written.
+    drop(opened(&options.file, limits)?);
+    let again = || open(&options.file, &file_name(&options.file), SourceType::Pst, limits);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
     let bar = Bar::new("writing", options.json);
-    let done = export(store.as_mut(), &options.dir, &mut |done, total| bar.show(done, total), cancel);
+    let done = export(&again, threads, &options.dir, &mut |done, total| bar.show(done, total), cancel);
     bar.finish();
     let done = match done {
         Err(ArchiveError::Stopped) => {
@@ -210,10 +219,12 @@ fn write(options: &Export, limits: &Limits, cancel: &CancellationToken) -> Outco
     if done.more_unreadable > 0 {
         eprintln!("and {} more", done.more_unreadable);
     }
-    for sentence in &done.damage {
-        eprintln!("Damage: {}", sentence.replace(char::is_control, "\u{fffd}"));
+    for (what, sentences) in [("Missing", &done.losses), ("Damage", &done.damage)] {
+        for sentence in sentences {
+            eprintln!("{what}: {}", sentence.replace(char::is_control, "\u{fffd}"));
+        }
     }
-    Ok(if left > 0 || !done.damage.is_empty() { Exit::LeftOver } else { Exit::Done })
+    Ok(if left > 0 || !done.losses.is_empty() { Exit::LeftOver } else { Exit::Done })
 }
 
 fn in_words(done: &Exported, left: u64) -> String {

@@ -51,6 +51,7 @@ pub async fn run(serve: Serve, config: Config) -> Outcome {
         ending: ending_by_signal()?,
     };
     invite(&core, &config, address).await?;
+    end_leftovers(&config);
     core.start_workers().await?;
     print_line(format_args!("Gatepost listens on http://{address}"))?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
@@ -66,11 +67,21 @@ pub async fn worker(config: Config) -> Outcome {
     if !config.core.enabled {
         tracing::warn!("MIGRATION_ENABLED is false: the worker idles");
     }
+    end_leftovers(&config);
     core.start_workers().await?;
     tracing::info!(workers = config.core.workers, "working");
     ending.cancelled().await;
     hand_back(&core).await;
     Ok(Exit::Done)
+}
+
+/// Ends external programs that a crash left running; those of another Gatepost on the same data go on.
+fn end_leftovers(config: &Config) {
+    match gatepost_tools::end_leftovers(&config.core.data_path.join("work")) {
+        Ok(0) => {}
+        Ok(count) => tracing::warn!(count, "external programs of an earlier start were still running and were ended"),
+        Err(error) => tracing::warn!(%error, "external programs of an earlier start could not be looked for"),
+    }
 }
 
 async fn hand_back(core: &Gatepost) {

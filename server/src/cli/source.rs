@@ -54,7 +54,8 @@ pub fn access(path: &Path, state: &Path, max_gb: u64) -> anyhow::Result<FileAcce
     }
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let most_unpacked = max_gb.saturating_mul(4 << 30);
-    let mut access = FileAccess { label: name.clone(), files: Vec::new(), work, most_unpacked };
+    let mut access =
+        FileAccess { label: name.clone(), seed: String::new(), files: Vec::new(), work, most_unpacked, reserve: None };
     let kind = kind_of(path, &name, &access)?;
     let catalogue = beside(".catalogue");
     access.files.push(MailFile {
@@ -63,6 +64,7 @@ pub fn access(path: &Path, state: &Path, max_gb: u64) -> anyhow::Result<FileAcce
         name,
         kind,
         sha256: None,
+        in_place: true,
         catalogue,
         extracted: None,
     });
@@ -95,8 +97,9 @@ pub async fn read_through(access: &mut FileAccess, quiet: bool, cancel: &Cancell
     });
     match read.await? {
         Ok(identity) => {
-            if let Some(file) = access.files.first_mut() {
-                file.sha256 = Some(identity);
+            if let Some(file) = access.files.first() {
+                // Other bytes, or the same elsewhere, are another account: the numbers of its messages are its own.
+                access.seed = format!("{}\n{identity}", file.path.display());
             }
             Ok(true)
         }

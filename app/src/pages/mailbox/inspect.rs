@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     components::{
-        At, Empty, Fact, FormState, Hidden, Icon, ListAddress, PageHead, Shape, TickField, count, load, page_query,
-        param, size,
+        AreaField, At, Empty, Fact, FormState, Hidden, Icon, ListAddress, PageHead, Shape, TickField, count, load,
+        page_query, param, size,
     },
     i18n::names,
     pages::{job::crumbs, run::live_run},
@@ -129,7 +129,8 @@ fn inside(upload: &Upload, found: &Inspection, asked: &PageQuery) -> AnyView {
     let address = ListAddress::new(format!("/mailboxes/{}/files/{}", upload.mailbox_id, upload.id), asked, &[]);
     let pager = (page.pages() > 1).then(|| address.pager(&page));
     view! {
-        {damage(found)}
+        {sentences(&found.losses, "bad", "losses", t!(inspect.losses), Some(t!(inspect.losses_hint)))}
+        {sentences(&found.damage, "warn", "damage", t!(inspect.damage), None)}
         <section aria-labelledby="sum">
             <h2 id="sum">{t!(inspect.sum)}</h2>
             {sum(found)}
@@ -166,14 +167,21 @@ fn sum(found: &Inspection) -> AnyView {
     .into_any()
 }
 
-fn damage(found: &Inspection) -> AnyView {
-    if found.damage.is_empty() {
+fn sentences(
+    all: &[String],
+    tone: &'static str,
+    id: &'static str,
+    title: &'static str,
+    hint: Option<&'static str>,
+) -> AnyView {
+    if all.is_empty() {
         return ().into_any();
     }
-    let sentences = found.damage.iter().map(|sentence| view! { <li>{sentence.clone()}</li> }).collect_view();
+    let sentences = all.iter().map(|sentence| view! { <li>{sentence.clone()}</li> }).collect_view();
     view! {
-        <section class="notice warn block" aria-labelledby="damage">
-            <h2 id="damage"><Icon shape=Shape::Warn/>{t!(inspect.damage)}</h2>
+        <section class=format!("notice {tone} block") aria-labelledby=id>
+            <h2 id=id><Icon shape=Shape::Warn/>{title}</h2>
+            {hint.map(|hint| view! { <p>{hint}</p> })}
             <ul>{sentences}</ul>
         </section>
     }
@@ -213,8 +221,8 @@ fn DeleteForm(upload: Upload, closed: bool) -> AnyView {
         UploadOrigin::Server => t!(files.delete_server_hint),
         UploadOrigin::Tus | UploadOrigin::Multipart => t!(files.delete_hint),
     };
-    // Only a file that can have been copied from needs a second word.
-    let ask = upload.state == UploadState::Ready && !closed;
+    // Only a file that holds mail, and can be needed for a proof, needs a second word.
+    let ask = upload.inspection.as_ref().is_some_and(|found| found.messages > 0) && !closed;
     let open = state.refused();
     view! {
         <details class="confirm" open=open>
@@ -223,7 +231,10 @@ fn DeleteForm(upload: Upload, closed: bool) -> AnyView {
             <form method="post" action=DeleteUpload::url() class="form">
                 <Hidden name="upload_id" value=upload.id/>
                 <Hidden name="mailbox_id" value=upload.mailbox_id.to_string()/>
-                {ask.then(|| view! { <TickField state name="force" label=t!(files.force) hint=t!(files.force_hint)/> })}
+                {ask.then(|| view! {
+                    <TickField state=state.clone() name="force" label=t!(files.force) hint=t!(files.force_hint)/>
+                    <AreaField state name="reason" label=t!(files.force_reason) hint=t!(files.force_reason_hint) rows=2 max=2_000/>
+                })}
                 <div class="submit"><button type="submit" class="button danger">{t!(files.delete_confirm)}</button></div>
             </form>
         </details>

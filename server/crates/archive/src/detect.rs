@@ -7,10 +7,8 @@ use crate::formats::{mbox, zimbra};
 use crate::{ArchiveError, Limits};
 use flate2::read::MultiGzDecoder;
 use gatepost_contract::SourceType;
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::sync::Arc;
 
 /// Files of a tree that are looked at.
 const FILES: u64 = 500;
@@ -104,7 +102,7 @@ pub fn detect(path: &Path) -> Result<Detected, ArchiveError> {
     if path.metadata()?.is_dir() {
         return Ok(described(peek(&mut Directory::new(path, &limits)?, Place::Folder)?, None));
     }
-    let file = Section::of_file(Arc::new(File::open(path)?))?;
+    let file = Section::at_path(path)?;
     let kind = of_file(&file, &limits)?;
     Ok(described(kind, (kind == Kind::Unknown).then(|| looks_like(&file)).transpose()?))
 }
@@ -171,7 +169,7 @@ fn peek(tree: &mut dyn Tree, place: Place) -> Result<Kind, ArchiveError> {
                 files += 1;
             }
             Event::Lost(_, name, _) => messages |= name.ends_with(".eml"),
-            Event::Damage(_) | Event::Alive => {}
+            Event::Loss(_) | Event::Damage(_) | Event::Alive => {}
         }
         if files >= FILES { Err(ArchiveError::Stopped) } else { Ok(()) }
     });

@@ -42,41 +42,108 @@ pub struct Exported {
     pub unreadable: Vec<(String, String)>,
     /// How many more there are of these.
     pub more_unreadable: u64,
+    /// Sentences about what is missing in the file.
+    pub losses: Vec<String>,
     /// Sentences about damage and about what was left out.
     pub damage: Vec<String>,
 }
 
-/// Writes what a store holds below `directory`. Blocks; tells how many of how many bytes it has gone through.
+/// Opens the store that is written, once for each thread.
+pub type OpenStore<'a> = &'a (dyn Fn() -> Result<Box<dyn Store>, ArchiveError> + Sync);
+
+/// Writes what a store holds below `directory`, on so many threads. Blocks; tells how many of how many bytes it has gone
+/// through.
+///
+/// Each thread goes through the whole store, which costs little, and makes and writes its share of the messages, which
+/// costs much.
 ///
 /// # Errors
 /// Where the file cannot be read on, or the directory cannot be written to; [`ArchiveError::Stopped`] when `cancel` was
 /// called. What was written before stays, each file whole.
 pub fn export(
-    store: &mut dyn Store,
+    open: OpenStore<'_>,
+    threads: usize,
     directory: &Path,
     progress: &mut dyn FnMut(u64, u64),
     cancel: &CancellationToken,
 ) -> Result<Exported, ArchiveError> {
     make(directory)?;
-    let mut export = Export {
-        directory,
-        names: FolderNames::default(),
-        folders: Vec::new(),
-        by_path: HashMap::new(),
-        exported: Exported::default(),
-        progress,
-        cancel,
+    let of = threads.max(1) as u64;
+    // When one thread fails the others need not go on.
+    let failed = cancel.child_token();
+    let share = |part: u64, progress: &mut dyn FnMut(u64, u64)| {
+        let mut export = Export {
+            directory,
+            share: (part, of),
+            seen: 0,
+            names: FolderNames::default(),
+            folders: Vec::new(),
+            by_path: HashMap::new(),
+            exported: Exported::default(),
+            progress,
+            cancel: &failed,
+        };
+        let scanned = open().and_then(|mut store| store.scan(&mut export));
+        if scanned.is_err() {
+            failed.cancel();
+        }
+        scanned.map(|()| export.exported)
     };
-    let scanned = store.scan(&mut export);
+    let shares: Vec<Result<Exported, ArchiveError>> = std::thread::scope(|scope| {
+        let share = &share;
+        let others: Vec<_> = (1..of).map(|part| scope.spawn(move || share(part, &mut |_, _| {}))).collect();
+        let first = share(0, progress);
+        let ended = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+            thread
+                .join()
+                .unwrap_or_else(|_| Err(ArchiveError::Io(io::Error::other("a thread of the export broke off"))))
+        };
+        [first].into_iter().chain(others.into_iter().map(ended)).collect()
+    });
     if cancel.is_cancelled() {
         return Err(ArchiveError::Stopped);
     }
-    scanned?;
-    Ok(export.exported)
+    let stopped_by_another = |share: &Result<_, _>| matches!(share, Err(ArchiveError::Stopped));
+    let (stopped, ended): (Vec<_>, Vec<_>) = shares.into_iter().partition(stopped_by_another);
+    let mut exported = Exported::default();
+    for share in ended.into_iter().chain(stopped) {
+        exported.join(share?);
+    }
+    Ok(exported)
+}
+
+impl Exported {
+    /// Adds what another thread wrote. What all of them were told is there once.
+    fn join(&mut self, other: Self) {
+        self.folders = self.folders.max(other.folders);
+        self.messages += other.messages;
+        self.items += other.items;
+        self.already_there += other.already_there;
+        self.bytes += other.bytes;
+        self.more_unreadable += other.more_unreadable;
+        for one in other.unreadable {
+            if self.unreadable.len() < NAMED {
+                self.unreadable.push(one);
+            } else {
+                self.more_unreadable += 1;
+            }
+        }
+        for (ours, theirs) in [(&mut self.losses, other.losses), (&mut self.damage, other.damage)] {
+            for sentence in theirs {
+                if ours.len() < NAMED && !ours.contains(&sentence) {
+                    ours.push(sentence);
+                }
+            }
+        }
+    }
 }
 
 struct Export<'a> {
     directory: &'a Path,
+    /// Which part of how many is this thread's.
+    share: (u64, u64),
+    /// Messages and items so far.
+    seen: u64,
     names: FolderNames,
     folders: Vec<Folder>,
     by_path: HashMap<FolderPath, FolderNumber>,
@@ -173,6 +240,13 @@ impl Export<'_> {
         Ok(())
     }
 
+    /// Whether the next message or item is this thread's.
+    fn is_mine(&mut self) -> bool {
+        let (part, of) = self.share;
+        self.seen += 1;
+        self.seen % of == part
+    }
+
     fn check(&self) -> Result<(), ArchiveError> {
         if self.cancel.is_cancelled() { Err(ArchiveError::Stopped) } else { Ok(()) }
     }
@@ -199,6 +273,9 @@ impl Visitor for Export<'_> {
         let at = self.folder_of(folder)?;
         at.messages += 1;
         let (number, place) = (at.messages, at.place.clone());
+        if !self.is_mine() {
+            return Ok(());
+        }
         let written = self.write(&place, Some(found.internal_date), content, |head| {
             let parsed = MessageParser::default().parse_headers(head);
             let subject = parsed.as_ref().and_then(mail_parser::Message::subject).unwrap_or_default().trim();
@@ -213,7 +290,7 @@ impl Visitor for Export<'_> {
         self.check()?;
         // It keeps its number.
         self.folder_of(folder)?.messages += 1;
-        self.left_out(folder, why)
+        if self.is_mine() { self.left_out(folder, why) } else { Ok(()) }
     }
 
     fn item(&mut self, folder: FolderNumber, item: FoundItem, content: Content<'_>) -> Result<(), ArchiveError> {
@@ -221,6 +298,9 @@ impl Visitor for Export<'_> {
         let at = self.folder_of(folder)?;
         at.items += 1;
         let (number, place) = (at.items, at.place.clone());
+        if !self.is_mine() {
+            return Ok(());
+        }
         let FoundItem { kind, title, .. } = item;
         let kind: ItemKind = kind;
         let written = self.write(&place, None, content, |_| {
@@ -235,6 +315,14 @@ impl Visitor for Export<'_> {
         self.check()?;
         if self.exported.damage.len() < NAMED {
             self.exported.damage.push(sentence);
+        }
+        Ok(())
+    }
+
+    fn loss(&mut self, sentence: String) -> Result<(), ArchiveError> {
+        self.check()?;
+        if self.exported.losses.len() < NAMED {
+            self.exported.losses.push(sentence);
         }
         Ok(())
     }
@@ -313,6 +401,7 @@ mod tests {
     use gatepost_transfer::Flags;
 
     /// Folders with a message and a contact in each.
+    #[derive(Clone)]
     struct Few(Vec<&'static str>, &'static str);
 
     impl Store for Few {
@@ -372,13 +461,15 @@ mod tests {
         let to = directory.path().join("new/out");
         let cancel = CancellationToken::new();
         let run = |subject| {
-            let mut few = Few(vec!["Inbox", "../Inbox", "A:b", "A?b"], subject);
-            export(&mut few, &to, &mut |_, _| {}, &cancel).unwrap()
+            let few = Few(vec!["Inbox", "../Inbox", "A:b", "A?b"], subject);
+            let open = || Ok(Box::new(few.clone()) as Box<dyn Store>);
+            // On three threads as on one.
+            export(&open, 3, &to, &mut |_, _| {}, &cancel).unwrap()
         };
         let first = run("=?utf-8?q?Ol=C3=A1/mundo?=");
         assert_eq!((first.folders, first.messages, first.items, first.already_there), (4, 8, 4, 0));
         assert_eq!(first.unreadable.len(), 4);
-        assert_eq!(first.unreadable[0], ("Inbox".into(), "Its block is damaged.".into()));
+        assert!(first.unreadable.contains(&("Inbox".into(), "Its block is damaged.".into())));
         let written = files(&to);
         let of = |folder: &str| {
             ["00001 Ana_Sá.vcf", "00001 Olá_mundo.eml", "00003.eml"].map(|name| format!("{folder}/{name}"))
@@ -406,7 +497,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let cancel = CancellationToken::new();
         cancel.cancel();
-        let stopped = export(&mut Few(vec!["Inbox"], "x"), directory.path(), &mut |_, _| {}, &cancel);
+        let stopped = export(&|| Ok(Box::new(Few(vec!["Inbox"], "x"))), 2, directory.path(), &mut |_, _| {}, &cancel);
         assert!(matches!(stopped, Err(ArchiveError::Stopped)));
         assert!(files(directory.path()).is_empty());
     }

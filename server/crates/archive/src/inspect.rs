@@ -26,6 +26,9 @@ pub struct FileSource {
     pub kind: SourceType,
     /// The SHA-256 of its bytes, in hex, where it is known.
     pub sha256: Option<String>,
+    /// Whether it lies where others may change it, and not in a store of ours: its time is looked at too, and its bytes
+    /// where that tells of a change and at each verification.
+    pub in_place: bool,
     /// Where its catalogue is kept; made again where it is missing or of no use.
     pub catalogue: PathBuf,
     /// Where readpst wrote its messages, where their bytes are to be readpst's.
@@ -78,7 +81,8 @@ pub(crate) fn inspect_with(
     let stamp = Stamp::of(&file.path).map_err(|error| missing(file, error))?;
     let mut store = file.open(open, limits)?;
     let writer = Writer::begin(catalogue)?;
-    let inspection = Scan::new(writer, items.map(Items::begin), progress, cancel).run(store.as_mut(), stamp)?;
+    let items = items.map(|place| Items::begin(place, limits, stamp.length));
+    let inspection = Scan::new(writer, items, progress, cancel).run(store.as_mut(), stamp)?;
     Ok((inspection, store))
 }
 

@@ -2,7 +2,7 @@
 //! without control characters, not too long, and each once.
 
 use gatepost_transfer::FolderPath;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, hash_map::Entry};
 
 /// How many bytes a name may have; and a path, beyond which folders stand beside each other and not below.
 const LONGEST: usize = 120;
@@ -40,39 +40,67 @@ pub fn safe(name: &str) -> String {
 /// Gives each folder a path of its own. Paths that differ only in case are two, also where a file system ignores case.
 #[derive(Debug, Default)]
 pub struct FolderNames {
-    given: HashMap<FolderPath, String>,
-    taken: HashSet<String>,
+    given: HashMap<Key, String>,
+    /// Names that were given, and the number of the last folder that wanted the same.
+    taken: HashMap<Key, u32>,
+}
+
+/// Stands for a path or a name: a file may have many thousand folders with long paths.
+type Key = [u8; 16];
+
+fn key<'a>(levels: impl IntoIterator<Item = &'a str>) -> Key {
+    let mut hasher = blake3::Hasher::new();
+    for level in levels {
+        hasher.update(&(level.len() as u64).to_le_bytes()).update(level.as_bytes());
+    }
+    let mut key = Key::default();
+    hasher.finalize_xof().fill(&mut key);
+    key
 }
 
 impl FolderNames {
     /// The folder's path, `/` between its levels.
     pub fn of(&mut self, path: &FolderPath) -> String {
+        let levels = path.levels();
         let mut above = String::new();
-        for len in 1..=path.levels().len().max(1) {
-            let upper = FolderPath::new(path.levels().iter().take(len));
-            above = match self.given.get(&upper) {
+        for len in 1..=levels.len().max(1) {
+            let upper = &levels[..len.min(levels.len())];
+            let key = key(upper.iter().map(AsRef::as_ref));
+            above = match self.given.get(&key) {
                 Some(given) => given.clone(),
-                None => self.give(&above, upper),
+                None => {
+                    let given = self.give(&above, upper.last().map(AsRef::as_ref).unwrap_or_default());
+                    self.given.insert(key, given.clone());
+                    given
+                }
             };
         }
         above
     }
 
-    fn give(&mut self, above: &str, path: FolderPath) -> String {
+    fn give(&mut self, above: &str, name: &str) -> String {
         let above = match above.rsplit_once('/') {
             Some((upper, _)) if above.len() > LONGEST_PATH => format!("{upper}/"),
             _ if above.is_empty() => String::new(),
             _ => format!("{above}/"),
         };
-        let name = safe(path.name());
-        let mut given = format!("{above}{name}");
-        let mut number = 1;
-        while !self.taken.insert(given.to_lowercase()) {
+        let name = safe(name);
+        let first = format!("{above}{name}");
+        let first_key = key([first.to_lowercase().as_str()]);
+        let Some(mut number) = self.taken.get(&first_key).copied() else {
+            self.taken.insert(first_key, 1);
+            return first;
+        };
+        loop {
             number += 1;
-            given = format!("{above}{name} ({number})");
+            let given = format!("{above}{name} ({number})");
+            // A folder may be called so by itself.
+            if let Entry::Vacant(free) = self.taken.entry(key([given.to_lowercase().as_str()])) {
+                free.insert(1);
+                self.taken.insert(first_key, number);
+                return given;
+            }
         }
-        self.given.insert(path, given.clone());
-        given
     }
 }
 
@@ -114,6 +142,9 @@ mod tests {
             (FolderPath::new(["a/b", "x"]), "a_b (2)/x"),
             (FolderPath::new(["a:b"]), "a_b"),
             (FolderPath::new(["", ""]), "_/_"),
+            (FolderPath::new(["a_b (4)"]), "a_b (4)"),
+            (FolderPath::new(["a|b"]), "a_b (5)"),
+            (FolderPath::new(["a_b (4) "]), "a_b (4) (2)"),
         ];
         for (path, expected) in cases {
             assert_eq!(names.of(&path), expected);

@@ -10,9 +10,7 @@ use crate::formats::zimbra::ZimbraStore;
 use crate::pst::PstStore;
 use crate::{ArchiveError, Limits, Store};
 use gatepost_contract::SourceType;
-use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Opens a file or folder of mail. `name` is what it was called where it came from: an mbox file is a folder of that
 /// name.
@@ -22,7 +20,7 @@ use std::sync::Arc;
 /// like and what to do; others where it is, and cannot be read.
 pub fn open(path: &Path, name: &str, source_type: SourceType, limits: &Limits) -> Result<Box<dyn Store>, ArchiveError> {
     let detected = detect(path)?;
-    let file = || -> Result<Section, ArchiveError> { Ok(Section::of_file(Arc::new(File::open(path)?))?) };
+    let file = || -> Result<Section, ArchiveError> { Ok(Section::at_path(path)?) };
     // Damage to a zip or a PST's head is better said by its reader than by a guess.
     match (detected.kind, source_type) {
         (Kind::NoMail(Place::Zip), SourceType::Eml | SourceType::Mbox) => {
@@ -46,7 +44,7 @@ pub fn open(path: &Path, name: &str, source_type: SourceType, limits: &Limits) -
     Ok(match detected.kind {
         Kind::Pst => Box::new(PstStore::open(file()?, limits)?),
         Kind::Mbox => Box::new(MboxStore::new(file()?, mbox_folder(&[], name))),
-        Kind::Message => Box::new(MessageStore::new(file()?, path.metadata()?.modified().ok(), limits)),
+        Kind::Message => Box::new(MessageStore::new(file()?, limits)),
         Kind::Zimbra(place) => {
             let format = if place == Place::Zip { "Zimbra zip" } else { "Zimbra TGZ" };
             Box::new(ZimbraStore::new(tree(place)?, format.to_owned(), limits))

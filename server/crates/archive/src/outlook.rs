@@ -131,7 +131,7 @@ pub(crate) fn write_file(body: &Body, limits: &Limits, out: &mut dyn Write) -> R
 }
 
 fn open(body: &Body, limits: &Limits) -> Result<msg::MsgItem<SectionReader>, ArchiveError> {
-    let section = match body.section(limits) {
+    let section = match body.section(limits, &mut || Ok(())) {
         Err(ArchiveError::Io(e)) if crate::containers::is_damage(&e) => {
             return Err(ArchiveError::Unreadable(format!("It cannot be read whole: {e}.")));
         }

@@ -120,14 +120,30 @@ pub trait Visitor {
         content: Content<'_>,
     ) -> Result<(), ArchiveError>;
 
+    /// A message that lies in several folders, none of them twice; as if it were told for one after the other.
+    fn message_in(
+        &mut self,
+        folders: &[FolderNumber],
+        message: FoundMessage,
+        content: Content<'_>,
+    ) -> Result<(), ArchiveError> {
+        folders.iter().try_for_each(|folder| self.message(*folder, message.clone(), content))
+    }
+
     /// A message that is known to be there and cannot be given, and why.
     fn unreadable(&mut self, folder: FolderNumber, message: FoundMessage, why: String) -> Result<(), ArchiveError>;
 
     /// An item that is no mail; `content` gives what it is saved as.
     fn item(&mut self, folder: FolderNumber, item: FoundItem, content: Content<'_>) -> Result<(), ArchiveError>;
 
-    /// A sentence about the file as a whole: damage, something left out.
+    /// A sentence about the file as a whole: damage that was read around, something that is no mail and was left out.
     fn damage(&mut self, sentence: String) -> Result<(), ArchiveError>;
+
+    /// A sentence about mail that is missing: the file is cut off, a folder's list is lost, fewer items were found than
+    /// the file says that it holds. Whoever makes no difference takes it as damage.
+    fn loss(&mut self, sentence: String) -> Result<(), ArchiveError> {
+        self.damage(sentence)
+    }
 
     /// How many of how many bytes have been gone through.
     fn progress(&mut self, done: u64, total: u64) -> Result<(), ArchiveError>;

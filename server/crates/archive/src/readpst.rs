@@ -14,7 +14,7 @@ use crate::{
 use gatepost_transfer::{Flags, FolderPath, InternalDate};
 use index::{Index, Keys};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fs::File,
     io::{self, Read, Write},
     path::{Component, Path, PathBuf},
@@ -66,7 +66,7 @@ impl Store for ReadpstStore {
     fn scan(&mut self, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
         let index = Index::of(&self.written)?;
         let mut own = std::mem::replace(&mut self.own, Box::new(Nothing));
-        let mut comparison = Comparison { store: self, index, visitor, folders: Vec::new() };
+        let mut comparison = Comparison { store: self, index, visitor, folders: HashMap::new() };
         let scanned =
             own.scan(&mut comparison).and_then(|()| comparison.only_theirs()).and_then(|()| comparison.tell());
         self.own = own;
@@ -104,8 +104,8 @@ struct Comparison<'a> {
     store: &'a ReadpstStore,
     index: Index,
     visitor: &'a mut dyn Visitor,
-    /// By the number that the visitor gave each, as far as there are: its path and how the readers' counts stand.
-    folders: Vec<(FolderNumber, FolderPath, Counts)>,
+    /// By the number that the visitor gave each: its path and how the readers' counts stand.
+    folders: HashMap<FolderNumber, (FolderPath, Counts)>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -116,10 +116,6 @@ struct Counts {
 }
 
 impl Comparison<'_> {
-    fn counts(&mut self, folder: FolderNumber) -> Option<&mut (FolderNumber, FolderPath, Counts)> {
-        self.folders.iter_mut().find(|(number, ..)| *number == folder)
-    }
-
     /// Messages that nobody but readpst has found.
     fn only_theirs(&mut self) -> Result<(), ArchiveError> {
         for name in self.index.left() {
@@ -135,7 +131,7 @@ impl Comparison<'_> {
                 note: Some("Only readpst found this message.".to_owned()),
                 salvaged: false,
             };
-            if let Some((_, _, counts)) = self.counts(folder) {
+            if let Some((_, counts)) = self.folders.get_mut(&folder) {
                 counts.only_theirs += 1;
             }
             let store = self.store;
@@ -149,9 +145,9 @@ impl Comparison<'_> {
         let differ = |counts: &Counts| counts.written < counts.ours || counts.only_theirs > 0;
         let differing: BTreeMap<String, Counts> = self
             .folders
-            .iter()
-            .filter(|(_, _, counts)| differ(counts))
-            .map(|(_, path, counts)| (path.to_string(), *counts))
+            .values()
+            .filter(|(_, counts)| differ(counts))
+            .map(|(path, counts)| (path.to_string(), *counts))
             .collect();
         for (path, Counts { ours, written, only_theirs }) in differing.iter().take(FOLDERS_TOLD) {
             let mut sentence = format!("{path}: readpst wrote {written} of {ours} messages");
@@ -172,9 +168,7 @@ impl Visitor for Comparison<'_> {
     fn folder(&mut self, folder: FoundFolder) -> Result<FolderNumber, ArchiveError> {
         let path = folder.path.clone();
         let number = self.visitor.folder(folder)?;
-        if self.counts(number).is_none() {
-            self.folders.push((number, path, Counts::default()));
-        }
+        self.folders.entry(number).or_insert_with(|| (path, Counts::default()));
         Ok(number)
     }
 
@@ -191,7 +185,7 @@ impl Visitor for Comparison<'_> {
             _ => {}
         }
         let keys = Keys::of(&Header::parse(&head.bytes));
-        let Some((_, path, counts)) = self.folders.iter_mut().find(|(number, ..)| *number == folder) else {
+        let Some((path, counts)) = self.folders.get_mut(&folder) else {
             return self.visitor.message(folder, message, content);
         };
         counts.ours += 1;
@@ -214,6 +208,10 @@ impl Visitor for Comparison<'_> {
 
     fn damage(&mut self, sentence: String) -> Result<(), ArchiveError> {
         self.visitor.damage(sentence)
+    }
+
+    fn loss(&mut self, sentence: String) -> Result<(), ArchiveError> {
+        self.visitor.loss(sentence)
     }
 
     fn progress(&mut self, done: u64, total: u64) -> Result<(), ArchiveError> {

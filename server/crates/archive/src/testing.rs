@@ -10,6 +10,7 @@ pub(crate) struct Seen {
     pub messages: Vec<SeenMessage>,
     pub unreadable: Vec<(String, FoundMessage, String)>,
     pub items: Vec<(String, FoundItem, Vec<u8>)>,
+    pub losses: Vec<String>,
     pub damage: Vec<String>,
     pub progress: Vec<(u64, u64)>,
 }
@@ -71,6 +72,11 @@ impl Visitor for Seen {
 
     fn damage(&mut self, sentence: String) -> Result<(), ArchiveError> {
         self.damage.push(sentence);
+        Ok(())
+    }
+
+    fn loss(&mut self, sentence: String) -> Result<(), ArchiveError> {
+        self.losses.push(sentence);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use crate::{
     Access, Credential, Error, FileAccess, Gatepost, GmailLabels, MailFile, Result as CoreResult, budgets::Kept,
     uploads::UploadFiles, work::internal,
 };
-use gatepost_contract::{Job, Mailbox, Secret, SourceType, Tool, UploadState};
+use gatepost_contract::{Job, Mailbox, Secret, SourceType, Tool, UploadOrigin, UploadState};
 use gatepost_store::{
     mailboxes::Side,
     uploads::{self, StoredUpload},
@@ -101,15 +101,18 @@ pub(crate) fn file_access(
             name: stored.upload.name.clone(),
             kind: mailbox.source_type,
             sha256: stored.upload.sha256.clone(),
+            in_place: stored.upload.origin == UploadOrigin::Server,
             catalogue: on_disk.catalogue,
             extracted: reads_by_readpst(mailbox).then_some(on_disk.readpst),
         })
     };
     Ok(FileAccess {
         label,
+        seed: mailbox.id.to_string(),
         files: files.iter().map(file).collect::<Result<_, Fault>>()?,
         work: gatepost.config().data_path.join("work"),
         most_unpacked: gatepost.config().max_pst_gb.saturating_mul(UNPACKED) << 30,
+        reserve: gatepost.config().upload_reserve_mb.map(|mb| mb.saturating_mul(1 << 20)),
     })
 }
 

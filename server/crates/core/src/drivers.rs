@@ -86,6 +86,8 @@ pub struct MailFile {
     pub kind: SourceType,
     /// The SHA-256 of its bytes, in hex, where it is known.
     pub sha256: Option<String>,
+    /// Whether it is a file of the server, which its owner may change, and not one that was uploaded.
+    pub in_place: bool,
     /// Where what a scan of it found is kept; made again where it is missing or of no use.
     pub catalogue: PathBuf,
     /// Where readpst writes its messages, where their bytes are to be readpst's.
@@ -97,12 +99,17 @@ pub struct MailFile {
 pub struct FileAccess {
     /// The account as people know it: `archive.pst of ana@example.com`.
     pub label: String,
+    /// What names the account as long as it lives, whichever files it has at the moment: its messages' numbers hold as
+    /// long as this is the same.
+    pub seed: String,
     /// Its files, by their numbers.
     pub files: Vec<MailFile>,
     /// A private folder for what must be unpacked to be read.
     pub work: PathBuf,
     /// How many bytes an archive may unpack to.
     pub most_unpacked: u64,
+    /// Bytes that must stay free on the disk; `None` for what is usual for its size.
+    pub reserve: Option<u64>,
 }
 
 /// Makes drivers.

@@ -10,6 +10,7 @@ mod check;
 mod keep;
 mod pen;
 mod refusal;
+mod remove;
 mod server_file;
 mod shelf;
 mod space;
@@ -28,11 +29,9 @@ use crate::{
     Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, mailboxes::open_for_changes,
     uploads::space::figure, validate::Checker,
 };
-use gatepost_contract::{
-    Job, JobId, Mailbox, MailboxId, NewUpload, Phase, Scope, Upload, UploadOrigin, UploadPiece, UploadState,
-};
+use gatepost_contract::{Job, JobId, Mailbox, MailboxId, NewUpload, Scope, Upload, UploadOrigin, UploadPiece};
 use gatepost_store::{
-    Error as StoreError, jobs, mailboxes, runs,
+    Error as StoreError, jobs, mailboxes,
     uploads::{self as rows, NewUploadRow, StoredUpload, pieces},
 };
 use serde_json::json;
@@ -42,6 +41,10 @@ use time::{Duration, OffsetDateTime};
 pub const MAX_PIECES: i64 = 10_000;
 /// The longest name that is kept of a file.
 const NAME: usize = 255;
+/// The most unfinished uploads of one person.
+const MAX_UNFINISHED: i64 = 100;
+/// How long room is kept for an upload to which no bytes come.
+const ROOM_KEPT: Duration = Duration::HOUR;
 /// The longest metadata that are kept as they came.
 const METADATA: usize = 4096;
 
@@ -65,22 +68,22 @@ impl Gatepost {
         }
     }
 
-    /// The files of a mailbox by their numbers, deleted ones included.
+    /// The files of a mailbox by their numbers, deleted ones included; of what was found in them the sums, without folders.
     pub async fn uploads_of(&self, actor: &Actor, mailbox: MailboxId) -> Result<Vec<Upload>> {
         actor.read(Scope::JobsRead)?;
         let mut conn = self.store().reader().await?;
         if mailboxes::get(&mut conn, mailbox).await?.is_none() {
             return Err(Error::NotFound("mailbox"));
         }
-        Ok(rows::of_mailbox(&mut conn, mailbox).await?.into_iter().map(|row| row.upload).collect())
+        Ok(rows::summaries_of_mailbox(&mut conn, mailbox).await?)
     }
 
-    /// The files of all mailboxes of a job.
+    /// The files of all mailboxes of a job; of what was found in them the sums, without folders.
     pub async fn uploads_of_job(&self, actor: &Actor, job: JobId) -> Result<Vec<Upload>> {
         actor.read(Scope::JobsRead)?;
         let mut conn = self.store().reader().await?;
         found(jobs::get(&mut conn, job).await?)?;
-        Ok(rows::of_job(&mut conn, job).await?.into_iter().map(|row| row.upload).collect())
+        Ok(rows::summaries_of_job(&mut conn, job).await?)
     }
 
     /// One file.
@@ -138,6 +141,7 @@ impl Gatepost {
         let bytes = u64::try_from(new.bytes).unwrap_or(u64::MAX);
         self.refuse_too_large(bytes)?;
         let (mailbox, job) = self.may_attach(new.mailbox_id, sha256.as_deref()).await?;
+        self.refuse_too_many_unfinished(actor).await?;
         self.refuse_without_room(bytes).await?;
 
         let id = new_id();
@@ -158,92 +162,11 @@ impl Gatepost {
             created_by: &actor.label(),
             expires_at: Some(&expires_at),
         };
-        let inserted = self.insert_upload(actor, &row).await;
+        let inserted = self.insert_upload(actor, &row, &[]).await;
         if inserted.is_err() {
             self.shelf().erase_own(&path);
         }
         inserted
-    }
-
-    /// Removes a file. One that never was whole is forgotten, of others the row stays. A file from which mail was copied
-    /// goes before its job is verified only by `force`: nothing can be proved against it any more.
-    pub async fn delete_upload(&self, actor: &Actor, id: &str, force: bool) -> Result<()> {
-        actor.manage()?;
-        let row = self.upload_row(id).await?;
-        if row.upload.state == UploadState::Deleted {
-            return Err(UploadRefusal::Deleted.into());
-        }
-        self.refuse_busy(&row).await?;
-        {
-            let mut conn = self.store().reader().await?;
-            let job = found(jobs::get(&mut conn, row.upload.job_id).await?)?;
-            let open = !matches!(job.phase, Phase::Verified | Phase::Closed);
-            if open && !force && rows::was_copied_from(&mut conn, row.upload.mailbox_id, row.upload.slot).await? {
-                return Err(Error::conflict(
-                    "copied_from",
-                    format!(
-                        "Mail was copied from {}, and the job is not verified yet. Without the file nobody can prove any \
-                         more that all of it arrived, and the gate stays shut. Remove it only on purpose (force).",
-                        row.upload.name
-                    ),
-                ));
-            }
-        }
-        self.discard(actor, row, None).await
-    }
-
-    /// Refuses to take a file away from a run that may be reading it.
-    async fn refuse_busy(&self, row: &StoredUpload) -> Result<()> {
-        let mut conn = self.store().reader().await?;
-        let busy = runs::active_for_job(&mut conn, row.upload.job_id).await?;
-        if !row.is_receiving() && busy.iter().any(|run| run.mailbox_id == Some(row.upload.mailbox_id)) {
-            return Err(Error::conflict(
-                "already_running",
-                "A run is at work on this mailbox. Wait for it, or cancel it first.",
-            ));
-        }
-        Ok(())
-    }
-
-    /// Removes a file whose removal was decided. `why` goes into the audit log.
-    async fn discard(&self, actor: &Actor, row: StoredUpload, why: Option<&str>) -> Result<()> {
-        let id = row.upload.id.clone();
-        // Whoever writes to it ends first.
-        let pen = if row.is_ours() {
-            self.take_over(&row).await?
-        } else {
-            if let Some(reading) = self.shelf().writer(&id) {
-                reading.give_way.cancel();
-            }
-            None
-        };
-        let mut tx = self.store().begin().await?;
-        let before = rows::get(&mut tx, &id).await?.ok_or(Error::NotFound("file"))?;
-        if !rows::set_deleted(&mut tx, &id, None, &clock::now()).await? {
-            return Err(UploadRefusal::Deleted.into());
-        }
-        let mut entry =
-            Entry::new(actor, "upload.delete", subject(&id)).job(row.upload.job_id).before(&told(&before.upload));
-        if let Some(why) = why {
-            entry = entry.reason(why);
-        }
-        entry.write(&mut tx).await?;
-        self.judge_job(&mut tx, actor, row.upload.job_id).await?;
-        tx.commit().await?;
-        let shelf = self.shelf().clone();
-        let erased = before.clone();
-        blocking(move || {
-            shelf.erase(&erased);
-            // The lock goes with it, after the bytes.
-            drop(pen);
-        })
-        .await?;
-        if !before.was_whole() {
-            let mut tx = self.store().begin().await?;
-            rows::delete(&mut tx, &id).await?;
-            tx.commit().await?;
-        }
-        Ok(())
     }
 
     /// Where the bytes of a file lie, and what was made of them.
@@ -303,16 +226,29 @@ impl Gatepost {
         if bytes > most { Err(UploadRefusal::TooLarge { bytes, most }.into()) } else { Ok(()) }
     }
 
+    /// Each unfinished file is a row, a file on the disk and room that others do not get.
+    async fn refuse_too_many_unfinished(&self, actor: &Actor) -> Result<()> {
+        let open = rows::unfinished_of(&mut *self.store().reader().await?, &actor.label()).await?;
+        if open < MAX_UNFINISHED {
+            return Ok(());
+        }
+        Err(Error::conflict(
+            "too_many_unfinished",
+            format!("You have {open} unfinished uploads. Finish or remove some before you begin another."),
+        ))
+    }
+
     async fn refuse_without_room(&self, bytes: u64) -> Result<()> {
-        let (awaited, _) = rows::awaited(&mut *self.store().reader().await?).await?;
+        let since = clock::text(OffsetDateTime::now_utc() - ROOM_KEPT);
+        let awaited = rows::awaited(&mut *self.store().reader().await?, &since).await?;
         let shelf = self.shelf().clone();
         let awaited = u64::try_from(awaited).unwrap_or(0);
         blocking(move || shelf.room.for_file(&shelf.folder(), bytes, awaited)).await?.map_err(Error::internal)??;
         Ok(())
     }
 
-    /// Notes a new file.
-    async fn insert_upload(&self, actor: &Actor, row: &NewUploadRow<'_>) -> Result<Upload> {
+    /// Notes a new file, with the pieces of it that are there.
+    async fn insert_upload(&self, actor: &Actor, row: &NewUploadRow<'_>, came: &[UploadPiece]) -> Result<Upload> {
         let mut tx = self.store().begin().await?;
         match rows::insert(&mut tx, row, &clock::now()).await {
             Ok(true) => {}
@@ -327,6 +263,7 @@ impl Gatepost {
             }
             Err(error) => return Err(error.into()),
         }
+        pieces::add(&mut tx, row.id, came).await?;
         let upload = rows::get(&mut tx, row.id).await?.ok_or(Error::NotFound("file"))?.upload;
         Entry::new(actor, "upload.create", subject(row.id))
             .job(row.job_id)

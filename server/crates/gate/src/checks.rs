@@ -39,6 +39,7 @@ fn fail(message: impl Into<String>) -> Finding {
 
 const WHOLE: i128 = 1_000_000_000;
 const NAMED: usize = 3;
+const TOLD: usize = 100;
 
 /// `count_ratio`: arrived ÷ source of the worst mailbox.
 ///
@@ -108,7 +109,8 @@ pub(crate) fn count_ratio(facts: &Facts) -> Finding {
 }
 
 /// `folder_coverage`: every source folder was visited and is mapped; every file was read, so that its folders are known. A
-/// file that is damaged warns: what it has lost is in no count.
+/// file that has lost content warns with every loss, since none of it is in a count; so does one that was removed before
+/// it was proved.
 pub(crate) fn folder_coverage(facts: &Facts) -> Finding {
     if let Some(unproved) = left_out(facts).or_else(|| unproved(facts)) {
         return unproved;
@@ -127,13 +129,23 @@ pub(crate) fn folder_coverage(facts: &Facts) -> Finding {
             "Could not be read on both sides: {unvisited}; see the last run's log, then verify again."
         ));
     }
-    let damaged = facts.mailboxes.iter().flat_map(|m| m.damaged.iter().map(move |f| format!("{}: {f}", m.email)));
-    let damaged = names(damaged);
+    let damaged = all_of(facts, |m| &m.damaged);
+    let removed = all_of(facts, |m| &m.removed);
+    let mut amiss = Vec::new();
     if !damaged.is_empty() {
-        return warn(format!(
-            "All that could be found was read, but nobody can tell what damaged files have lost: {damaged}. Bring a whole \
-             copy of them, or read what is wrong before approving."
+        amiss.push(format!(
+            "All that could be found was read, but files have lost content: {damaged} Bring a whole copy of them, or read \
+             what is missing before approving."
         ));
+    }
+    if !removed.is_empty() {
+        amiss.push(format!(
+            "Not everything that was attached is proved: {removed}. Upload it again and run a delta, or read why before \
+             approving."
+        ));
+    }
+    if !amiss.is_empty() {
+        return warn(amiss.join(" "));
     }
     let all = facts.mailboxes.iter().map(|m| m.folders.len()).sum();
     pass(format!(
@@ -313,6 +325,19 @@ fn unproved(facts: &Facts) -> Option<Finding> {
         duration(oldest),
         duration(facts.evidence_max_age_seconds)
     )))
+}
+
+/// What is told of files, of one kind: nothing grave may hide behind the first few. Where there is very much of it, the
+/// files' own pages have the rest.
+fn all_of(facts: &Facts, of: impl Fn(&MailboxFacts) -> &Vec<String>) -> String {
+    let each = facts.mailboxes.iter().flat_map(|m| of(m).iter().map(move |told| format!("{}: {told}", m.email)));
+    let mut told: Vec<String> = each.collect();
+    if told.len() > TOLD {
+        let more = told.len() - TOLD;
+        told.truncate(TOLD);
+        told.push(format!("and {more} more, which the pages of the files show."));
+    }
+    told.join("; ")
 }
 
 /// Files of mail that were attached, and that the evidence knows nothing of.

@@ -51,8 +51,10 @@ pub struct MailboxFacts {
     pub contradicted: Vec<String>,
     /// Files of the mailbox that the evidence knows nothing of, each with why: `archive.pst could not be read`.
     pub left_out: Vec<String>,
-    /// Files of the mailbox that could be read only as far as they are whole, each with what is wrong with it.
+    /// What files of the mailbox have lost, each with its file: `archive.pst: The file is cut short.`
     pub damaged: Vec<String>,
+    /// Files that somebody removed before their mail was proved to have arrived, each with who and why.
+    pub removed: Vec<String>,
     /// Whether the mailbox's own figures are the sum of its folders'.
     pub adds_up: bool,
     /// Every folder of the source.

@@ -34,6 +34,7 @@ pub(crate) fn mailbox(id: i64, email: &str, inbox: Tally, sent: Tally, projects:
         contradicted: Vec::new(),
         left_out: Vec::new(),
         damaged: Vec::new(),
+        removed: Vec::new(),
         adds_up: true,
         folders: vec![
             folder("INBOX", Some(SpecialUse::Inbox), inbox),

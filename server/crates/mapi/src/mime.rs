@@ -7,6 +7,7 @@
 mod address;
 mod attachment;
 mod body;
+mod bound;
 mod encode;
 mod head;
 mod ole;
@@ -19,9 +20,11 @@ mod words;
 use crate::{Error, Message, Notes, class, ical, rtf, tags};
 use attachment::Slot;
 use body::{Bodies, Text};
+use bound::{Counted, TOO_LARGE, Within};
 use encode::Copy;
 use std::{
     borrow::Cow,
+    cell::Cell,
     io::{self, Write},
 };
 use words::Header;
@@ -35,12 +38,23 @@ pub(crate) use head::strip_prefix_mark;
 /// How deep messages may lie in each other.
 const DEEPEST: usize = 16;
 
+/// A message and all that is attached to it are not written beyond this; Outlook's own attachments end at 2 GB.
+const LARGEST: u64 = 4 << 30;
+
 /// Writes an item as a message with CRLF line ends, whatever its class; tells what could not be read.
 ///
 /// # Errors
 /// Where `out` fails. What of the item cannot be read becomes a note.
 pub fn write(message: &dyn Message, out: &mut dyn Write) -> Result<Notes, Error> {
-    let mut writer = Writer { out, notes: Notes::default(), depth: 0, within: 0 };
+    write_within(message, out, LARGEST)
+}
+
+/// As [`write`]; what of attachments and long bodies would make the message larger than `most` bytes is left out, and
+/// said.
+fn write_within(message: &dyn Message, out: &mut dyn Write, most: u64) -> Result<Notes, Error> {
+    let left = Cell::new(most);
+    let mut out = Counted { out, left: &left };
+    let mut writer = Writer { out: &mut out, left: &left, notes: Notes::default(), depth: 0, within: 0 };
     writer.message(message)?;
     Ok(writer.notes)
 }
@@ -48,6 +62,8 @@ pub fn write(message: &dyn Message, out: &mut dyn Write) -> Result<Notes, Error>
 /// Writes one message and those inside it.
 struct Writer<'o> {
     out: &'o mut dyn Write,
+    /// How many bytes there is room for.
+    left: &'o Cell<u64>,
     notes: Notes,
     depth: usize,
     /// In how many multipart parts the present one lies.
@@ -228,12 +244,17 @@ impl Writer<'_> {
                 header.end();
                 self.out.write_all(&header.bytes)?;
                 let result = match source.open(message) {
-                    Ok(mut stream) => encode::base64(&mut *stream, self.out),
+                    Ok(stream) => encode::base64(&mut self.within_room(stream), self.out),
                     Err(error) => Err(Copy::Source(error)),
                 };
                 self.copied(result, || "its body is cut".to_owned())
             }
         }
+    }
+
+    /// A stream that ends with an error where its base64 would be larger than there is room for.
+    fn within_room<R: io::Read>(&self, stream: R) -> Within<R> {
+        Within::new(stream, bound::before_base64(self.left.get()))
     }
 
     /// What became of a copy: a source that failed is a note, since what came before is written.

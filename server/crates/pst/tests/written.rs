@@ -285,6 +285,82 @@ fn names_of_any_kind_come_as_they_are() {
 }
 
 #[test]
+fn a_name_without_end_is_held_at_the_length_it_is_shown_with() {
+    let pst = file(Options::default(), |writer| {
+        for letter in ["a", "\u{E3}"] {
+            let folder = writer.folder(writer.top(), &letter.repeat(20_000));
+            writer.item(folder, &Item::mail("x")).expect("memory");
+        }
+    });
+    let folders = pst.folders().expect("folders");
+    let long: Vec<_> = folders.iter().filter_map(|folder| folder.path.last()).filter(|name| name.len() > 255).collect();
+    assert_eq!(long.len(), 2);
+    assert!(long.iter().all(|name| name.len() == 4_096 && name.capacity() == 4_096), "{:?}", long[0].capacity());
+}
+
+#[test]
+fn a_table_that_names_its_items_again_and_again_tells_each_once() {
+    let options = Options { encoding: Encoding::None, ..Options::default() };
+    let mut writer = Writer::memory(options);
+    let inbox = writer.folder(writer.top(), "Inbox");
+    for number in 0..20 {
+        writer.item(inbox, &Item::mail(&number.to_string())).expect("memory");
+    }
+    let mut bytes = writer.bytes();
+    let nids: Vec<u32> = {
+        let pst = Pst::open(bytes.clone()).expect("a PST");
+        pst.items(folder(&pst, &["Inbox"]).nid).expect("items").map(|item| item.nid).collect()
+    };
+    // The index of the table: a node, and the number of its row. All but the last few become the first.
+    for (number, nid) in nids.iter().enumerate().take(15) {
+        let record = [nid.to_le_bytes(), u32::try_from(number).expect("few").to_le_bytes()].concat();
+        let at: Vec<usize> = places(&bytes, &record);
+        assert!(!at.is_empty(), "row {number}");
+        for at in at {
+            bytes[at..at + 4].copy_from_slice(&nids[0].to_le_bytes());
+        }
+    }
+    let pst = Pst::open(bytes).expect("a PST");
+    let mut found: Vec<_> = pst.items(folder(&pst, &["Inbox"]).nid).expect("items").map(|item| item.nid).collect();
+    found.sort_unstable();
+    assert_eq!(found, nids, "each once, those that the table lost by their parent");
+}
+
+#[test]
+fn folders_that_share_a_table_do_not_multiply_its_items() {
+    let options = Options { encoding: Encoding::None, ..Options::default() };
+    let mut writer = Writer::memory(options);
+    for name in ["A", "B", "C"] {
+        let folder = writer.folder(writer.top(), name);
+        for number in 0..5 {
+            writer.item(folder, &Item::mail(&format!("{name}{number}"))).expect("memory");
+        }
+    }
+    let mut bytes = writer.bytes();
+    let entry = |bytes: &[u8], name| {
+        let nid = folder(&Pst::open(bytes.to_vec()).expect("a PST"), &[name]).nid;
+        // A node's entry: its id, then the id of its data; the table of a folder's items ends in 0x0E.
+        let found = places(bytes, &u64::from(nid & !0x1F | 0x0E).to_le_bytes());
+        found.into_iter().next_back().expect("the node of a table") + 8
+    };
+    let data: Vec<u8> = bytes[entry(&bytes, "A")..][..8].to_vec();
+    for name in ["B", "C"] {
+        let at = entry(&bytes, name);
+        bytes[at..at + 8].copy_from_slice(&data);
+    }
+    let pst = Pst::open(bytes).expect("a PST");
+    for name in ["A", "B", "C"] {
+        let found = messages(&pst, &[name]);
+        let found: Vec<_> = found.iter().filter_map(|message| message.properties().text(tags::SUBJECT)).collect();
+        assert_eq!(found, [0, 1, 2, 3, 4].map(|number| format!("{name}{number}")), "{name}");
+    }
+}
+
+fn places(bytes: &[u8], what: &[u8]) -> Vec<usize> {
+    bytes.windows(what.len()).enumerate().filter(|(_, window)| *window == what).map(|(at, _)| at).collect()
+}
+
+#[test]
 fn unknown_types_and_odd_values_are_passed_over() {
     let pst = file(Options::default(), |writer| {
         let inbox = writer.folder(writer.top(), "Inbox");

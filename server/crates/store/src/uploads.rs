@@ -2,12 +2,14 @@
 //! are core's business.
 
 pub mod pieces;
+mod summary;
 
 use crate::{
     Conn, Error, Result,
     read::Columns,
     sql::{changed, clean},
 };
+use futures::TryStreamExt;
 use gatepost_contract::{Inspection, JobId, MailboxId, RunId, Upload, UploadOrigin, UploadState};
 use sqlx::any::AnyRow;
 
@@ -15,6 +17,8 @@ use sqlx::any::AnyRow;
 pub const MAX_FILES: i64 = 255;
 /// Bits of a UID below the number of its file.
 const SLOT_BITS: u32 = 24;
+/// The column of what was found in a file.
+const INSPECTION: &str = "inspection_json";
 
 /// A file that is to come, or that lies somewhere already.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +60,17 @@ pub struct StoredUpload {
     pub sha256_expected: Option<String>,
     /// What else the sender told, as it was written.
     pub metadata: Option<String>,
+    /// Set where it was removed before its mail was proved to have arrived.
+    pub removed_early: Option<RemovedEarly>,
+}
+
+/// That a person removed a file before its mail was proved to have arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemovedEarly {
+    /// Who.
+    pub by: String,
+    /// Why, where a reason was given.
+    pub reason: Option<String>,
 }
 
 /// A new file, under the next number of its mailbox; false where the mailbox has had [`MAX_FILES`]. [`Error::Exists`]
@@ -109,13 +124,18 @@ pub async fn of_mailbox(conn: &mut Conn, mailbox: MailboxId) -> Result<Vec<Store
     rows.iter().map(read).collect()
 }
 
-/// All of a job, by mailbox and number, deleted ones included.
-pub async fn of_job(conn: &mut Conn, job: JobId) -> Result<Vec<StoredUpload>> {
-    let rows = sqlx::query("SELECT * FROM migration_uploads WHERE job_id = $1 ORDER BY mailbox_id, slot")
-        .bind(job.0)
-        .fetch_all(conn)
-        .await?;
-    rows.iter().map(read).collect()
+/// The same for a list: of what was found in them the sums, without the folders and with the first sentences about
+/// damage. A list of them all would be large otherwise.
+pub async fn summaries_of_mailbox(conn: &mut Conn, mailbox: MailboxId) -> Result<Vec<Upload>> {
+    let query = sqlx::query("SELECT * FROM migration_uploads WHERE mailbox_id = $1 ORDER BY slot").bind(mailbox.0);
+    // One by one, so that no more than one inspection is held whole.
+    query.fetch(conn).map_err(Error::from).and_then(async |row| summary::read(&row)).try_collect().await
+}
+
+/// All of a job for a list, by mailbox and number, deleted ones included.
+pub async fn summaries_of_job(conn: &mut Conn, job: JobId) -> Result<Vec<Upload>> {
+    let query = sqlx::query("SELECT * FROM migration_uploads WHERE job_id = $1 ORDER BY mailbox_id, slot").bind(job.0);
+    query.fetch(conn).map_err(Error::from).and_then(async |row| summary::read(&row)).try_collect().await
 }
 
 /// The files of a mailbox whose bytes are all there, by number: those to be read through, to be copied from, and those
@@ -147,10 +167,11 @@ pub async fn unread(conn: &mut Conn) -> Result<Vec<StoredUpload>> {
     rows.iter().map(read).collect()
 }
 
-/// Those whose time was over at a moment.
+/// Those whose time was over at a moment: unfinished ones, and those that were read through.
 pub async fn expired(conn: &mut Conn, now: &str) -> Result<Vec<StoredUpload>> {
     let rows = sqlx::query(
-        "SELECT * FROM migration_uploads WHERE expires_at IS NOT NULL AND expires_at <= $1 AND state <> 'deleted'
+        "SELECT * FROM migration_uploads WHERE expires_at IS NOT NULL AND expires_at <= $1
+             AND state IN ('receiving', 'ready')
          ORDER BY expires_at, id",
     )
     .bind(now)
@@ -159,20 +180,27 @@ pub async fn expired(conn: &mut Conn, now: &str) -> Result<Vec<StoredUpload>> {
     rows.iter().map(read).collect()
 }
 
-/// Files that this program keeps, of jobs that are verified or closed, with the moment when their job came there. Only
-/// those whose time is not set yet.
-pub async fn kept_of_finished_jobs(conn: &mut Conn) -> Result<Vec<(String, String)>> {
+/// Files that this program keeps and that were read through, of jobs that are verified or closed, with the moment from
+/// which they are not needed: when their job came there, or when the file last changed, whichever is later. Only those
+/// whose time is not set yet.
+pub async fn kept_of_finished_jobs(conn: &mut Conn) -> Result<Vec<(StoredUpload, String)>> {
     let rows = sqlx::query(
-        "SELECT u.id AS id, coalesce(max(h.at), j.updated_at) AS finished_at
+        "SELECT u.*, coalesce(
+             (SELECT max(h.at) FROM migration_phase_history h WHERE h.job_id = j.id AND h.to_phase = 'verified'),
+             j.updated_at) AS finished_at
          FROM migration_uploads u JOIN migration_jobs j ON j.id = u.job_id
-         LEFT JOIN migration_phase_history h ON h.job_id = j.id AND h.to_phase = 'verified'
-         WHERE j.phase IN ('verified', 'closed') AND u.state IN ('stored', 'ready', 'refused')
-             AND u.origin <> 'server' AND u.expires_at IS NULL
-         GROUP BY u.id, j.updated_at",
+         WHERE j.phase IN ('verified', 'closed') AND u.state = 'ready' AND u.origin <> 'server'
+             AND u.expires_at IS NULL
+         ORDER BY u.id",
     )
     .fetch_all(conn)
     .await?;
-    rows.iter().map(|row| Ok((row.text("id")?, row.text("finished_at")?))).collect()
+    let each = rows.iter().map(|row| {
+        let stored = read(row)?;
+        let from = row.text("finished_at")?.max(stored.upload.updated_at.clone());
+        Ok((stored, from))
+    });
+    each.collect()
 }
 
 /// Takes back the time that was set for finished files whose jobs have gone on meanwhile.
@@ -187,16 +215,27 @@ pub async fn keep_those_of_open_jobs(conn: &mut Conn) -> Result<u64> {
     Ok(result.rows_affected())
 }
 
-/// Bytes that are still to come to all unfinished files, and how many files that are.
-pub async fn awaited(conn: &mut Conn) -> Result<(i64, i64)> {
-    use sqlx::Row as _;
-    let row = sqlx::query(
-        "SELECT CAST(coalesce(sum(bytes - received), 0) AS BIGINT) AS bytes, count(*) AS files FROM migration_uploads
-         WHERE state = 'receiving' AND origin <> 'server' AND received < bytes",
+/// Bytes that are still to come to those unfinished files that were begun or got bytes since a moment. One that nobody
+/// goes on with keeps no room from others.
+pub async fn awaited(conn: &mut Conn, since: &str) -> Result<i64> {
+    Ok(sqlx::query_scalar(
+        "SELECT CAST(coalesce(sum(bytes - received), 0) AS BIGINT) FROM migration_uploads
+         WHERE state = 'receiving' AND origin <> 'server' AND received < bytes AND updated_at >= $1",
     )
+    .bind(since)
     .fetch_one(conn)
-    .await?;
-    Ok((row.try_get("bytes")?, row.try_get("files")?))
+    .await?)
+}
+
+/// How many unfinished files somebody has brought, those of the server not counted.
+pub async fn unfinished_of(conn: &mut Conn, created_by: &str) -> Result<i64> {
+    Ok(sqlx::query_scalar(
+        "SELECT count(*) FROM migration_uploads
+         WHERE state = 'receiving' AND origin <> 'server' AND received < bytes AND created_by = $1",
+    )
+    .bind(created_by)
+    .fetch_one(conn)
+    .await?)
 }
 
 /// The file of a mailbox that has these bytes, among those that are stored.
@@ -279,7 +318,8 @@ pub async fn set_run(conn: &mut Conn, id: &str, run: Option<RunId>, now: &str) -
 /// It was read through and can be copied from.
 pub async fn set_ready(conn: &mut Conn, id: &str, found: &Inspection, now: &str) -> Result<()> {
     let result = sqlx::query(
-        "UPDATE migration_uploads SET state = 'ready', inspection_json = $2, error = NULL, updated_at = $3
+        "UPDATE migration_uploads SET state = 'ready', inspection_json = $2, error = NULL, expires_at = NULL,
+             updated_at = $3
          WHERE id = $1 AND state IN ('stored', 'ready', 'refused')",
     )
     .bind(id)
@@ -291,10 +331,11 @@ pub async fn set_ready(conn: &mut Conn, id: &str, found: &Inspection, now: &str)
     changed(&result, "file")
 }
 
-/// It cannot be used, for this reason.
+/// It cannot be used, for this reason. It stays until a person removes it.
 pub async fn set_refused(conn: &mut Conn, id: &str, why: &str, now: &str) -> Result<()> {
     let result = sqlx::query(
-        "UPDATE migration_uploads SET state = 'refused', error = $2, updated_at = $3 WHERE id = $1 AND state <> 'deleted'",
+        "UPDATE migration_uploads SET state = 'refused', error = $2, expires_at = NULL, updated_at = $3
+         WHERE id = $1 AND state <> 'deleted'",
     )
     .bind(id)
     .bind(clean(why))
@@ -304,11 +345,12 @@ pub async fn set_refused(conn: &mut Conn, id: &str, why: &str, now: &str) -> Res
     changed(&result, "file")
 }
 
-/// The files of a mailbox are to be read through anew.
+/// The files of a mailbox are to be read through anew, unless their bytes were never all there.
 pub async fn read_again(conn: &mut Conn, mailbox: MailboxId, now: &str) -> Result<()> {
     sqlx::query(
-        "UPDATE migration_uploads SET state = 'stored', inspection_json = NULL, error = NULL, updated_at = $2
-         WHERE mailbox_id = $1 AND state IN ('ready', 'refused')",
+        "UPDATE migration_uploads SET state = 'stored', inspection_json = NULL, error = NULL, expires_at = NULL,
+             updated_at = $2
+         WHERE mailbox_id = $1 AND state IN ('ready', 'refused') AND sha256 IS NOT NULL",
     )
     .bind(mailbox.0)
     .bind(now)
@@ -343,6 +385,19 @@ pub async fn set_deleted(conn: &mut Conn, id: &str, error: Option<&str>, now: &s
     Ok(result.rows_affected() > 0)
 }
 
+/// It was removed before its mail was proved to have arrived, by whom and why.
+pub async fn set_removed_early(conn: &mut Conn, id: &str, by: &str, reason: Option<&str>) -> Result<()> {
+    let result = sqlx::query(
+        "UPDATE migration_uploads SET removed_early_by = $2, removed_early_why = $3 WHERE id = $1 AND state = 'deleted'",
+    )
+    .bind(id)
+    .bind(clean(by))
+    .bind(reason.map(clean))
+    .execute(conn)
+    .await?;
+    changed(&result, "file")
+}
+
 /// Forgets one that never was whole. Its number may be given again.
 pub async fn delete(conn: &mut Conn, id: &str) -> Result<()> {
     let result = sqlx::query("DELETE FROM migration_uploads WHERE id = $1").bind(id).execute(conn).await?;
@@ -350,35 +405,43 @@ pub async fn delete(conn: &mut Conn, id: &str) -> Result<()> {
 }
 
 fn read(row: &AnyRow) -> Result<StoredUpload> {
-    let slot = row.integer("slot")?;
-    let inspection = match row.maybe_text("inspection_json")? {
+    let inspection = match row.maybe_text(INSPECTION)? {
         None => None,
-        Some(_) => Some(row.json("inspection_json")?),
+        Some(_) => Some(row.json(INSPECTION)?),
     };
     Ok(StoredUpload {
         path: row.text("path")?,
         sha256_expected: row.maybe_text("sha256_expected")?,
         metadata: row.maybe_text("metadata")?,
-        upload: Upload {
-            id: row.text("id")?,
-            mailbox_id: MailboxId(row.integer("mailbox_id")?),
-            job_id: JobId(row.integer("job_id")?),
-            slot: u32::try_from(slot).map_err(|e| Error::Corrupt { column: "slot", reason: e.to_string() })?,
-            name: row.text("name")?,
-            origin: row.name("origin")?,
-            state: row.name("state")?,
-            bytes: row.integer("bytes")?,
-            received: row.integer("received")?,
-            sha256: row.maybe_text("sha256")?,
-            run_id: row.maybe_integer("run_id")?.map(RunId),
-            inspection,
-            error: row.maybe_text("error")?,
-            created_by: row.text("created_by")?,
-            created_at: row.text("created_at")?,
-            updated_at: row.text("updated_at")?,
-            expires_at: row.maybe_text("expires_at")?,
-            deleted_at: row.maybe_text("deleted_at")?,
+        removed_early: match row.maybe_text("removed_early_by")? {
+            None => None,
+            Some(by) => Some(RemovedEarly { by, reason: row.maybe_text("removed_early_why")? }),
         },
+        upload: read_upload(row, inspection)?,
+    })
+}
+
+fn read_upload(row: &AnyRow, inspection: Option<Inspection>) -> Result<Upload> {
+    let slot = row.integer("slot")?;
+    Ok(Upload {
+        id: row.text("id")?,
+        mailbox_id: MailboxId(row.integer("mailbox_id")?),
+        job_id: JobId(row.integer("job_id")?),
+        slot: u32::try_from(slot).map_err(|e| Error::Corrupt { column: "slot", reason: e.to_string() })?,
+        name: row.text("name")?,
+        origin: row.name("origin")?,
+        state: row.name("state")?,
+        bytes: row.integer("bytes")?,
+        received: row.integer("received")?,
+        sha256: row.maybe_text("sha256")?,
+        run_id: row.maybe_integer("run_id")?.map(RunId),
+        inspection,
+        error: row.maybe_text("error")?,
+        created_by: row.text("created_by")?,
+        created_at: row.text("created_at")?,
+        updated_at: row.text("updated_at")?,
+        expires_at: row.maybe_text("expires_at")?,
+        deleted_at: row.maybe_text("deleted_at")?,
     })
 }
 

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{LATER, NOW, folder, job, mailbox, message, store, sync};
-use gatepost_contract::{Inspection, MailboxId, Phase, UploadOrigin, UploadPiece, UploadState};
+use gatepost_contract::{InspectedFolder, Inspection, MailboxId, Phase, UploadOrigin, UploadPiece, UploadState};
 use gatepost_store::{
     Conn, Error, jobs,
     messages::{self, ArrivedRow, DigestRow},
@@ -46,10 +46,14 @@ async fn a_file_goes_from_its_first_byte_to_its_deletion_and_its_number_stays_ta
     let stored = uploads::get(&mut tx, "a").await.unwrap().unwrap();
     assert_eq!((stored.upload.slot, stored.upload.state, stored.upload.received), (0, UploadState::Receiving, 0));
     assert_eq!((stored.metadata.as_deref(), stored.was_whole()), (Some("filename YQ=="), false));
-    assert_eq!(uploads::awaited(&mut tx).await.unwrap(), (200, 2));
+    assert_eq!(uploads::awaited(&mut tx, NOW).await.unwrap(), 200);
+    assert_eq!(uploads::unfinished_of(&mut tx, "ana@example.org").await.unwrap(), 2);
+    assert_eq!(uploads::unfinished_of(&mut tx, "rui@example.org").await.unwrap(), 0);
 
     assert!(uploads::set_received(&mut tx, "a", 40, None, Some("half"), NOW).await.unwrap());
-    assert_eq!(uploads::awaited(&mut tx).await.unwrap(), (160, 2));
+    assert_eq!(uploads::awaited(&mut tx, NOW).await.unwrap(), 160);
+    assert!(uploads::set_received(&mut tx, "b", 10, None, None, LATER).await.unwrap());
+    assert_eq!(uploads::awaited(&mut tx, LATER).await.unwrap(), 90, "one that nobody goes on with keeps no room");
     uploads::set_stored(&mut tx, "a", SHA, NOW).await.unwrap();
     let stored = uploads::get(&mut tx, "a").await.unwrap().unwrap().upload;
     assert_eq!((stored.received, stored.error, stored.expires_at), (100, None, None));
@@ -63,6 +67,7 @@ async fn a_file_goes_from_its_first_byte_to_its_deletion_and_its_number_stays_ta
     let found = Inspection { format: "PST, Unicode".into(), messages: 7, ..Inspection::default() };
     uploads::set_ready(&mut tx, "a", &found, NOW).await.unwrap();
     assert_eq!(uploads::get(&mut tx, "a").await.unwrap().unwrap().upload.inspection, Some(found));
+    assert_eq!(uploads::unfinished_of(&mut tx, "ana@example.org").await.unwrap(), 1);
 
     assert!(uploads::set_deleted(&mut tx, "a", None, LATER).await.unwrap());
     assert!(!uploads::set_deleted(&mut tx, "a", None, LATER).await.unwrap());
@@ -73,6 +78,43 @@ async fn a_file_goes_from_its_first_byte_to_its_deletion_and_its_number_stays_ta
         uploads::of_mailbox(&mut tx, mailbox).await.unwrap().iter().map(|row| row.upload.slot).collect();
     assert_eq!(slots, [0, 1], "the number of one that never was whole is free again");
     assert!(uploads::stored_of_mailbox(&mut tx, mailbox).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_list_has_the_sums_of_what_was_found_and_a_file_by_itself_has_all_of_it() {
+    let store = store().await;
+    let mut tx = store.begin().await.unwrap();
+    let job = job(&mut tx, "example.org").await;
+    let mailbox = mailbox(&mut tx, job, "ana@example.org").await;
+    for id in ["a", "b"] {
+        add(&mut tx, mailbox, job, id).await;
+    }
+    uploads::set_stored(&mut tx, "a", SHA, NOW).await.unwrap();
+    let folder = |n: u64| InspectedFolder { path: format!("INBOX/{n}"), messages: n, ..InspectedFolder::default() };
+    let found = Inspection {
+        format: "mbox".into(),
+        encoding: Some("UTF-8".into()),
+        folders: (0..50).map(folder).collect(),
+        messages: 7,
+        bytes: 70,
+        others: [("contacts".to_owned(), 3)].into(),
+        unreadable: 1,
+        damage: (0..25).map(|n| format!("Damage {n}.")).collect(),
+        has_items: true,
+        ..Inspection::default()
+    };
+    uploads::set_ready(&mut tx, "a", &found, NOW).await.unwrap();
+    let mut damage = found.damage[..20].to_vec();
+    damage.push("And 5 more sentences like these.".into());
+    let sums = Inspection { folders: Vec::new(), damage, ..found.clone() };
+    for list in [
+        uploads::summaries_of_mailbox(&mut tx, mailbox).await.unwrap(),
+        uploads::summaries_of_job(&mut tx, job).await.unwrap(),
+    ] {
+        let found: Vec<_> = list.iter().map(|upload| (upload.id.as_str(), upload.inspection.as_ref())).collect();
+        assert_eq!(found, [("a", Some(&sums)), ("b", None)]);
+    }
+    assert_eq!(uploads::get(&mut tx, "a").await.unwrap().unwrap().upload.inspection, Some(found));
 }
 
 #[tokio::test]
@@ -158,9 +200,25 @@ async fn finished_files_get_an_end_once_their_job_is_verified_and_lose_it_when_i
     let mailbox = mailbox(&mut tx, job, "ana@example.org").await;
     add(&mut tx, mailbox, job, "a").await;
     uploads::set_stored(&mut tx, "a", SHA, NOW).await.unwrap();
+    uploads::set_ready(&mut tx, "a", &Inspection::default(), NOW).await.unwrap();
     assert!(uploads::kept_of_finished_jobs(&mut tx).await.unwrap().is_empty());
     assert!(jobs::set_phase(&mut tx, job, Phase::Discovered, Phase::Verified, None, LATER).await.unwrap());
-    assert_eq!(uploads::kept_of_finished_jobs(&mut tx).await.unwrap(), [("a".to_owned(), LATER.to_owned())]);
+    let kept = async |tx: &mut Conn| {
+        let kept = uploads::kept_of_finished_jobs(tx).await.unwrap();
+        kept.into_iter().map(|(row, from)| (row.upload.id, from)).collect::<Vec<_>>()
+    };
+    assert_eq!(kept(&mut tx).await, [("a".to_owned(), LATER.to_owned())]);
+    let read_later = "2099-01-01T00:00:00Z";
+    uploads::set_ready(&mut tx, "a", &Inspection::default(), read_later).await.unwrap();
+    assert_eq!(kept(&mut tx).await, [("a".to_owned(), read_later.to_owned())], "its time begins when it was read");
+    for never in ["stored", "refused"] {
+        match never {
+            "stored" => uploads::read_again(&mut tx, mailbox, NOW).await.unwrap(),
+            _ => uploads::set_refused(&mut tx, "a", "It is damaged.", NOW).await.unwrap(),
+        }
+        assert!(kept(&mut tx).await.is_empty(), "{never}: a person has to see to it");
+    }
+    uploads::set_ready(&mut tx, "a", &Inspection::default(), NOW).await.unwrap();
     uploads::set_expiry(&mut tx, "a", Some(LATER)).await.unwrap();
     assert!(uploads::kept_of_finished_jobs(&mut tx).await.unwrap().is_empty());
     assert_eq!(uploads::expired(&mut tx, LATER).await.unwrap().len(), 1);

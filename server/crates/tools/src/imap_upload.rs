@@ -53,6 +53,7 @@ impl Upload<'_> {
                 silence: Some(Duration::from_secs(30 * 60)),
                 output: 1 << 30,
                 memory: Some(8 << 30),
+                file: None,
                 log: 16 << 20,
             },
             ..Program::new(Path::new(python), arguments, work)

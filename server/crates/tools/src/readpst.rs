@@ -6,6 +6,9 @@
 use crate::{Ended, Exit, Limits, Line, Program};
 use std::{ffi::OsString, path::Path, time::Duration};
 
+/// How much of the disk is left free, whatever a file claims to hold.
+const ROOM: u64 = 1 << 30;
+
 /// A call of readpst that writes every item of a PST below a directory, as `FOLDER/N.eml`, `N.vcf`, `N.ics`.
 ///
 /// `-j 0` because its parallel mode loses messages without a word, `-D` because it leaves out deleted items otherwise,
@@ -21,8 +24,11 @@ pub fn extract(readpst: &Path, pst: &Path, into: &Path, work: &Path) -> Program 
             silence: Some(Duration::from_secs(4 * 60 * 60)),
             output: 256 << 20,
             memory: Some(8 << 30),
+            // No message is larger.
+            file: Some(4 << 30),
             log: 16 << 20,
         },
+        room: Some(ROOM),
         ..Program::new(readpst, arguments, work)
     }
 }

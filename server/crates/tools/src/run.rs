@@ -30,6 +30,10 @@ use tokio_util::sync::CancellationToken;
 const GRACE: Duration = Duration::from_secs(10);
 /// How long what it had already printed may take to arrive once it has ended.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How often the room on the disk is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How many files a program may have open.
+const OPEN_FILES: u64 = 4096;
 /// Where programs are looked for by programs.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -44,6 +48,8 @@ pub struct Limits {
     pub output: u64,
     /// How much memory each of its processes may have (RLIMIT_AS).
     pub memory: Option<u64>,
+    /// How large a file that it writes may be (RLIMIT_FSIZE).
+    pub file: Option<u64>,
     /// How much of its output is kept in the log, in bytes before compression.
     pub log: u64,
 }
@@ -56,6 +62,7 @@ impl Default for Limits {
             silence: Some(Duration::from_secs(2 * 60 * 60)),
             output: 4 << 30,
             memory: None,
+            file: None,
             log: 64 << 20,
         }
     }
@@ -75,6 +82,8 @@ pub struct Program {
     pub work: PathBuf,
     /// Where the whole log goes, gzip-compressed.
     pub log: Option<PathBuf>,
+    /// So many bytes must stay free where it works, or it is stopped.
+    pub room: Option<u64>,
     /// What it may use.
     pub limits: Limits,
 }
@@ -89,6 +98,7 @@ impl Program {
             input: None,
             work: work.to_path_buf(),
             log: None,
+            room: None,
             limits: Limits::default(),
         }
     }
@@ -140,6 +150,8 @@ pub enum Stop {
     Silence,
     /// It printed too much.
     Output,
+    /// It left too little room on the disk.
+    Room,
 }
 
 /// How a run of a program ended.
@@ -206,7 +218,7 @@ pub async fn run(
     let mut child = command(&program, &temporary, &ticket).spawn().map_err(failed)?;
     let mut guard = Guard { ticket: &ticket, group: child.id(), ended: false };
     ticket.started(child.id()).map_err(failed)?;
-    limit_memory(&child, program.limits.memory);
+    limit(&child, program.limits);
 
     let (heard, mut pieces) = mpsc::channel(16);
     listen(child.stdout.take(), Stream::Out, heard.clone());
@@ -222,6 +234,7 @@ pub async fn run(
     let began = Instant::now();
     let (mut lines, mut printed, mut stopped) = (Lines::default(), 0u64, None);
     let mut last_word = began;
+    let mut looks = tokio::time::interval(LOOK_EVERY);
     let status = loop {
         let silent = program.limits.silence.map(|silence| last_word + silence);
         let end = silent.map_or(began + program.limits.time, |at| at.min(began + program.limits.time));
@@ -252,6 +265,12 @@ pub async fn run(
             () = cancel.cancelled() => {
                 stopped = Some(Stop::Cancelled);
                 break guard.stop(&mut child).await.map_err(failed)?;
+            }
+            _ = looks.tick() => {
+                if program.room.is_some_and(|room| is_short_of(room, &program.work)) {
+                    stopped = Some(Stop::Room);
+                    break guard.stop(&mut child).await.map_err(failed)?;
+                }
             }
             () = tokio::time::sleep_until(end) => {
                 stopped = Some(if began.elapsed() >= program.limits.time { Stop::Time } else { Stop::Silence });
@@ -314,15 +333,29 @@ fn command(program: &Program, temporary: &Path, ticket: &Ticket) -> Command {
     command
 }
 
-/// A program that grows beyond its limit gets no more memory and ends with its own error.
-fn limit_memory(child: &Child, memory: Option<u64>) {
+/// A program that grows beyond a limit gets no more, and ends with its own error. None leaves a core dump: it would hold
+/// what the program read.
+fn limit(child: &Child, limits: Limits) {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
-    let (Some(memory), Some(id)) = (memory, child.id()) else { return };
+    let Some(id) = child.id() else { return };
     let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
-    let limit = Rlimit { current: Some(memory), maximum: Some(memory) };
-    if let Err(error) = prlimit(pid, Resource::As, limit) {
-        tracing::warn!(%error, "the memory of an external program could not be limited");
+    let wanted = [
+        (Resource::As, limits.memory),
+        (Resource::Fsize, limits.file),
+        (Resource::Core, Some(0)),
+        (Resource::Nofile, Some(OPEN_FILES)),
+    ];
+    for (resource, most) in wanted {
+        let Some(most) = most else { continue };
+        if let Err(error) = prlimit(pid, resource, Rlimit { current: Some(most), maximum: Some(most) }) {
+            tracing::warn!(%error, ?resource, "an external program could not be limited");
+        }
     }
+}
+
+/// Whether less than so many bytes are free on a directory's disk. What cannot be asked is not held against it.
+fn is_short_of(room: u64, directory: &Path) -> bool {
+    rustix::fs::statvfs(directory).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < room)
 }
 
 fn listen(

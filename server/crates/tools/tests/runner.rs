@@ -262,6 +262,25 @@ async fn what_another_gatepost_runs_is_not_taken_for_left_over() {
 }
 
 #[tokio::test]
+async fn a_disk_that_runs_full_stops_it() {
+    let bench = Bench::new();
+    let mut program = bench.script("echo here; sleep 1000");
+    // More than any disk has.
+    program.room = Some(u64::MAX);
+    assert_eq!(bench.run(program, &CancellationToken::new()).await.0.stopped, Some(Stop::Room));
+}
+
+#[tokio::test]
+async fn files_that_it_writes_are_bounded() {
+    let bench = Bench::new();
+    let mut program = bench.script("read go; head -c 3000000 /dev/zero >large; wc -c <large");
+    program.input = Some(b"go\n".to_vec());
+    program.limits = Limits { file: Some(1_000_000), ..Limits::default() };
+    let (_, lines) = bench.run(program, &CancellationToken::new()).await;
+    assert_eq!(text(&lines, Stream::Out), ["1000000"]);
+}
+
+#[tokio::test]
 async fn memory_is_bounded() {
     let bench = Bench::new();
     // Its input comes once its limits are set.

@@ -2,9 +2,10 @@
 //! paths for those that lie on the server already.
 
 mod form;
+mod meter;
 mod tus;
 
-pub use form::{DeclaredLength, take_form};
+pub use form::{FileForm, take_form};
 pub use tus::{announce, discover, offset, overridden};
 
 use crate::http::{
@@ -14,7 +15,7 @@ use crate::http::{
 };
 use axum::{
     body::Body,
-    extract::{Multipart, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use gatepost_contract::{JobId, MailboxId, Problem, ServerFile, Upload, UploadPiece};
@@ -36,7 +37,7 @@ use tus::Tus;
         ("Upload-Checksum" = Option<String>, Header, description = "Of the body, where there is one")),
     request_body(content = inline(Option<Vec<u8>>), content_type = "application/offset+octet-stream"),
     responses((status = 201, description = "`Location` is where its bytes go"),
-        (status = 409, description = "`already_uploaded`, `not_a_file_mailbox`, `too_many_files` or `closed`"),
+        (status = 409, description = "`already_uploaded`, `not_a_file_mailbox`, `too_many_files`, `too_many_unfinished` or `closed`"),
         (status = 412, description = "`tus_version`"), (status = 413, description = "`too_large`"),
         (status = 460, description = "`checksum_mismatch`"), (status = 507, description = "`no_space`, with the figures")))]
 pub async fn create(
@@ -85,19 +86,22 @@ pub async fn get(State(core): State<Gatepost>, Caller(actor): Caller, Path(id): 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Removal {
-    /// True: also a file from which mail was copied, though its job is not verified.
+    /// True: also a file that holds mail, though it is not proved that all of that arrived.
     #[serde(default)]
     force: bool,
+    /// Why; required with `force`. The gate shows it where the file's mail was not proved.
+    #[serde(default)]
+    reason: Option<String>,
 }
 
 /// Remove a file
 ///
-/// Its bytes are deleted; a file of the server stays where it is. One from which mail was copied is needed for the proof
-/// until its job is verified.
+/// Its bytes are deleted; a file of the server stays where it is. One that holds mail is needed until its job is verified;
+/// the gate warns of one that was removed before, until the same bytes come again.
 #[utoipa::path(delete, path = "/uploads/{id}", tag = "uploads",
     params(("id" = String, Path, description = "The file"), Removal),
     responses((status = 204, description = "It is gone"), (status = 410, description = "`deleted`, before"),
-        (status = 409, description = "`copied_from`: only by force; `already_running`"),
+        (status = 409, description = "`copied_from`: only by force, with a reason; `already_running`"),
         (status = 423, description = "`locked`")))]
 pub async fn remove(
     State(core): State<Gatepost>,
@@ -105,7 +109,8 @@ pub async fn remove(
     Path(id): Path<String>,
     Query(removal): Query<Removal>,
 ) -> Answer<StatusCode> {
-    core.delete_upload(&actor, &id, removal.force).await?;
+    let early = removal.force.then(|| removal.reason.unwrap_or_default());
+    core.delete_upload(&actor, &id, early.as_deref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -154,6 +159,8 @@ pub async fn items(State(core): State<Gatepost>, Caller(actor): Caller, Path(id)
 }
 
 /// List a mailbox's files
+///
+/// What was found in them is here without the folders; each file by itself has them.
 #[utoipa::path(get, path = "/migration/mailboxes/{id}/uploads", tag = "uploads",
     params(("id" = i64, Path, description = "The mailbox")),
     responses((status = 200, description = "All of them, deleted ones included", body = Vec<Upload>)))]
@@ -166,6 +173,8 @@ pub async fn of_mailbox(
 }
 
 /// List a job's files
+///
+/// What was found in them is here without the folders; each file by itself has them.
 #[utoipa::path(get, path = "/migration/jobs/{id}/uploads", tag = "uploads",
     params(("id" = i64, Path, description = "The job")),
     responses((status = 200, description = "Those of all its mailboxes", body = Vec<Upload>)))]
@@ -204,13 +213,9 @@ pub async fn upload_form(
     State(core): State<Gatepost>,
     Caller(actor): Caller,
     Path(id): Path<JobId>,
-    DeclaredLength(declared): DeclaredLength,
-    form: Result<Multipart, axum::extract::multipart::MultipartRejection>,
+    form: FileForm,
 ) -> Answer<Created<Upload>> {
-    let form = form.map_err(|_| {
-        Problem::new(415, "unsupported_media_type", "Send the file as the field `file` of multipart/form-data.")
-    })?;
-    let uploads = take_form(&core, &actor, id, None, form, declared).await?;
+    let uploads = take_form(&core, &actor, id, None, form).await?;
     let Some(upload) = uploads.into_iter().next() else {
         return Err(Problem::field("file", "is missing").into());
     };

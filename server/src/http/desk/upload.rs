@@ -4,14 +4,14 @@
 use super::flash;
 use crate::http::{
     App,
-    api::uploads::{DeclaredLength, take_form},
+    api::uploads::{FileForm, take_form},
     error::Answer,
     extract::Path,
     identity::Caller,
 };
 use axum::{
     Router,
-    extract::{Multipart, State, multipart::MultipartRejection},
+    extract::State,
     response::{IntoResponse, Redirect, Response},
     routing::post,
 };
@@ -30,15 +30,14 @@ async fn send(
     caller: Answer<Caller>,
     session: Session,
     Path(id): Path<MailboxId>,
-    DeclaredLength(declared): DeclaredLength,
-    form: Result<Multipart, MultipartRejection>,
+    form: Answer<FileForm>,
 ) -> Response {
     let Ok(Caller(actor)) = caller else { return Redirect::to("/login").into_response() };
     let page = format!("/mailboxes/{id}/files");
     let taken = async {
         let form = form.map_err(|_| Problem::field("file", "is missing"))?;
         let job = core.get_mailbox(&actor, id).await?.job_id;
-        take_form(&core, &actor, job, Some(id), form, declared).await
+        take_form(&core, &actor, job, Some(id), form).await
     };
     if let Err(refusal) = taken.await {
         let problem = refusal.into_problem();

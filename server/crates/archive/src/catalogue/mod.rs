@@ -31,7 +31,9 @@ use std::{
     path::Path,
 };
 
-/// Raised whenever a scan of the same bytes would tell other messages, another order or other bytes than before.
+/// Raised whenever a scan of the same bytes would tell other messages, another order or other bytes than before. The
+/// epoch of all UIDs hangs on it: mailboxes that were begun before are listed anew, and their messages found by their
+/// bytes.
 pub const SCAN_VERSION: u32 = 1;
 
 /// How many messages one folder of one file can have: UIDs have room for no more.

@@ -17,6 +17,13 @@ use tokio_util::sync::CancellationToken;
 /// How many messages of a folder are shown as samples, and how many of a file.
 const SAMPLES_OF_FOLDER: usize = 5;
 const SAMPLES: usize = 2_000;
+/// How many folders a file may have, and how many bytes their paths may take.
+const FOLDERS: usize = 50_000;
+const PATH_BYTES: usize = 16 << 20;
+/// What a level of a path costs beside its name, in bytes.
+const LEVEL: usize = 32;
+/// How many folders are shown.
+const SHOWN: usize = 2_000;
 /// How many sentences about damage are kept.
 const SENTENCES: usize = 500;
 /// The first and the last second that every server keeps: many store dates of arrival in 32 bits.
@@ -37,7 +44,9 @@ pub(crate) struct Scan<'a> {
     by_path: HashMap<FolderPath, FolderNumber>,
     /// The catalogue's folders by their paths there.
     catalogued: HashMap<FolderPath, u32>,
+    path_bytes: usize,
     samples: usize,
+    more_losses: u64,
     more_damage: u64,
     progress: Progress<'a>,
     cancel: &'a CancellationToken,
@@ -60,7 +69,9 @@ impl<'a> Scan<'a> {
             folders: Vec::new(),
             by_path: HashMap::new(),
             catalogued: HashMap::new(),
+            path_bytes: 0,
             samples: 0,
+            more_losses: 0,
             more_damage: 0,
             progress,
             cancel,
@@ -75,9 +86,11 @@ impl<'a> Scan<'a> {
         }
         scanned?;
         let described = store.describe();
-        let Self { mut writer, items, mut inspection, folders, more_damage, .. } = self;
-        if more_damage > 0 {
-            inspection.damage.push(format!("And {more_damage} more sentences like these."));
+        let Self { mut writer, items, mut inspection, folders, more_losses, more_damage, .. } = self;
+        for (more, sentences) in [(more_losses, &mut inspection.losses), (more_damage, &mut inspection.damage)] {
+            if more > 0 {
+                sentences.push(format!("And {more} more sentences like these."));
+            }
         }
         inspection.format.clone_from(&described.format);
         inspection.encoding.clone_from(&described.encoding);
@@ -88,7 +101,15 @@ impl<'a> Scan<'a> {
                 writer.holds_items(known.catalogued);
             }
         }
+        if inspection.folders.len() > SHOWN {
+            let more = inspection.folders.len() - SHOWN;
+            inspection.folders.truncate(SHOWN);
+            inspection.damage.push(format!(
+                "Only the first {SHOWN} folders are shown here, {more} more are not; all are read, and the sums are of all."
+            ));
+        }
         if let Some(items) = items {
+            inspection.damage.extend(items.left_out());
             inspection.has_items = items.finish()?;
         }
         writer.finish(stamp, described, inspection)
@@ -128,6 +149,9 @@ impl<'a> Scan<'a> {
         self.inspection.items += 1;
         let shown = &mut self.inspection.folders[folder];
         shown.items += 1;
+        if folder >= SHOWN {
+            return shown;
+        }
         // Classes are the file's own words; a damaged file may have one for each item.
         let full = shown.classes.len() >= 200 && !shown.classes.contains_key(class);
         *shown.classes.entry(if full { "…".to_owned() } else { brief(class) }).or_default() += 1;
@@ -142,6 +166,7 @@ impl<'a> Scan<'a> {
     ) -> Result<(), ArchiveError> {
         let FoundMessage { locator, class, internal_date, flags, note, salvaged } = found;
         let (internal_date, note) = keepable(internal_date, note);
+        let shows = self.shows(folder);
         let shown = self.counted(folder, &class);
         shown.messages += 1;
         let (content, message_id, head) = match content {
@@ -150,7 +175,7 @@ impl<'a> Scan<'a> {
         };
         let size = content.as_ref().map_or(0, |digests| digests.size);
         shown.bytes += size;
-        if !head.is_empty() && shown.samples.len() < SAMPLES_OF_FOLDER {
+        if !head.is_empty() && shows {
             shown.samples.push(sample(&head, internal_date.to_string(), size, note.as_deref()));
             self.samples += 1;
         }
@@ -180,6 +205,11 @@ impl<'a> Scan<'a> {
         })
     }
 
+    /// Whether one more message of a folder is shown as a sample.
+    fn shows(&self, folder: usize) -> bool {
+        folder < SHOWN && self.samples < SAMPLES && self.inspection.folders[folder].samples.len() < SAMPLES_OF_FOLDER
+    }
+
     fn check(&self) -> Result<(), ArchiveError> {
         if self.cancel.is_cancelled() { Err(ArchiveError::Stopped) } else { Ok(()) }
     }
@@ -192,8 +222,14 @@ impl Visitor for Scan<'_> {
         if let Some(number) = self.by_path.get(&path) {
             return Ok(*number);
         }
-        let number = FolderNumber::try_from(self.folders.len())
-            .map_err(|_| ArchiveError::TooMuch("The file has more folders than can be told apart.".to_owned()))?;
+        self.path_bytes += path.levels().iter().map(|level| level.len() + LEVEL).sum::<usize>();
+        let number = FolderNumber::try_from(self.folders.len()).ok().filter(|n| (*n as usize) < FOLDERS);
+        let Some(number) = number.filter(|_| self.path_bytes <= PATH_BYTES) else {
+            return Err(ArchiveError::TooMuch(format!(
+                "The file has more than {FOLDERS} folders, or their paths take more than {PATH_BYTES} bytes, which is \
+                 the bound. Split it into several."
+            )));
+        };
         let place = self.place(&path, special_use);
         let catalogued = match self.catalogued.get(&place) {
             Some(there) => {
@@ -223,21 +259,35 @@ impl Visitor for Scan<'_> {
         message: FoundMessage,
         content: Content<'_>,
     ) -> Result<(), ArchiveError> {
+        self.message_in(&[folder], message, content)
+    }
+
+    /// The message is generated once, however many folders it lies in.
+    fn message_in(
+        &mut self,
+        folders: &[FolderNumber],
+        message: FoundMessage,
+        content: Content<'_>,
+    ) -> Result<(), ArchiveError> {
         self.check()?;
-        let folder = self.known(folder)?;
-        let show = self.samples < SAMPLES && self.inspection.folders[folder].samples.len() < SAMPLES_OF_FOLDER;
+        let folders = folders.iter().map(|folder| self.known(*folder)).collect::<Result<Vec<usize>, _>>()?;
+        if folders.is_empty() {
+            return Ok(());
+        }
+        let show = folders.iter().any(|folder| self.shows(*folder));
         let mut sink = Sink { digester: Digester::new(), lines: HeadLines::new(show), cancel: self.cancel };
-        match content(&mut sink) {
+        let taken = match content(&mut sink) {
             Ok(()) => {
                 let (id, head) = sink.lines.finish();
                 // A sample without a header that people know it by is shown all the same.
                 let head = if show && head.is_empty() { b"\r\n".to_vec() } else { head };
-                self.take(folder, message, Ok((sink.digester.finish(), id, head)))
+                Ok((sink.digester.finish(), id, head))
             }
-            Err(_) if self.cancel.is_cancelled() => Err(ArchiveError::Stopped),
-            Err(error @ (ArchiveError::Io(_) | ArchiveError::Stopped)) => Err(error),
-            Err(error) => self.take(folder, message, Err(error.to_string())),
-        }
+            Err(_) if self.cancel.is_cancelled() => return Err(ArchiveError::Stopped),
+            Err(error @ (ArchiveError::Io(_) | ArchiveError::Stopped)) => return Err(error),
+            Err(error) => Err(error.to_string()),
+        };
+        folders.into_iter().try_for_each(|folder| self.take(folder, message.clone(), taken.clone()))
     }
 
     fn unreadable(&mut self, folder: FolderNumber, message: FoundMessage, why: String) -> Result<(), ArchiveError> {
@@ -269,6 +319,16 @@ impl Visitor for Scan<'_> {
             self.inspection.damage.push(sentence);
         } else {
             self.more_damage += 1;
+        }
+        Ok(())
+    }
+
+    fn loss(&mut self, sentence: String) -> Result<(), ArchiveError> {
+        self.check()?;
+        if self.inspection.losses.len() < SENTENCES {
+            self.inspection.losses.push(sentence);
+        } else {
+            self.more_losses += 1;
         }
         Ok(())
     }

@@ -9,18 +9,23 @@ use super::{
 };
 use crate::{ArchiveError, Limits};
 use gatepost_transfer::InternalDate;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, Metadata};
+use std::fs::{File, Metadata};
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-/// A folder on disk.
+/// Folders that were met and not visited yet, at most.
+const MOST_AHEAD: usize = 200_000;
+
+/// A folder on disk. Everything in it is opened from its descriptor on, level by level and without following links:
+/// whoever puts a link into a path meanwhile leads nowhere.
 pub(crate) struct Directory {
-    /// Without links in it.
-    root: PathBuf,
+    root: OwnedFd,
     limits: Limits,
     /// Files that the last walk met.
     files: u64,
@@ -29,32 +34,66 @@ pub(crate) struct Directory {
 impl Directory {
     /// A folder that is there.
     pub(crate) fn new(path: &Path, limits: &Limits) -> Result<Self, ArchiveError> {
-        Ok(Self { root: path.canonicalize()?, limits: limits.clone(), files: 0 })
+        let root = rustix::fs::open(path, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        let root = root.map_err(io::Error::from)?;
+        Ok(Self { root, limits: limits.clone(), files: 0 })
     }
 
     /// A folder's entries by name, or why they cannot be read.
-    fn list(&self, below: &Path) -> io::Result<Vec<(OsString, fs::FileType)>> {
+    fn list(&self, below: &Path) -> io::Result<Vec<(OsString, FileType)>> {
+        let folder = self.below(below, OFlags::DIRECTORY)?;
+        let most = usize::try_from(self.limits.entries).unwrap_or(usize::MAX);
         let mut all = Vec::new();
-        for entry in fs::read_dir(self.root.join(below))? {
+        for entry in Dir::read_from(&folder)? {
             let entry = entry?;
-            all.push((entry.file_name(), entry.file_type()?));
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                // Some file systems say what an entry is only when they are asked for it alone.
+                FileType::Unknown => {
+                    let found = rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                    FileType::from_raw_mode(found.st_mode)
+                }
+                kind => kind,
+            };
+            all.push((OsStr::from_bytes(name.to_bytes()).to_owned(), kind));
+            // One more than the bound shows that it is broken.
+            if all.len() > most {
+                break;
+            }
         }
         all.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         Ok(all)
     }
 
-    /// Opens a file below the root, and makes sure that it is there and no link led away.
-    fn file(&self, below: &Path) -> io::Result<(Section, Metadata)> {
-        let path = self.root.join(below);
-        let real = path.canonicalize()?;
-        let listed = fs::symlink_metadata(&path)?;
-        if !real.starts_with(&self.root) || !listed.is_file() {
-            return Err(io::Error::other("it is no regular file below the folder"));
+    /// Opens what lies below the root; `.` is the root itself.
+    fn below(&self, path: &Path, what: OFlags) -> io::Result<OwnedFd> {
+        let mut names = Vec::new();
+        for part in path.components() {
+            match part {
+                Component::Normal(name) => names.push(name),
+                _ => return Err(io::Error::other("it does not lie below the folder")),
+            }
         }
-        let file = File::open(&real)?;
+        let safe = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let last = names.pop().unwrap_or(OsStr::new("."));
+        let mut folder: Option<OwnedFd> = None;
+        for name in names {
+            let above = folder.as_ref().map_or(self.root.as_fd(), AsFd::as_fd);
+            folder = Some(rustix::fs::openat(above, name, safe | OFlags::DIRECTORY, Mode::empty())?);
+        }
+        let above = folder.as_ref().map_or(self.root.as_fd(), AsFd::as_fd);
+        Ok(rustix::fs::openat(above, last, safe | what, Mode::empty())?)
+    }
+
+    /// Opens a file below the root. A pipe or a device is refused, and not waited for.
+    fn file(&self, below: &Path) -> io::Result<(Section, Metadata)> {
+        let file = File::from(self.below(below, OFlags::empty())?);
         let opened = file.metadata()?;
-        if (listed.dev(), listed.ino()) != (opened.dev(), opened.ino()) {
-            return Err(io::Error::other("it was replaced while it was opened"));
+        if !opened.is_file() {
+            return Err(io::Error::other("it is no regular file"));
         }
         Ok((Section::of_file(Arc::new(file))?, opened))
     }
@@ -84,12 +123,11 @@ impl Tree for Directory {
             let list = match self.list(&below) {
                 Ok(list) => list,
                 Err(e) if levels.is_empty() => return Err(e.into()),
+                // The disk, or a right that is missing, and nothing of the mail's: what is in it would be passed over.
                 Err(e) => {
-                    each(Event::Damage(format!(
-                        "The folder {} could not be read: {e}. What is in it is missing.",
-                        shown(below.as_os_str().as_bytes())
-                    )))?;
-                    continue;
+                    let folder = shown(below.as_os_str().as_bytes());
+                    let said = format!("the folder {folder} below the source cannot be read: {e}");
+                    return Err(io::Error::new(e.kind(), said).into());
                 }
             };
             let mut folders = Vec::new();
@@ -121,11 +159,19 @@ impl Tree for Directory {
                             place: files,
                             body: Body::Plain(section),
                         }))?,
-                        Err(e) => each(Event::Lost(levels.clone(), name, format!("It could not be opened: {e}.")))?,
+                        Err(e) if is_of_the_file(&e) => {
+                            each(Event::Lost(levels.clone(), name, format!("It could not be opened: {e}.")))?;
+                        }
+                        Err(e) => return Err(e.into()),
                     }
                 }
             }
             ahead.extend(folders.into_iter().rev());
+            if ahead.len() > MOST_AHEAD {
+                return Err(ArchiveError::TooMuch(format!(
+                    "It has more than {MOST_AHEAD} folders beside each other, which is the bound. Split it into several."
+                )));
+            }
         }
         self.files = files;
         links.say(("link is", "links are"), "not followed", each)?;
@@ -144,6 +190,15 @@ impl Tree for Directory {
             }
         }
     }
+}
+
+/// Whether a file cannot be opened because of what it is: it was removed or replaced, or may not be read. Anything else
+/// is the disk's or the machine's, and another attempt may succeed.
+fn is_of_the_file(error: &io::Error) -> bool {
+    // A link that is not followed.
+    let link = rustix::io::Errno::LOOP.raw_os_error();
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+        || error.raw_os_error().is_none_or(|code| code == link)
 }
 
 /// What was left out: how many, and which first.
@@ -211,6 +266,7 @@ fn read(text: &str) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn walked(tree: &mut Directory) -> (Vec<String>, Vec<String>) {
         let (mut files, mut damage) = (Vec::new(), Vec::new());
@@ -235,9 +291,11 @@ mod tests {
         let _socket = std::os::unix::net::UnixListener::bind(root.path().join("socket")).unwrap();
         let odd = OsStr::from_bytes(b"a\\x\xE9\n.eml");
         fs::write(root.path().join(odd), "x").unwrap();
+        fs::create_dir(root.path().join("box")).unwrap();
+        fs::write(root.path().join("box/a.eml"), "x").unwrap();
         let mut tree = Directory::new(root.path(), &Limits::new(root.path())).unwrap();
         let (files, damage) = walked(&mut tree);
-        assert_eq!(files, ["/a\\xé_.eml"]);
+        assert_eq!(files, ["/a\\xé_.eml", "box/a.eml"]);
         assert_eq!(damage.len(), 3, "{damage:?}");
         assert!(damage[0].starts_with("2 links are not followed"), "{damage:?}");
         assert!(damage[1].starts_with("1 entry is no regular file"), "{damage:?}");
@@ -246,6 +304,31 @@ mod tests {
         for path in ["link.eml", "etc/passwd", "../../etc/passwd", "/etc/passwd", "gone", "socket", ""] {
             assert!(tree.open(&Handle::Path(path.to_owned())).is_err(), "{path}");
         }
+        // What became a link after it was met is not followed, and neither a pipe waited for.
+        assert!(tree.open(&Handle::Path("box/a.eml".to_owned())).is_ok());
+        fs::rename(root.path().join("box"), root.path().join("moved")).unwrap();
+        std::os::unix::fs::symlink("moved", root.path().join("box")).unwrap();
+        assert!(tree.open(&Handle::Path("box/a.eml".to_owned())).is_err());
+        let pipe = root.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        assert!(tree.open(&Handle::Path("pipe".to_owned())).is_err());
+        assert!(Section::at_path(&pipe).is_err());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_read_ends_the_walk() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let closed = root.path().join("closed");
+        fs::create_dir(&closed).unwrap();
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o0)).unwrap();
+        if fs::read_dir(&closed).is_ok() {
+            println!("left out: this user may read everything");
+            return;
+        }
+        let mut tree = Directory::new(root.path(), &Limits::new(root.path())).unwrap();
+        let error = tree.walk(&mut |_| Ok(())).unwrap_err();
+        assert!(matches!(error, ArchiveError::Io(_)) && error.to_string().contains("closed"), "{error}");
     }
 
     #[test]

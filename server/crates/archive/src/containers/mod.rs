@@ -15,7 +15,7 @@ use crate::{ArchiveError, Limits, Locator};
 use flate2::read::DeflateDecoder;
 use gatepost_transfer::InternalDate;
 use section::Section;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read};
 use std::sync::Arc;
 
 /// What a walk meets.
@@ -26,6 +26,8 @@ pub(crate) enum Event {
     File(Entry),
     /// A file that is listed and cannot be read: where, its name, and why.
     Lost(Vec<String>, String, String),
+    /// A sentence for people: files are missing.
+    Loss(String),
     /// A sentence for people: what was left out, what was made safe.
     Damage(String),
     /// Nothing that anybody must know, but time has passed.
@@ -140,13 +142,15 @@ impl Body {
     }
 
     /// It, to be read at random: unpacked into a temporary file where it is compressed.
-    pub(crate) fn section(&self, limits: &Limits) -> Result<Section, ArchiveError> {
+    pub(crate) fn section(
+        &self,
+        limits: &Limits,
+        alive: &mut dyn FnMut() -> Result<(), ArchiveError>,
+    ) -> Result<Section, ArchiveError> {
         match self {
             Self::Plain(section) => Ok(section.clone()),
-            Self::Deflated(_) => {
-                let mut file = tempfile::tempfile_in(&limits.work)?;
-                io::copy(&mut self.reader(), &mut file)?;
-                file.flush()?;
+            Self::Deflated(deflated) => {
+                let file = limits.unpack(self.reader(), deflated.bytes, alive)?;
                 Ok(Section::of_file(Arc::new(file))?)
             }
         }

@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Where the bytes are.
@@ -25,6 +26,16 @@ impl Section {
     pub(crate) fn of_file(file: Arc<File>) -> io::Result<Self> {
         let len = file.metadata()?.len();
         Ok(Self { backing: Backing::File(file), start: 0, len })
+    }
+
+    /// The file at a path. A pipe or a device is refused, and not waited for.
+    pub(crate) fn at_path(path: &Path) -> io::Result<Self> {
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let file = File::options().read(true).custom_flags(flags).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        Self::of_file(Arc::new(file))
     }
 
     /// Bytes that are held.

@@ -11,14 +11,13 @@ use super::{
 use crate::{ArchiveError, Limits};
 use flate2::read::MultiGzDecoder;
 use gatepost_transfer::InternalDate;
+use std::collections::HashMap;
 use std::io::{self, Read, Write as _};
 use std::sync::Arc;
 
 const BLOCK: u64 = 512;
 /// The longest name or pax header that is believed.
 const LONGEST: u64 = 64 * 1024;
-/// How often a long walk says that it is alive, in bytes.
-const STEP: u64 = 16 * 1024 * 1024;
 
 /// A tar archive.
 pub(crate) struct Tar {
@@ -44,6 +43,7 @@ impl Tar {
         }
         let most = self.limits.unpacked_from(self.packed.len());
         let mut decoder = MultiGzDecoder::new(io::BufReader::with_capacity(64 * 1024, self.packed.reader()));
+        self.limits.room(&self.limits.work, self.packed.len())?;
         let mut file = tempfile::tempfile_in(&self.limits.work)?;
         let mut buffer = vec![0; 256 * 1024];
         let (mut bytes, mut told) = (0_u64, 0_u64);
@@ -69,9 +69,10 @@ impl Tar {
                 )));
             }
             file.write_all(&buffer[..n])?;
-            if bytes - told > STEP {
+            if bytes - told >= Limits::STEP {
                 told = bytes;
                 alive()?;
+                self.limits.room(&self.limits.work, 0)?;
             }
         }
         let section = Section::of_file(Arc::new(file))?;
@@ -103,6 +104,7 @@ impl Tree for Tar {
         let file = self.plain(&mut || each(Event::Alive))?;
         let mut names = Names::default();
         let (mut links, mut first_link) = (0_u64, String::new());
+        let mut places = Places::default();
         let (mut at, mut entries) = (0_u64, 0_u64);
         let mut said = Extra::default();
         let mut empty = 0;
@@ -130,13 +132,17 @@ impl Tree for Tar {
                 return Err(directory::too_many(self.limits.entries));
             }
             let data = at + BLOCK;
-            let bytes = said.bytes.filter(|_| header.holds_file()).unwrap_or(header.bytes);
+            let bytes = match header.kind {
+                // Some writers name the size of what is linked to, and nothing follows (GNU tar reads it so too).
+                b'1' if Header::parse(&file.bytes(data, 512)?).is_some() => 0,
+                _ => said.bytes.filter(|_| header.holds_file()).unwrap_or(header.bytes),
+            };
             let Some(next) = bytes.checked_next_multiple_of(BLOCK).and_then(|padded| data.checked_add(padded)) else {
                 break Some("at an entry of an impossible size");
             };
             match header.kind {
                 b'L' => said.path = Some(content(&file, data, bytes)?),
-                b'K' => {}
+                b'K' => said.link = Some(content(&file, data, bytes)?),
                 b'x' => said.read_pax(&content(&file, data, bytes)?),
                 b'g' => {}
                 kind => {
@@ -155,18 +161,35 @@ impl Tree for Tar {
                         0 | b'0' | b'7' if data.saturating_add(bytes) > file.len() => {
                             each(Event::Lost(levels, name, "The archive ends in the middle of it.".to_owned()))?;
                         }
-                        0 | b'0' | b'7' => each(Event::File(Entry {
-                            levels,
-                            name,
-                            handle: Handle::Place(data, bytes),
-                            modified: Some(InternalDate {
-                                seconds: extra.modified.unwrap_or(header.modified),
-                                zone_minutes: 0,
-                            }),
-                            group: header.group,
-                            place: at,
-                            body: Body::Plain(file.part(data, bytes)),
-                        }))?,
+                        0 | b'0' | b'7' | b'1' => {
+                            let link = (kind == b'1').then(|| extra.link.unwrap_or(header.link));
+                            // A name more of a file: Dovecot copies a message so.
+                            let found = match &link {
+                                Some(target) => places.get(target),
+                                None => Some((data, bytes)),
+                            };
+                            if let Some((from, length)) = found {
+                                places.add(&path, (from, length));
+                                each(Event::File(Entry {
+                                    levels,
+                                    name,
+                                    handle: Handle::Place(from, length),
+                                    modified: Some(InternalDate {
+                                        seconds: extra.modified.unwrap_or(header.modified),
+                                        zone_minutes: 0,
+                                    }),
+                                    group: header.group,
+                                    place: at,
+                                    body: Body::Plain(file.part(from, length)),
+                                }))?;
+                            } else {
+                                let target = shown(&link.unwrap_or_default());
+                                let why = format!(
+                                    "It is a second name of {target}, which is not in front of it in the archive."
+                                );
+                                each(Event::Lost(levels, name, why))?;
+                            }
+                        }
                         _ => {
                             if links == 0 {
                                 first_link = shown(&path);
@@ -181,13 +204,17 @@ impl Tree for Tar {
         if links > 0 {
             each(Event::Damage(format!(
                 "{} left out: {first_link}.",
-                count(links, "link, device or part of a file was", "links, devices or parts of files were")
+                count(
+                    links,
+                    "symbolic link, device or part of a file was",
+                    "symbolic links, devices or parts of files were"
+                )
             )))?;
         }
         names.say(self.limits.depth, &mut |sentence| each(Event::Damage(sentence)))?;
         match (&self.cut, end) {
-            (Some(cut), _) => each(Event::Damage(cut.clone())),
-            (None, Some(place)) => each(Event::Damage(format!(
+            (Some(cut), _) => each(Event::Loss(cut.clone())),
+            (None, Some(place)) => each(Event::Loss(format!(
                 "The archive is damaged: at byte {at}, {place}, it cannot be read on. What comes behind is missing."
             ))),
             (None, None) => Ok(()),
@@ -214,17 +241,42 @@ fn content(file: &Section, at: u64, bytes: u64) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
+/// Where the files of the archive lie, by digests of their names: what a hard link stands for.
+#[derive(Default)]
+struct Places(HashMap<[u8; 16], (u64, u64)>);
+
+impl Places {
+    fn key(path: &[u8]) -> [u8; 16] {
+        let mut path = path;
+        while let Some(rest) = path.strip_prefix(b"./").or_else(|| path.strip_prefix(b"/")) {
+            path = rest;
+        }
+        let mut key = [0; 16];
+        blake3::Hasher::new().update(path).finalize_xof().fill(&mut key);
+        key
+    }
+
+    fn add(&mut self, path: &[u8], place: (u64, u64)) {
+        self.0.insert(Self::key(path), place);
+    }
+
+    fn get(&self, path: &[u8]) -> Option<(u64, u64)> {
+        self.0.get(&Self::key(path)).copied()
+    }
+}
+
 /// What entries in front of an entry say of it.
 #[derive(Default)]
 struct Extra {
     path: Option<Vec<u8>>,
+    link: Option<Vec<u8>>,
     bytes: Option<u64>,
     modified: Option<i64>,
 }
 
 impl Extra {
     fn any(&self) -> bool {
-        self.path.is_some() || self.bytes.is_some() || self.modified.is_some()
+        self.path.is_some() || self.link.is_some() || self.bytes.is_some() || self.modified.is_some()
     }
 
     /// Records of the form `LENGTH KEY=VALUE\n` (POSIX.1-2001).
@@ -239,6 +291,7 @@ impl Extra {
             let text = std::str::from_utf8(value).unwrap_or_default();
             match key {
                 b"path" => self.path = Some(value.to_vec()),
+                b"linkpath" => self.link = Some(value.to_vec()),
                 b"size" => self.bytes = text.parse().ok(),
                 b"mtime" => self.modified = text.split('.').next().and_then(|seconds| seconds.parse().ok()),
                 _ => {}
@@ -251,6 +304,8 @@ impl Extra {
 struct Header {
     kind: u8,
     path: Vec<u8>,
+    /// What a link leads to.
+    link: Vec<u8>,
     bytes: u64,
     modified: i64,
     group: Option<String>,
@@ -283,6 +338,7 @@ impl Header {
         Some(Self {
             kind,
             path,
+            link: until_zero(&block[157..257]).to_vec(),
             bytes: number(&block[124..136])?,
             modified: i64::try_from(number(&block[136..148]).unwrap_or(0)).unwrap_or(0),
             group: group.filter(|name| !name.is_empty()),
@@ -326,7 +382,7 @@ mod tests {
                     files.push(format!("{}|{}={content}", entry.levels.join("/"), entry.name));
                 }
                 Event::Lost(_, name, _) => files.push(format!("lost {name}")),
-                Event::Damage(sentence) => damage.push(sentence),
+                Event::Loss(sentence) | Event::Damage(sentence) => damage.push(sentence),
                 Event::Directory(_) | Event::Alive => {}
             }
             Ok(())
@@ -374,6 +430,23 @@ mod tests {
         let (files, damage) = walked(broken, &limits).unwrap();
         assert_eq!(files, ["|a=one"]);
         assert!(damage[0].contains("at byte 1024"), "{damage:?}");
+    }
+
+    #[test]
+    fn a_second_name_of_a_file_gives_the_file_and_one_of_nothing_is_lost() {
+        let work = tempfile::tempdir().unwrap();
+        let mut archive = tar::Builder::new(tar(&[("./cur/1:2,S", "one")])[..1024].to_vec());
+        let long = format!("{}/2:2,S", "d".repeat(120));
+        for (name, target) in [(long.as_str(), "cur/1:2,S"), ("cur/3:2,S", &long), ("cur/4:2,S", "cur/gone")] {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(tar::EntryType::Link);
+            header.set_size(0);
+            archive.append_link(&mut header, name, target).unwrap();
+        }
+        let (files, damage) = walked(archive.into_inner().unwrap(), &Limits::new(work.path())).unwrap();
+        let second = format!("{}|2:2,S=one", "d".repeat(120));
+        assert_eq!(files, ["cur|1:2,S=one", &second, "cur|3:2,S=one", "lost 4:2,S"]);
+        assert!(damage.is_empty(), "{damage:?}");
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl Tree for Zip {
         let (mut at, mut unpacked) = (self.directory, 0_u64);
         for n in 0..self.entries {
             let Some((entry, next)) = self.central(at)? else {
-                each(Event::Damage(format!(
+                each(Event::Loss(format!(
                     "The zip is damaged: {} of its {} entries cannot be found.",
                     self.entries - n,
                     self.entries
@@ -273,7 +273,7 @@ mod tests {
                     }
                 }
                 Event::Lost(_, name, why) => files.push(format!("{name} lost: {why}")),
-                Event::Damage(sentence) => damage.push(sentence),
+                Event::Loss(sentence) | Event::Damage(sentence) => damage.push(sentence),
                 Event::Directory(levels) => files.push(format!("{}/", levels.join("/"))),
                 Event::Alive => {}
             }

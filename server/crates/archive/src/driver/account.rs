@@ -214,10 +214,11 @@ pub(crate) fn overlaps(files: &[(u8, &Catalogue)]) -> Result<Vec<u64>, ArchiveEr
     Ok(counts)
 }
 
-/// The epoch of all UIDs: the same as long as the first file is the same and is scanned alike.
-pub(super) fn epoch(first: &str) -> u32 {
+/// The epoch of all UIDs: the same as long as the account is the same and its files are scanned alike, whichever of them
+/// there are at the moment.
+pub(super) fn epoch(seed: &str) -> u32 {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(first.as_bytes());
+    hasher.update(seed.as_bytes());
     hasher.update(&SCAN_VERSION.to_le_bytes());
     let mut epoch = [0; 4];
     hasher.finalize_xof().fill(&mut epoch);

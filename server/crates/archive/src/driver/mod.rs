@@ -30,6 +30,9 @@ use tokio::sync::OnceCell;
 pub struct ArchiveAccount {
     /// The account as people know it: `archive.pst of ana@example.com`.
     pub label: String,
+    /// What names the account as long as it lives, whichever files it has at the moment: UIDs hold as long as this is the
+    /// same, and a slot is given to one file only.
+    pub seed: String,
     /// Its files, each with a slot of its own.
     pub files: Vec<FileSource>,
     /// How much of the machine reading them may take.

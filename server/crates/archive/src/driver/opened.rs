@@ -8,11 +8,14 @@ use super::{
 use crate::{
     ArchiveError, Entry, FileSource, Limits, Store,
     catalogue::{Catalogue, Stamp},
+    containers::section::Section,
     inspect::{Opener, inspect_with, missing},
 };
 use gatepost_transfer::{Fault, FaultKind, FolderPath};
+use sha2::{Digest as _, Sha256};
 use std::{
-    path::PathBuf,
+    io::Read as _,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 use tempfile::TempDir;
@@ -27,6 +30,8 @@ pub(super) struct Opened {
     limits: Limits,
     open: Opener,
     catalogues: Vec<Catalogue>,
+    /// What the files were like when they were opened.
+    stamps: Vec<Stamp>,
     pub folders: Vec<AccountFolder>,
     pub epoch: u32,
     stores: Mutex<Vec<(usize, SharedStore)>>,
@@ -68,39 +73,43 @@ impl Opened {
             Trust::Own => Some(private_directory(&account.limits)?),
         };
         let mut catalogues = Vec::with_capacity(files.len());
+        let mut stamps = Vec::with_capacity(files.len());
         let mut stores = Vec::new();
         for (number, file) in files.iter().enumerate() {
             let place = match &own {
                 Some(own) => own.path().join(format!("{}.catalogue", file.slot)),
                 None => file.catalogue.clone(),
             };
-            let kept = if own.is_none() { kept(file).map_err(|e| about(file, e))? } else { None };
+            stamps.push(Stamp::of(&file.path).map_err(|e| about(file, missing(file, e)))?);
+            let kept = if own.is_none() { kept(file, cancel).map_err(|e| about(file, e))? } else { None };
             let catalogue = match kept {
                 Some(kept) => kept,
                 None => {
-                    let read = inspect_with(open, file, &place, None, &account.limits, &mut |_, _| {}, cancel);
+                    let apart = beside(&place).map_err(|e| about(file, e.into()))?;
+                    let anew = apart.path().join("catalogue");
+                    let read = inspect_with(open, file, &anew, None, &account.limits, &mut |_, _| {}, cancel);
                     let (_, store) = read.map_err(|e| about(file, e))?;
                     if stores.len() < OPEN_STORES {
                         stores.push((number, Arc::new(Mutex::new(store))));
                     }
-                    Catalogue::open(&place).map_err(|e| about(file, e))?
+                    let read = Catalogue::open(&anew).map_err(|e| about(file, e))?;
+                    // The catalogue that was kept stays as it is where it says something else: its numbers are in use.
+                    agree(file, &read, cancel)?;
+                    std::fs::rename(&anew, &place).map_err(|e| about(file, e.into()))?;
+                    read
                 }
             };
-            if own.is_some() {
-                agree(file, &catalogue)?;
-            }
             catalogues.push(catalogue);
         }
         let parts: Vec<(u8, &Catalogue)> = files.iter().map(|file| file.slot).zip(&catalogues).collect();
         let folders = account::join(&parts).map_err(Fault::from)?;
-        let first = files.first().zip(catalogues.first());
-        let first = first.map(|(file, catalogue)| file.sha256.as_deref().unwrap_or(catalogue.identity()));
-        let epoch = account::epoch(first.unwrap_or_default());
+        let epoch = account::epoch(&account.seed);
         Ok(Self {
             files,
             limits: account.limits.clone(),
             open,
             catalogues,
+            stamps,
             folders,
             epoch,
             stores: Mutex::new(stores),
@@ -110,8 +119,8 @@ impl Opened {
 
     /// Whether the files are still those that were scanned, as far as looking at them tells.
     pub fn check(&self) -> Result<(), Fault> {
-        for (file, catalogue) in self.files.iter().zip(&self.catalogues) {
-            check(file, catalogue.stamp())?;
+        for ((file, catalogue), opened) in self.files.iter().zip(&self.catalogues).zip(&self.stamps) {
+            check(file, catalogue.stamp(), opened)?;
         }
         Ok(())
     }
@@ -213,12 +222,24 @@ fn private_directory(limits: &Limits) -> Result<TempDir, Fault> {
 }
 
 /// The catalogue that is kept of a file, where it is of use. A fault where the file itself is another one.
-fn kept(file: &FileSource) -> Result<Option<Catalogue>, ArchiveError> {
+fn kept(file: &FileSource, cancel: &CancellationToken) -> Result<Option<Catalogue>, ArchiveError> {
     let now = Stamp::of(&file.path).map_err(|error| missing(file, error))?;
     let Ok(catalogue) = Catalogue::open(&file.catalogue) else { return Ok(None) };
     // Of what is stored by its digest only the length is looked at: copying it elsewhere changes its time. Anything
     // else may have been changed by its owner and is read again, and a folder always is.
-    let fits = if file.sha256.is_some() {
+    let fits = if file.in_place {
+        if let (Some(wanted), Some(_)) = (&file.sha256, now.length) {
+            if now.length != catalogue.stamp().length {
+                return Err(ArchiveError::Damaged(other_length(file)));
+            }
+            // A copy that was put back has another time and the same bytes.
+            if now != *catalogue.stamp() && !has_digest(&file.path, wanted, cancel)? {
+                return Err(ArchiveError::Damaged(other_bytes(file)));
+            }
+            return Ok(Some(catalogue));
+        }
+        now.length.is_some() && now == *catalogue.stamp()
+    } else if file.sha256.is_some() {
         return match (now.length, catalogue.stamp().length) {
             (now, then) if now == then => Ok(Some(catalogue)),
             _ => Err(ArchiveError::Damaged(other_length(file))),
@@ -229,20 +250,59 @@ fn kept(file: &FileSource) -> Result<Option<Catalogue>, ArchiveError> {
     Ok(fits.then_some(catalogue))
 }
 
-fn check(file: &FileSource, then: &Stamp) -> Result<(), Fault> {
+fn check(file: &FileSource, then: &Stamp, opened: &Stamp) -> Result<(), Fault> {
     let now = Stamp::of(&file.path).map_err(|error| about(file, missing(file, error)))?;
     if now.length != then.length {
         return Err(Fault::new(FaultKind::Damaged, other_length(file)));
     }
+    if file.in_place && now.length.is_some() && now != *opened {
+        return Err(Fault::new(FaultKind::Damaged, format!("The file {} was changed meanwhile. {AGAIN}", file.name)));
+    }
     Ok(())
 }
 
-/// A witness has read a file through: the catalogue that is kept, where there is one, must say the same.
-fn agree(file: &FileSource, own: &Catalogue) -> Result<(), Fault> {
+/// Where a catalogue is written before it is known to be of use.
+fn beside(place: &Path) -> std::io::Result<TempDir> {
+    let folder = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::Builder::new().prefix(".catalogue-").tempdir_in(folder)
+}
+
+/// A file was read through again: the catalogue that is kept, where there is one, must say the same.
+fn agree(file: &FileSource, own: &Catalogue, cancel: &CancellationToken) -> Result<(), Fault> {
+    if let (true, Some(wanted), Some(_)) = (file.in_place, &file.sha256, own.stamp().length)
+        && !has_digest(&file.path, wanted, cancel).map_err(|e| about(file, e))?
+    {
+        return Err(Fault::new(FaultKind::Damaged, other_bytes(file)));
+    }
     match Catalogue::open(&file.catalogue) {
-        Ok(kept) if file.sha256.is_some() && kept.identity() != own.identity() => Err(changed(file)),
+        Ok(kept) if (file.in_place || file.sha256.is_some()) && kept.identity() != own.identity() => Err(changed(file)),
         _ => Ok(()),
     }
+}
+
+/// Whether a file's bytes have this SHA-256.
+fn has_digest(path: &Path, wanted: &str, cancel: &CancellationToken) -> Result<bool, ArchiveError> {
+    let mut reader = Section::at_path(path)?.reader();
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        if cancel.is_cancelled() {
+            return Err(ArchiveError::Stopped);
+        }
+        match reader.read(&mut buffer)? {
+            0 => break,
+            n => hasher.update(&buffer[..n]),
+        }
+    }
+    let digest: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(digest.eq_ignore_ascii_case(wanted))
+}
+
+/// What is to be done about a file that was changed.
+const AGAIN: &str = "Put back the file that it was, or begin anew with the one that is there now.";
+
+fn other_bytes(file: &FileSource) -> String {
+    format!("The file {} has other bytes than when it was taken: its SHA-256 is another one. {AGAIN}", file.name)
 }
 
 fn other_length(file: &FileSource) -> String {

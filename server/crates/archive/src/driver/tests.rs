@@ -1,5 +1,7 @@
 //! Files as an account, with a store that is as simple as can be: a JSON list of what is in it.
 
+mod bounds;
+
 use super::*;
 use crate::{
     ArchiveError, Described, FoundFolder, FoundItem, FoundMessage, ItemKind, Locator, Store, Visitor,
@@ -105,7 +107,7 @@ impl Bench {
         let path = self.write(&name, things);
         let sha256 = Some(format!("sha of {slot}"));
         let catalogue = self.directory.path().join(format!("{slot}.catalogue"));
-        FileSource { slot, path, name, kind: SourceType::Mbox, sha256, catalogue, extracted: None }
+        FileSource { slot, path, name, kind: SourceType::Mbox, sha256, catalogue, extracted: None, in_place: false }
     }
 
     fn inspect(&self, file: &FileSource, items: Option<&Path>) -> Result<Inspection, ArchiveError> {
@@ -114,7 +116,8 @@ impl Bench {
     }
 
     fn driver(&self, files: &[FileSource]) -> ArchiveDriver {
-        let account = ArchiveAccount { label: "x".into(), files: files.to_vec(), limits: self.limits() };
+        let account =
+            ArchiveAccount { label: "x".into(), seed: "x".into(), files: files.to_vec(), limits: self.limits() };
         ArchiveDriver::with(account, open_listed)
     }
 }

@@ -11,6 +11,10 @@ use gatepost_transfer::InternalDate;
 /// How much of a header is looked at.
 pub(crate) const MOST: usize = 1 << 20;
 
+/// The longest encoded word that is decoded, in bytes. RFC 2047 allows 75; a bound is needed because each `=?` of a
+/// header is looked behind.
+const LONGEST_WORD: usize = 1_000;
+
 /// The fields of a header, in their order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Header {
@@ -140,17 +144,19 @@ pub(crate) fn decode_words(value: &str) -> String {
 
 /// The character set and the bytes of a word behind its `=?`, and how much of the text it takes.
 fn word(text: &str) -> Option<(&'static Encoding, Vec<u8>, usize)> {
+    let text = &text[..text.floor_char_boundary(LONGEST_WORD)];
     let mut parts = text.splitn(3, '?');
     let (charset, encoding, rest) = (parts.next()?, parts.next()?, parts.next()?);
-    let end = rest.find("?=")?;
-    let encoded = &rest[..end];
-    let bytes = match encoding {
-        "B" | "b" => base64(encoded)?,
-        "Q" | "q" => quoted(encoded.as_bytes()),
+    let is_base64 = match encoding {
+        "B" | "b" => true,
+        "Q" | "q" => false,
         _ => return None,
     };
     // RFC 2231 section 5: a language may follow the character set.
     let charset = Encoding::for_label(charset.split('*').next()?.as_bytes())?;
+    let end = rest.find("?=")?;
+    let encoded = &rest[..end];
+    let bytes = if is_base64 { base64(encoded)? } else { quoted(encoded.as_bytes()) };
     Some((charset, bytes, text.len() - rest.len() + end + 2))
 }
 
@@ -211,6 +217,19 @@ mod tests {
         ];
         for (value, wanted) in cases {
             assert_eq!(decode_words(value), wanted);
+        }
+    }
+
+    #[test]
+    fn an_encoded_word_beyond_the_bound_stays_as_it_is() {
+        for (length, decoded) in [(900, true), (1_100, false)] {
+            let value = format!("=?utf-8?Q?{}?=", "é_".repeat(length / 3));
+            assert_eq!(decode_words(&value) != value, decoded, "{length}");
+        }
+        // A header of nothing but beginnings costs a bounded look at each.
+        for beginning in ["=?utf-8?Q? ", "=?", "=?utf-8?X?", "=?a"] {
+            let value = beginning.repeat(MOST / beginning.len());
+            assert_eq!(decode_words(&value), value);
         }
     }
 }

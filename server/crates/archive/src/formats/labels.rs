@@ -13,7 +13,14 @@ pub(crate) struct Labels {
     pub places: Vec<Place>,
     /// `\Seen` unless it is unread, and so on.
     pub flags: Flags,
+    /// Places beyond the bound, in which it is not listed.
+    pub left_out: usize,
 }
+
+/// The most places that one message is listed in; Gmail itself shows a message under far fewer.
+const MOST_PLACES: usize = 100;
+/// The most labels that are looked at.
+const MOST_LABELS: usize = 10_000;
 
 /// A folder that a label stands for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,7 +49,7 @@ impl Labels {
         let mut places = Vec::new();
         let mut flags = Flags::default();
         let mut unread = false;
-        for label in split(&decode_words(value)) {
+        for label in split(&decode_words(value)).into_iter().take(MOST_LABELS) {
             match meaning(&label) {
                 Some(Meaning::Place(name, special_use)) => {
                     places.push(Place { path: FolderPath::new([name]), special_use: Some(special_use) });
@@ -75,9 +82,13 @@ impl Labels {
             let path = FolderPath::new(["Archive"]);
             places.push(Place { path, special_use: Some(SpecialUse::Archive) });
         }
-        places.sort();
+        // Gmail's own places go before labels of people.
+        places.sort_by(|a, b| (a.special_use.is_none(), a).cmp(&(b.special_use.is_none(), b)));
         places.dedup();
-        Self { places, flags }
+        let left_out = places.len().saturating_sub(MOST_PLACES);
+        places.truncate(MOST_PLACES);
+        places.sort();
+        Self { places, flags, left_out }
     }
 }
 
@@ -176,5 +187,13 @@ mod tests {
             assert_eq!(got.join(" "), places, "{value}");
             assert_eq!(labels.flags, Flags::from(flags), "{value}");
         }
+    }
+
+    #[test]
+    fn a_message_of_very_many_labels_is_listed_in_a_hundred_places() {
+        let value: Vec<String> = (0..500).map(|n| format!("A{n}")).chain(["Inbox".to_owned()]).collect();
+        let labels = Labels::parse(&value.join(","));
+        assert_eq!((labels.places.len(), labels.left_out), (100, 401));
+        assert!(labels.places.iter().any(|place| place.path.is_inbox()));
     }
 }

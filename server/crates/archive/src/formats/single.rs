@@ -6,27 +6,19 @@ use crate::containers::section::Section;
 use crate::outlook::{self, Origin};
 use crate::{ArchiveError, Described, FoundFolder, FoundMessage, Limits, Locator, Store, Visitor};
 use gatepost_mapi::msg::is_compound;
-use gatepost_transfer::{FolderPath, InternalDate};
+use gatepost_transfer::FolderPath;
 use std::io::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// One message, for the INBOX.
 pub(crate) struct MessageStore {
     limits: Limits,
     body: Body,
-    modified: Option<InternalDate>,
 }
 
 impl MessageStore {
-    /// A file, and when it was last changed.
-    pub(crate) fn new(section: Section, modified: Option<SystemTime>, limits: &Limits) -> Self {
-        let since = modified.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-        let seconds = since.and_then(|since| i64::try_from(since.as_secs()).ok());
-        Self {
-            limits: limits.clone(),
-            body: Body::Plain(section),
-            modified: seconds.map(|seconds| InternalDate { seconds, zone_minutes: 0 }),
-        }
+    /// A file. When it was last changed tells nothing of its message: bringing it here has changed that.
+    pub(crate) fn new(section: Section, limits: &Limits) -> Self {
+        Self { limits: limits.clone(), body: Body::Plain(section) }
     }
 }
 
@@ -42,14 +34,14 @@ impl Store for MessageStore {
         let locator = Locator { at: 0, more: total, name: None };
         if is_compound(&self.body.head(8)?) {
             let notes = &Vec::new;
-            let origin = Origin { locator, title: None, salvaged: false, early: true, notes, modified: self.modified };
+            let origin = Origin { locator, title: None, salvaged: false, early: true, notes, modified: None };
             outlook::tell_file(&self.body, origin, &self.limits, folder, visitor)?;
             return visitor.progress(total, total);
         }
         let facts = message::facts(&self.body)?;
         let (internal_date, note) = match facts.received {
             Some(received) => (received, None),
-            None => dates_note(&facts.header, self.modified),
+            None => dates_note(&facts.header, None),
         };
         let found = FoundMessage {
             locator,

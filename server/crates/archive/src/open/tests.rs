@@ -1,6 +1,6 @@
 use super::*;
 use crate::testing::{Seen, gzip, read, samples, tar, zip};
-use std::path::PathBuf;
+use std::{fs::File, path::PathBuf};
 
 const MESSAGE: &str = "From: a@b\r\nTo: c@d\r\nSubject: x\r\nDate: 1 Jan 2020 00:00:00 +0000\r\n\r\nx\r\n";
 const MBOX: &str =
@@ -176,7 +176,7 @@ fn an_archive_inside_is_not_opened_and_the_mail_beside_it_is_read() {
     let seen = bench.open(&tree, SourceType::Eml).unwrap();
     assert_eq!(seen.messages.len(), 1);
     assert_eq!(
-        seen.damage,
+        seen.losses,
         [
             "\"archive.pst\" is an Outlook data file of its own and was not opened. Unpack it and add it as a file.",
             "\"inner.zip\" is a zip archive of its own and was not opened. Unpack it and add it as a file.",

@@ -18,7 +18,8 @@ const FILES: usize = 16 << 20;
 /// Sixteen bytes of a digest.
 type Key = [u8; 16];
 
-/// What a message can be recognised by, from what says most to what says least.
+/// What a message can be recognised by, from what says most to what says least: its Message-Id, its date with the
+/// subject, its sender with the subject, the subject.
 pub(super) struct Keys([Option<Key>; 4]);
 
 /// What says too little to be believed across folders: the subject alone.
@@ -53,9 +54,34 @@ fn key(parts: &[&str]) -> Key {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
+    short(&hasher)
+}
+
+/// The same among files that say so much of themselves.
+fn under(strength: usize, says: [bool; 2], key: &Key) -> Key {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[u8::try_from(strength).unwrap_or(u8::MAX), u8::from(says[0]), u8::from(says[1])]);
+    hasher.update(key);
+    short(&hasher)
+}
+
+/// The same in a folder of a certain name.
+fn within(folder: &str, key: &Key) -> Key {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(key);
+    hasher.update(folder.as_bytes());
+    short(&hasher)
+}
+
+fn short(hasher: &blake3::Hasher) -> Key {
     let mut key = [0; 16];
     key.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     key
+}
+
+/// The last level of a path.
+fn leaf(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// A file: its directory and its name.
@@ -114,9 +140,14 @@ impl Index {
             return Err(ArchiveError::TooMuch(format!("readpst wrote more than {FILES} files.")));
         }
         let number = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
+        let keys = Keys::of(&Header::parse(&head_of(path)?));
+        let says = [keys.0[0].is_some(), keys.0[1].is_some()];
         self.files.push(Written { directory, name: name.into(), taken: false });
-        for key in Keys::of(&Header::parse(&head_of(path)?)).0.into_iter().flatten() {
+        let folder = self.directories.get(directory as usize).map_or("", |path| leaf(path)).to_owned();
+        for (strength, key) in keys.0.into_iter().enumerate().filter_map(|(n, key)| Some((n, key?))) {
+            let key = under(strength, says, &key);
             self.by_key.entry(key).or_default().push_back(number);
+            self.by_key.entry(within(&folder, &key)).or_default().push_back(number);
         }
         Ok(())
     }
@@ -124,21 +155,36 @@ impl Index {
     /// The file of a message that lies in a folder of this name, each once; one of another folder where there is none
     /// in a directory of that name, for readpst changes names.
     pub fn take(&mut self, folder: &str, keys: &Keys) -> Option<String> {
+        // A file whose own Message-Id or date is another than the message's is another message: by a weaker key only
+        // files are taken on which one side says nothing.
+        let ours = [keys.0[0].is_some(), keys.0[1].is_some()];
         for (strength, key) in keys.0.iter().enumerate().filter_map(|(n, key)| Some((n, (*key)?))) {
-            let Some(numbers) = self.by_key.get_mut(&key) else { continue };
-            let free = |files: &[Written], number: u32| files.get(number as usize).is_some_and(|f| !f.taken);
-            numbers.retain(|number| free(&self.files, *number));
-            let (files, directories) = (&self.files, &self.directories);
-            let same_folder = |number: &&u32| {
-                let directory = files.get(**number as usize).and_then(|f| directories.get(f.directory as usize));
-                directory.is_some_and(|d| d.rsplit('/').next() == Some(folder))
-            };
-            let anywhere = || numbers.front().filter(|_| strength < WEAK);
-            let found = numbers.iter().find(same_folder).or_else(anywhere).copied();
-            if let Some(written) = found.and_then(|number| self.files.get_mut(number as usize)) {
-                written.taken = true;
-                return Some(path(&self.directories, written));
+            for says in [[false, false], [true, false], [false, true], [true, true]] {
+                if (0..strength.min(2)).any(|n| says[n] && ours[n]) {
+                    continue;
+                }
+                let key = under(strength, says, &key);
+                let found = match self.first(&within(folder, &key)) {
+                    None if strength < WEAK => self.first(&key),
+                    found => found,
+                };
+                if let Some(written) = found.and_then(|number| self.files.get_mut(number as usize)) {
+                    written.taken = true;
+                    return Some(path(&self.directories, written));
+                }
             }
+        }
+        None
+    }
+
+    /// The first file of a key that nobody has taken. What was taken by another key leaves the queue here, once.
+    fn first(&mut self, key: &Key) -> Option<u32> {
+        let numbers = self.by_key.get_mut(key)?;
+        while let Some(number) = numbers.front().copied() {
+            if self.files.get(number as usize).is_some_and(|file| !file.taken) {
+                return Some(number);
+            }
+            numbers.pop_front();
         }
         None
     }

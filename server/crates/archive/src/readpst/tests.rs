@@ -147,6 +147,25 @@ fn every_message_of_both_readers_has_its_place() {
 }
 
 #[test]
+fn a_message_never_takes_the_file_of_another_that_looks_alike() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let daily =
+        |day: u32| format!("From: a@x\r\nSubject: Daily\r\nDate: {day} Jun 2011 10:00:00 +0000\r\n\r\nday {day}\r\n");
+    let texts: Vec<&'static str> = (1..=5).map(|day| &*Box::leak(daily(day).into_boxed_str())).collect();
+    // The third is not written.
+    for day in [1, 2, 4, 5] {
+        write(folder.path(), &format!("S/Inbox/{day}.eml"), &daily(day));
+    }
+    let own = Few(texts.iter().map(|text| ("Inbox", *text)).collect());
+    let mut told = Told::default();
+    ReadpstStore::new(Box::new(own), folder.path()).scan(&mut told).expect("a scan");
+    assert_eq!(told.unreadable, [("Inbox".to_owned(), 2)]);
+    let bodies: Vec<&str> =
+        told.messages.iter().map(|(_, text, _)| text.split("\r\n\r\n").nth(1).expect("one").trim()).collect();
+    assert_eq!(bodies, ["day 1", "day 2", "day 4", "day 5"]);
+}
+
+#[test]
 fn a_file_that_is_gone_is_unreadable_and_nothing_beside_the_directory_is_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut store = ReadpstStore::new(Box::new(Few(Vec::new())), folder.path().join("out"));

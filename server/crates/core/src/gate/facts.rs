@@ -57,8 +57,9 @@ impl Gatepost {
                 .map(|m| {
                     let history = histories.iter().find(|h| h.mailbox == m.mailbox_id);
                     let contradicted = history.map(|h| h.contradictions(&m)).unwrap_or_default();
-                    let files::Amiss { left_out, damaged } = history.map(|h| h.files.clone()).unwrap_or_default();
-                    let mut facts = MailboxFacts { contradicted, left_out, damaged, ..mailbox(fresh(&m), m) };
+                    let files::Amiss { left_out, damaged, removed } =
+                        history.map(|h| h.files.clone()).unwrap_or_default();
+                    let mut facts = MailboxFacts { contradicted, left_out, damaged, removed, ..mailbox(fresh(&m), m) };
                     if let Some(written) = history.and_then(|h| h.amiss.as_deref()) {
                         compare(&mut facts, written);
                     }
@@ -159,6 +160,7 @@ fn mailbox(fresh: bool, m: MailboxEvidence) -> MailboxFacts {
         contradicted: Vec::new(),
         left_out: Vec::new(),
         damaged: Vec::new(),
+        removed: Vec::new(),
         adds_up,
         email: m.email,
         folders: folders.collect(),

@@ -93,9 +93,9 @@ impl Gatepost {
             read.mailboxes.iter().map(|m| (m.mailbox_id, m.clone())).collect();
         let mut parts: Vec<MailboxPart> =
             boxes.iter().map(|mailbox| mailbox_part(mailbox, evidence_of.remove(&mailbox.id), &bytes)).collect();
-        for file in uploads::of_job(conn, job.id).await? {
-            if let Some(part) = parts.iter_mut().find(|part| part.id == file.upload.mailbox_id.0) {
-                part.files.push(file_part(file.upload));
+        for file in uploads::summaries_of_job(conn, job.id).await? {
+            if let Some(part) = parts.iter_mut().find(|part| part.id == file.mailbox_id.0) {
+                part.files.push(file_part(file));
             }
         }
         let by_cause = reports::causes(conn, job.id).await?;

@@ -92,20 +92,23 @@ impl Gatepost {
             return Err(UploadRefusal::WrongOffset { right }.into());
         }
         let gatepost = self.clone();
-        let taking = tokio::spawn(async move { gatepost.take_body(row, pen, place, checksum, &mut body).await });
+        let taking = tokio::spawn(async move { gatepost.take_body(row, right, pen, place, checksum, &mut body).await });
         taking.await.map_err(Error::internal)??;
         Ok(self.upload_row(id).await?.upload)
     }
 
+    /// Takes a body in at `at`, where the file ends: the row may have told another length before they were brought
+    /// together.
     async fn take_body(
         &self,
         row: StoredUpload,
+        at: i64,
         mut pen: Pen,
         place: Place,
         checksum: Option<Checksum>,
         body: BodyRef<'_>,
     ) -> Result<()> {
-        let at = u64::try_from(row.upload.received).unwrap_or(0);
+        let at = u64::try_from(at).map_err(Error::internal)?;
         pen = blocking(move || pen.begin(at, checksum.as_ref()).map(|()| pen)).await?.map_err(Error::internal)?;
         let most = u64::try_from(row.upload.bytes).unwrap_or(0);
         let (mut pen, end) = self.pour(pen, most, body, Some((&row.upload.id, &place.writing))).await?;

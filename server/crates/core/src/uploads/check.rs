@@ -18,12 +18,12 @@ use gatepost_store::{
     uploads::{self as rows, StoredUpload, pieces},
 };
 use sha2::{Digest, Sha256};
-use std::{fs::File, io, sync::Arc, time::Duration};
+use std::{collections::VecDeque, fs::File, io, sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 
-/// So many pieces are compared before anybody else is looked after.
-const PIECES: i64 = 8;
-/// So much of a file of the server is read at once, and noted.
+/// So many pieces are fetched at once.
+const PIECES: i64 = 1000;
+/// So much is read before anybody else is looked after; of a file of the server it is noted then.
 const STRIDE: u64 = 64 << 20;
 /// How long a request waits for its file to be checked, so that small ones are answered with how it ended.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
@@ -104,12 +104,16 @@ impl Gatepost {
         let file = Arc::new(file);
         let mut whole = Sha256::new();
         let mut at = 0;
+        let mut waiting = VecDeque::new();
         loop {
             if self.crew().stopping().is_cancelled() || writing.give_way.is_cancelled() {
                 return Ok(Found::Interrupted);
             }
             writing.heard();
-            let next = pieces::list(&mut *self.store().reader().await?, &row.upload.id, at, PIECES).await?;
+            if waiting.is_empty() {
+                waiting = pieces::list(&mut *self.store().reader().await?, &row.upload.id, at, PIECES).await?.into();
+            }
+            let next = stride(&mut waiting);
             if next.is_empty() {
                 break;
             }
@@ -133,9 +137,10 @@ impl Gatepost {
 
     /// Reads a file or folder of the server from its first byte to its last.
     async fn read_server_file(&self, row: &StoredUpload, path: std::path::PathBuf, writing: &Writing) -> Result<Found> {
+        let root = self.import_root()?;
         let listed = {
-            let path = path.clone();
-            blocking(move || server_file::contents(&path)).await?
+            let (root, path) = (root.clone(), path.clone());
+            blocking(move || server_file::contents(&root, &path)).await?
         };
         let contents = match listed {
             Ok(contents) => contents,
@@ -153,7 +158,7 @@ impl Gatepost {
                 whole.update(server_file::heading(one));
             }
             let its_path = if contents.is_folder { path.join(&one.path) } else { path.clone() };
-            let shown = its_path.display().to_string();
+            let shown = server_file::shown(&root, &its_path);
             let opened = blocking(move || server_file::open(&its_path)).await?;
             let file = match opened {
                 Ok(file) => Arc::new(file),
@@ -304,6 +309,19 @@ impl Gatepost {
         self.crew().wake();
         Ok(true)
     }
+}
+
+/// Takes the next pieces, as many as make a stride.
+fn stride(waiting: &mut VecDeque<UploadPiece>) -> Vec<UploadPiece> {
+    let mut bytes = 0;
+    let mut taken = Vec::new();
+    while bytes < STRIDE
+        && let Some(piece) = waiting.pop_front()
+    {
+        bytes += u64::try_from(piece.bytes).unwrap_or(0);
+        taken.push(piece);
+    }
+    taken
 }
 
 type Compared = io::Result<std::result::Result<i64, i64>>;

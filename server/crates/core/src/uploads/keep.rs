@@ -5,10 +5,13 @@ use super::{
     pen::{NotOpen, Pen},
     shelf::{SPOOL, erase_one},
 };
-use crate::{Actor, Gatepost, Result, clock};
+use crate::{Error, Gatepost, Result, clock};
 use gatepost_contract::UploadState;
 use gatepost_store::uploads::{self as rows, StoredUpload};
-use std::{path::PathBuf, time::Duration as StdDuration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration as StdDuration,
+};
 use time::{Duration, OffsetDateTime};
 
 /// How often it is looked what is to be done.
@@ -74,9 +77,9 @@ impl Gatepost {
             let mut tx = self.store().begin().await?;
             rows::keep_those_of_open_jobs(&mut tx).await?;
             if days > 0 {
-                for (id, finished_at) in rows::kept_of_finished_jobs(&mut tx).await? {
-                    let at = clock::parse(&finished_at).and_then(|at| at.checked_add(Duration::days(days)));
-                    rows::set_expiry(&mut tx, &id, at.map(clock::text).as_deref()).await?;
+                for (row, from) in rows::kept_of_finished_jobs(&mut tx).await? {
+                    let at = clock::parse(&from).and_then(|at| at.checked_add(Duration::days(days)));
+                    rows::set_expiry(&mut tx, &row.upload.id, at.map(clock::text).as_deref()).await?;
                 }
             }
             let expired = rows::expired(&mut tx, &clock::text(now)).await?;
@@ -88,35 +91,42 @@ impl Gatepost {
             if !unfinished && days == 0 {
                 continue;
             }
-            let why = if unfinished {
-                "it was not finished in time (GATEPOST_UPLOAD_EXPIRY_HOURS)"
-            } else {
-                "the time was over for which files of verified jobs are kept (GATEPOST_UPLOAD_RETENTION_DAYS)"
-            };
             let id = row.upload.id.clone();
-            // One file's trouble is no other's.
-            if let Err(error) = self.expire(row, why).await {
-                tracing::warn!(upload = id, cause = ?error, "an upload whose time is over could not be removed");
+            let done = if unfinished {
+                let why = "it was not finished in time (GATEPOST_UPLOAD_EXPIRY_HOURS)";
+                self.expire_unfinished(row, why, now).await
+            } else {
+                let why =
+                    "the time was over for which files of verified jobs are kept (GATEPOST_UPLOAD_RETENTION_DAYS)";
+                self.expire_finished(row, why, now).await
+            };
+            match done {
+                Ok(()) => {}
+                // It is looked at again.
+                Err(Error::Conflict { .. }) => tracing::debug!(upload = id, "an upload is still needed"),
+                // One file's trouble is no other's.
+                Err(error) => {
+                    tracing::warn!(upload = id, cause = ?error, "an upload whose time is over could not be removed");
+                }
             }
         }
         Ok(())
-    }
-
-    async fn expire(&self, row: StoredUpload, why: &str) -> Result<()> {
-        self.refuse_busy(&row).await?;
-        self.discard(&Actor::Worker, row, Some(why)).await
     }
 
     /// Removes what ended processes left behind: files of forms, and bytes of files whose rows say that they are gone.
     /// What belongs to no row is left alone, since it may belong to another database.
     pub(super) async fn tidy_uploads(&self) -> Result<()> {
         let folder = self.shelf().folder();
-        let listed = super::blocking(move || list(folder)).await?.map_err(crate::Error::internal)?;
+        let listed = super::blocking(move || list(folder)).await?.map_err(Error::internal)?;
         let mut strangers = 0;
         let mut conn = self.store().reader().await?;
         for (path, name) in listed {
-            if name.ends_with(SPOOL) {
-                super::blocking(move || erase_leftover(path)).await?;
+            if let Some(id) = name.strip_suffix(SPOOL) {
+                let row = rows::get(&mut conn, id).await?.filter(StoredUpload::is_receiving);
+                let place = row.as_ref().map(|row| self.shelf().bytes(&row.path));
+                if super::blocking(move || tidy_spool(&path, place.as_deref())).await? {
+                    self.check_later(id);
+                }
                 continue;
             }
             let Some(id) = name.get(..ID).filter(|id| uuid::Uuid::try_parse(id).is_ok()) else { continue };
@@ -149,13 +159,26 @@ fn list(folder: PathBuf) -> std::io::Result<Vec<(PathBuf, String)>> {
     Ok(found)
 }
 
-/// Removes a form's file unless somebody holds its lock.
-fn erase_leftover(path: PathBuf) {
-    match Pen::open(&path) {
-        Ok(_pen) => erase_one(&path),
-        Err(NotOpen::Locked | NotOpen::Missing) => {}
+/// Removes a form's file unless somebody holds its lock. One that has a row has come whole: it is put into its place, and
+/// the answer is true.
+fn tidy_spool(path: &Path, place: Option<&Path>) -> bool {
+    let _pen = match Pen::open(path) {
+        Ok(pen) => pen,
+        Err(NotOpen::Locked | NotOpen::Missing) => return false,
         Err(NotOpen::Failed(error)) => {
             tracing::warn!(path = %path.display(), %error, "a leftover of a form could not be removed");
+            return false;
+        }
+    };
+    let Some(place) = place else {
+        erase_one(path);
+        return false;
+    };
+    match std::fs::rename(path, place) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "a form's file could not be put into its place");
+            false
         }
     }
 }

@@ -66,11 +66,11 @@ impl Gatepost {
             created_by: &actor.label(),
             expires_at: None,
         };
-        self.insert_upload(actor, &row).await?;
+        self.insert_upload(actor, &row, &[]).await?;
         self.after_check(&id).await
     }
 
-    fn import_root(&self) -> Result<PathBuf> {
+    pub(super) fn import_root(&self) -> Result<PathBuf> {
         let path = self.config().import_path.as_ref().ok_or(UploadRefusal::NoImportPath)?;
         path.canonicalize().map_err(|e| Error::internal(format!("GATEPOST_IMPORT_PATH, {}: {e}", path.display())))
     }
@@ -116,7 +116,7 @@ fn resolve(root: &Path, data: &Path, given: &str, source: SourceType) -> Result<
     if found.is_dir() && matches!(source, SourceType::Pst | SourceType::Tgz) {
         return Err(refuse(format!("is a folder; a mailbox of type {source} takes one file")));
     }
-    let contents = contents(&path).map_err(refuse)?;
+    let contents = contents(root, &path).map_err(refuse)?;
     if contents.bytes == 0 {
         return Err(refuse("is empty; there is no mail in it".to_owned()));
     }
@@ -126,9 +126,18 @@ fn resolve(root: &Path, data: &Path, given: &str, source: SourceType) -> Result<
     Ok((path, contents))
 }
 
+/// A path as clients see it: below the folder for files of the server. Where that folder lies is nobody's business.
+pub(super) fn shown(root: &Path, path: &Path) -> String {
+    let below = path.strip_prefix(root).unwrap_or_else(|_| Path::new(path.file_name().unwrap_or_default()));
+    below.display().to_string()
+}
+
 /// The files of a folder, without following links; or a file by itself.
-pub(super) fn contents(path: &Path) -> std::result::Result<Contents, String> {
-    let cannot = |path: &Path, error: io::Error| format!("{} cannot be read: {error}", path.display());
+pub(super) fn contents(root: &Path, path: &Path) -> std::result::Result<Contents, String> {
+    let cannot = |path: &Path, error: io::Error| {
+        tracing::warn!(path = %path.display(), %error, "a file of the server cannot be read");
+        format!("{} cannot be read: {error}", shown(root, path))
+    };
     let found = fs::symlink_metadata(path).map_err(|e| cannot(path, e))?;
     if !found.is_dir() {
         let files = vec![OneFile { path: PathBuf::new(), bytes: found.len() }];

@@ -170,11 +170,7 @@ impl Shelf {
         }
         let readpst = self.readpst(&row.upload.id);
         for folder in [readpst.with_extension("readpst-begun"), readpst] {
-            if let Err(error) = std::fs::remove_dir_all(&folder)
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
-                tracing::warn!(path = %folder.display(), %error, "what readpst wrote could not be removed");
-            }
+            erase_one(&folder);
         }
     }
 
@@ -191,8 +187,11 @@ impl Shelf {
 /// Behind the name of a form's file while it comes.
 pub(crate) const SPOOL: &str = ".part";
 
+/// Removes a file, or the folder of what readpst wrote.
 pub(crate) fn erase_one(path: &Path) {
-    if let Err(error) = remove_if_there(path) {
+    let is_folder = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
+    let removed = if is_folder { std::fs::remove_dir_all(path) } else { remove_if_there(path) };
+    if let Err(error) = removed {
         tracing::warn!(path = %path.display(), %error, "a file of an upload could not be removed");
     }
 }

@@ -5,7 +5,7 @@ use crate::{Actor, Config, Error, Gatepost, worker::endings::NoMail};
 use bytes::Bytes;
 use gatepost_contract::{
     AuditFilter, JobId, MailboxId, NewUpload, PageQuery, Phase, Role, RunType, Scope, Security, ServerFile, SourceType,
-    TokenId, Tool, Upload, UploadState, UserId,
+    TokenId, Tool, Upload, UploadOrigin, UploadPiece, UploadState, UserId,
 };
 use gatepost_store::{
     folders, jobs, mailboxes,
@@ -177,6 +177,14 @@ impl Scene {
         tx.commit().await.unwrap();
     }
 
+    /// As a run does that has read the file through.
+    async fn read(&self, id: &str, messages: u64, at: &str) {
+        let mut tx = self.gatepost.store().begin().await.unwrap();
+        let found = gatepost_contract::Inspection { messages, ..Default::default() };
+        rows::set_ready(&mut tx, id, &found, at).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
     async fn phase(&self, from: Phase, to: Phase) {
         let mut tx = self.gatepost.store().begin().await.unwrap();
         assert!(jobs::set_phase(&mut tx, self.job, from, to, None, NOW).await.unwrap());
@@ -271,7 +279,86 @@ async fn the_files_own_length_decides_where_an_upload_goes_on() {
     fs::remove_file(scene.disk(&id)).unwrap();
     let gone = scene.gatepost.upload_offset(&technician(), &id).await.unwrap_err();
     assert_eq!(refusal(gone), UploadRefusal::Vanished);
-    scene.gatepost.delete_upload(&technician(), &id, false).await.unwrap();
+    scene.gatepost.delete_upload(&technician(), &id, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn bytes_are_added_where_the_file_ends_even_where_the_row_tells_less() {
+    let scene = Scene::set().await;
+    let id = scene.new_upload(20, None).await.unwrap().id;
+    scene.append(&id, 0, body(&[b"0123456789"])).await.unwrap();
+    // The process died after bytes were written and before they were noted; nobody has asked for the offset since.
+    let mut file = fs::OpenOptions::new().append(true).open(scene.disk(&id)).unwrap();
+    io::Write::write_all(&mut file, b"more").unwrap();
+    drop(file);
+    assert_eq!(scene.get(&id).await.received, 10);
+    scene.append(&id, 14, body(&[b"abcdef"])).await.unwrap();
+    let stored = scene.after_check(&id).await;
+    assert_eq!((stored.state, stored.sha256), (UploadState::Stored, Some(sha256(b"0123456789moreabcdef"))));
+    assert_eq!(fs::read(scene.disk(&id)).unwrap(), b"0123456789moreabcdef");
+}
+
+#[tokio::test]
+async fn a_person_has_100_unfinished_uploads_and_others_have_their_own() {
+    let scene = Scene::set().await;
+    let mut last = String::new();
+    for _ in 0..100 {
+        last = scene.new_upload(9, None).await.unwrap().id;
+    }
+    assert_eq!(conflict(&scene.new_upload(9, None).await.unwrap_err()), "too_many_unfinished");
+    let other =
+        Actor::User { id: UserId(2), email: "rui@desk.example".into(), name: String::new(), role: Role::Technician };
+    let new = NewUpload { mailbox_id: scene.mailbox, name: "a".into(), bytes: 9, sha256: None, metadata: None };
+    scene.gatepost.create_upload(&other, new).await.unwrap();
+    scene.gatepost.delete_upload(&technician(), &last, None).await.unwrap();
+    scene.new_upload(9, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_forms_file_that_was_noted_and_not_put_into_its_place_is_put_there_later() {
+    let scene = Scene::set().await;
+    let id = "11111111-2222-3333-4444-555555555555";
+    let path = format!("uploads/{id}");
+    let row = rows::NewUploadRow {
+        id,
+        mailbox_id: scene.mailbox,
+        job_id: scene.job,
+        name: "a.pst",
+        origin: UploadOrigin::Multipart,
+        path: &path,
+        bytes: 5,
+        received: 5,
+        sha256_expected: None,
+        metadata: None,
+        created_by: "ana@desk.example",
+        expires_at: None,
+    };
+    let piece = UploadPiece { offset: 0, bytes: 5, sha256: sha256(b"whole") };
+    let mut tx = scene.gatepost.store().begin().await.unwrap();
+    assert!(rows::insert(&mut tx, &row, NOW).await.unwrap());
+    pieces::add(&mut tx, id, &[piece]).await.unwrap();
+    tx.commit().await.unwrap();
+    fs::write(scene.disk(&format!("{id}.part")), b"whole").unwrap();
+    scene.gatepost.tidy_uploads().await.unwrap();
+    let stored = scene.after_check(id).await;
+    assert_eq!((stored.state, stored.sha256), (UploadState::Stored, Some(sha256(b"whole"))));
+    assert!(scene.disk(id).exists() && !scene.disk(&format!("{id}.part")).exists());
+}
+
+#[tokio::test]
+async fn a_file_of_many_small_pieces_is_read_back_to_its_end() {
+    let scene = Scene::set().await;
+    let bytes: Vec<u8> = (0..2500_u32).map(|n| n.to_le_bytes()[0]).collect();
+    let id = scene.new_upload(bytes.len(), None).await.unwrap().id;
+    scene.append(&id, 0, body(&[&bytes[..2499]])).await.unwrap();
+    let small: Vec<_> = (0..2499)
+        .map(|at| UploadPiece { offset: at, bytes: 1, sha256: sha256(&bytes[usize::try_from(at).unwrap()..][..1]) })
+        .collect();
+    let mut tx = scene.gatepost.store().begin().await.unwrap();
+    pieces::add(&mut tx, &id, &small).await.unwrap();
+    tx.commit().await.unwrap();
+    scene.append(&id, 2499, body(&[&bytes[2499..]])).await.unwrap();
+    assert_eq!(scene.after_check(&id).await.sha256, Some(sha256(&bytes)));
 }
 
 #[tokio::test]
@@ -301,7 +388,7 @@ async fn a_file_that_is_not_the_one_its_sender_meant_is_refused_and_forgotten_wh
     assert_eq!(refused.state, UploadState::Refused);
     assert!(refused.error.unwrap().contains(&sha256(b"xyz")));
     assert_eq!(scene.actions().await, ["upload.create", "upload.refuse"]);
-    scene.gatepost.delete_upload(&technician(), &id, false).await.unwrap();
+    scene.gatepost.delete_upload(&technician(), &id, None).await.unwrap();
     assert!(matches!(scene.gatepost.upload(&technician(), &id).await, Err(Error::NotFound(_))));
     assert!(!scene.disk(&id).exists());
 }
@@ -365,6 +452,12 @@ async fn a_full_disk_stops_an_upload_and_room_lets_it_go_on() {
     let id = scene.new_upload(large.len(), None).await.unwrap().id;
     let promised = refusal(scene.new_upload(large.len(), None).await.unwrap_err());
     assert!(matches!(promised, UploadRefusal::NoSpace { awaited, .. } if awaited == 10 << 20), "{promised:?}");
+    // One that nobody goes on with keeps no room.
+    let mut tx = scene.gatepost.store().begin().await.unwrap();
+    assert!(rows::set_received(&mut tx, &id, 0, None, None, NOW).await.unwrap());
+    tx.commit().await.unwrap();
+    let second = scene.new_upload(large.len(), None).await.unwrap().id;
+    scene.gatepost.delete_upload(&technician(), &second, None).await.unwrap();
     // Somebody else fills the disk meanwhile.
     let looks = std::sync::atomic::AtomicU64::new(0);
     scene.gatepost.shelf().room.measure_by(move |_| {
@@ -416,7 +509,7 @@ async fn removing_an_upload_ends_whoever_writes_to_it() {
     while scene.gatepost.shelf().writer(&id).is_none() {
         tokio::task::yield_now().await;
     }
-    scene.gatepost.delete_upload(&technician(), &id, false).await.unwrap();
+    scene.gatepost.delete_upload(&technician(), &id, None).await.unwrap();
     assert!(writer.await.unwrap().is_err());
     assert!(!scene.disk(&id).exists());
     assert!(matches!(scene.gatepost.upload(&technician(), &id).await, Err(Error::NotFound(_))));
@@ -428,26 +521,49 @@ async fn a_file_that_was_copied_from_goes_only_on_purpose_until_its_job_is_verif
     let upload = scene.whole(b"first").await;
     scene.no_runs().await;
     scene.copy_one_message_of(&upload).await;
-    let kept = scene.gatepost.delete_upload(&technician(), &upload.id, false).await.unwrap_err();
+    let kept = scene.gatepost.delete_upload(&technician(), &upload.id, None).await.unwrap_err();
     assert_eq!(conflict(&kept), "copied_from");
     scene.phase(Phase::Discovered, Phase::Verified).await;
-    scene.gatepost.delete_upload(&technician(), &upload.id, false).await.unwrap();
+    scene.gatepost.delete_upload(&technician(), &upload.id, None).await.unwrap();
     let gone = scene.get(&upload.id).await;
     assert!(gone.state == UploadState::Deleted && gone.deleted_at.is_some() && !scene.disk(&upload.id).exists());
-    let twice = scene.gatepost.delete_upload(&technician(), &upload.id, false).await.unwrap_err();
+    let twice = scene.gatepost.delete_upload(&technician(), &upload.id, None).await.unwrap_err();
     assert_eq!(refusal(twice), UploadRefusal::Deleted);
 
     scene.phase(Phase::Verified, Phase::FinalSync).await;
     let second = scene.whole(b"second").await;
     assert_eq!(second.slot, 1, "the number of a file that was whole is never given again");
-    let running = scene.gatepost.delete_upload(&technician(), &second.id, true).await;
+    let running = scene.gatepost.delete_upload(&technician(), &second.id, Some("a wrong export")).await;
     // The run that is to read it through may be queued by now.
     if let Err(error) = running {
         assert_eq!(conflict(&error), "already_running");
         scene.no_runs().await;
-        scene.gatepost.delete_upload(&technician(), &second.id, true).await.unwrap();
+        scene.gatepost.delete_upload(&technician(), &second.id, Some("a wrong export")).await.unwrap();
     }
     assert!(!scene.disk(&second.id).exists());
+}
+
+#[tokio::test]
+async fn a_file_that_holds_mail_goes_before_its_proof_only_with_a_reason_that_the_gate_shows() {
+    let scene = Scene::set().await;
+    let upload = scene.whole(b"never copied from").await;
+    scene.no_runs().await;
+    scene.read(&upload.id, 7, NOW).await;
+    let kept = scene.gatepost.delete_upload(&technician(), &upload.id, None).await.unwrap_err();
+    assert_eq!(conflict(&kept), "copied_from");
+    let unexplained = scene.gatepost.delete_upload(&technician(), &upload.id, Some("  ")).await.unwrap_err();
+    assert!(matches!(unexplained, Error::Invalid(_)));
+    assert_eq!(scene.get(&upload.id).await.state, UploadState::Ready);
+    scene.gatepost.delete_upload(&technician(), &upload.id, Some("the wrong person's")).await.unwrap();
+    assert_eq!(scene.get(&upload.id).await.state, UploadState::Deleted);
+    let told = async || {
+        let mut conn = scene.gatepost.store().reader().await.unwrap();
+        crate::files::amiss(&mut conn, scene.mailbox, None).await.unwrap()
+    };
+    let removed = told().await.removed;
+    assert!(removed.len() == 1 && removed[0].ends_with(": the wrong person's"), "{removed:?}");
+    scene.whole(b"never copied from").await;
+    assert!(told().await.removed.is_empty(), "the same bytes are there again");
 }
 
 #[tokio::test]
@@ -460,13 +576,24 @@ async fn files_are_removed_when_their_time_is_over_and_not_before() {
     scene.gatepost.expire_uploads(days(6)).await.unwrap();
     assert_eq!(scene.get(&unfinished).await.state, UploadState::Receiving);
     scene.gatepost.expire_uploads(days(8)).await.unwrap();
-    assert!(matches!(scene.gatepost.upload(&technician(), &unfinished).await, Err(Error::NotFound(_))));
+    let late = scene.get(&unfinished).await;
+    assert_eq!((late.state, late.expires_at), (UploadState::Refused, None), "only a person forgets it");
+    assert!(late.error.unwrap().contains("did not arrive in time") && !scene.disk(&unfinished).exists());
+    scene.gatepost.expire_uploads(days(3000)).await.unwrap();
+    assert_eq!(scene.get(&unfinished).await.state, UploadState::Refused);
     assert_eq!(scene.get(&finished).await.state, UploadState::Stored, "its job goes on");
 
     scene.phase(Phase::Discovered, Phase::Verified).await;
+    scene.gatepost.expire_uploads(days(3000)).await.unwrap();
+    assert_eq!(scene.get(&finished).await.state, UploadState::Stored, "nobody has read it");
+    scene.read(&finished, 0, NOW).await;
     scene.gatepost.expire_uploads(days(-3000)).await.unwrap();
     let at = scene.get(&finished).await.expires_at.unwrap();
     assert!(at.starts_with("2026-12-21T04:12"), "30 days after the job was verified: {at}");
+    scene.read(&finished, 0, "2027-01-01T00:00:00.000Z").await;
+    scene.gatepost.expire_uploads(days(-3000)).await.unwrap();
+    let at = scene.get(&finished).await.expires_at.unwrap();
+    assert!(at.starts_with("2027-01-31T00:00"), "30 days after it was read: {at}");
     scene.gatepost.expire_uploads(days(3000)).await.unwrap();
     assert_eq!(scene.get(&finished).await.state, UploadState::Deleted);
     assert!(!scene.disk(&finished).exists());
@@ -474,9 +601,10 @@ async fn files_are_removed_when_their_time_is_over_and_not_before() {
     let keeping = Scene::with(|config| config.upload_retention_days = 0).await;
     let kept = keeping.whole(b"kept").await.id;
     keeping.no_runs().await;
+    keeping.read(&kept, 0, NOW).await;
     keeping.phase(Phase::Discovered, Phase::Closed).await;
     keeping.gatepost.expire_uploads(days(3000)).await.unwrap();
-    assert_eq!(keeping.get(&kept).await.state, UploadState::Stored);
+    assert_eq!(keeping.get(&kept).await.state, UploadState::Ready);
 }
 
 #[tokio::test]
@@ -548,7 +676,7 @@ async fn files_of_the_server_are_taken_from_the_open_folder_and_from_nowhere_els
     fs::copy(import.join("sub/archive.pst"), import.join("copy.pst")).unwrap();
     assert_eq!(conflict(&add("copy.pst").await.unwrap_err()), "already_uploaded");
     scene.no_runs().await;
-    scene.gatepost.delete_upload(&technician(), &taken.id, false).await.unwrap();
+    scene.gatepost.delete_upload(&technician(), &taken.id, None).await.unwrap();
     assert!(import.join("sub/archive.pst").exists(), "a file of the server stays where it is");
 
     let closed = Scene::with(|config| config.import_path = None).await;
@@ -570,7 +698,9 @@ async fn a_folder_of_the_server_has_a_digest_of_all_its_files_and_is_missed_when
     let row = scene.gatepost.upload_row(&first.id).await.unwrap();
     assert_eq!(scene.gatepost.upload_files(&row).unwrap().bytes, folder.canonicalize().unwrap());
     scene.no_runs().await;
-    scene.gatepost.delete_upload(&technician(), &first.id, false).await.unwrap();
+    scene.gatepost.delete_upload(&technician(), &first.id, None).await.unwrap();
+    let contents = super::server_file::contents(&scene.dir.path().join("import"), &folder.join("cur/none"));
+    assert!(contents.err().unwrap().starts_with("mail/cur/none cannot be read"), "the path begins at the open folder");
     fs::write(folder.join("cur/2"), b"tw0").unwrap();
     let second = scene.gatepost.add_server_file(&technician(), mailbox, file()).await.unwrap();
     assert_ne!(first.sha256, second.sha256);
@@ -590,7 +720,7 @@ async fn leftovers_of_forms_and_of_removed_files_are_tidied_and_strangers_left_a
     }
     let removed = scene.whole(b"whole").await;
     scene.no_runs().await;
-    scene.gatepost.delete_upload(&technician(), &removed.id, false).await.unwrap();
+    scene.gatepost.delete_upload(&technician(), &removed.id, None).await.unwrap();
     fs::write(folder.join(format!("{}.catalogue", removed.id)), b"x").unwrap();
     let mut stream = body(&[b"form"]);
     let held = scene.gatepost.receive_file(&technician(), scene.job, None, &mut stream).await.unwrap();
@@ -611,7 +741,7 @@ async fn pieces_of_an_unfinished_upload_go_with_it() {
     let scene = Scene::set().await;
     let id = scene.new_upload(9, None).await.unwrap().id;
     scene.append(&id, 0, body(&[b"abc"])).await.unwrap();
-    scene.gatepost.delete_upload(&technician(), &id, false).await.unwrap();
+    scene.gatepost.delete_upload(&technician(), &id, None).await.unwrap();
     let mut conn = scene.gatepost.store().reader().await.unwrap();
     assert!(pieces::list(&mut conn, &id, 0, 9).await.unwrap().is_empty());
     assert!(rows::get(&mut conn, &id).await.unwrap().is_none());

@@ -10,10 +10,7 @@ use super::{
 };
 use crate::{Actor, Error, Gatepost, Result, jobs::found, mailboxes::open_for_changes, validate::Checker};
 use gatepost_contract::{JobId, MailboxId, Upload, UploadOrigin, UploadPiece};
-use gatepost_store::{
-    jobs,
-    uploads::{NewUploadRow, pieces},
-};
+use gatepost_store::{jobs, uploads::NewUploadRow};
 use std::path::PathBuf;
 
 /// A file that has come and is not anybody's yet. Its bytes go when it is dropped.
@@ -52,6 +49,12 @@ impl Drop for Spool {
 }
 
 impl Gatepost {
+    /// Refuses who may not bring files to a job, before anything is read of what they send.
+    pub async fn may_bring_files(&self, actor: &Actor, job: JobId) -> Result<()> {
+        actor.manage()?;
+        open_for_changes(&found(jobs::get(&mut *self.store().reader().await?, job).await?)?)
+    }
+
     /// Takes the bytes of a form's file. `declared` is about how many come, where that is known.
     pub async fn receive_file(
         &self,
@@ -60,8 +63,7 @@ impl Gatepost {
         declared: Option<u64>,
         body: BodyRef<'_>,
     ) -> Result<ReceivedFile> {
-        actor.manage()?;
-        open_for_changes(&found(jobs::get(&mut *self.store().reader().await?, job).await?)?)?;
+        self.may_bring_files(actor, job).await?;
         let most = self.upload_limits().max_bytes;
         if let Some(declared) = declared {
             // The form around the file counts here too; it is small.
@@ -123,9 +125,6 @@ impl Gatepost {
         }
         let ReceivedFile { id, mut spool, bytes, pieces: came, _pen, .. } = received;
         let path = self.shelf().own_path(&id);
-        let (from, to) = (spool.path.clone(), self.shelf().bytes(&path));
-        blocking(move || std::fs::rename(from, to)).await?.map_err(Error::internal)?;
-        spool.kept = true;
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         let expires_at = self.unfinished_until();
         let row = NewUploadRow {
@@ -136,22 +135,25 @@ impl Gatepost {
             origin: UploadOrigin::Multipart,
             path: &path,
             bytes,
-            received: 0,
+            received: bytes,
             sha256_expected: expected.as_deref(),
             metadata: None,
             created_by: &actor.label(),
             expires_at: Some(&expires_at),
         };
-        if let Err(error) = self.insert_upload(actor, &row).await {
-            self.shelf().erase_own(&path);
-            return Err(error);
-        }
-        let mut tx = self.store().begin().await?;
-        pieces::add(&mut tx, &id, &came).await?;
-        gatepost_store::uploads::set_received(&mut tx, &id, bytes, None, None, &crate::clock::now()).await?;
-        tx.commit().await?;
+        self.insert_upload(actor, &row, &came).await?;
+        // The file takes its place last, so that each one there has a row. Where the process ends in between, it is put
+        // into its place when the folder is tidied.
+        spool.kept = true;
+        let (from, to) = (spool.path.clone(), self.shelf().bytes(&path));
+        blocking(move || std::fs::rename(from, to)).await?.map_err(Error::internal)?;
         drop(_pen);
-        self.after_check(&id).await
+        let kept = self.after_check(&id).await;
+        if matches!(kept, Err(Error::NotFound(_))) {
+            // Somebody removed it before it had its place.
+            self.shelf().erase_own(&path);
+        }
+        kept
     }
 }
 

@@ -60,7 +60,8 @@ impl Reading<'_> {
         let by_readpst = reads_by_readpst(self.mailbox);
         let wanted = |u: &&StoredUpload| match u.upload.state {
             UploadState::Stored => true,
-            UploadState::Refused => again,
+            // One whose bytes never were all there has nothing to read.
+            UploadState::Refused => again && u.upload.sha256.is_some(),
             // Somebody tidied up: what readpst wrote is needed for copies and proofs.
             UploadState::Ready => by_readpst && on_disk(self.gatepost, u).is_ok_and(|disk| !disk.readpst.exists()),
             _ => false,
@@ -120,7 +121,7 @@ impl Reading<'_> {
         match &found {
             Ok(found) => {
                 let sentence = describe(found);
-                for damage in found.damage.iter().take(DAMAGE_LOGGED) {
+                for damage in found.losses.iter().chain(&found.damage).take(DAMAGE_LOGGED) {
                     self.watch.note(Level::Warn, "file", format!("{name}: {damage}"));
                 }
                 self.watch.note(Level::Info, "file", format!("{name}: {sentence}"));
@@ -194,11 +195,11 @@ impl Reading<'_> {
 /// Whether nothing at all was found in a file that is damaged. Nobody can tell what it held, so it is not taken for one
 /// that is empty.
 fn is_a_wreck(found: &Inspection) -> bool {
-    found.items == 0 && found.messages == 0 && !found.damage.is_empty()
+    found.items == 0 && found.messages == 0 && !(found.losses.is_empty() && found.damage.is_empty())
 }
 
 fn wreck(found: &Inspection) -> String {
-    let why = found.damage.first().map_or("", String::as_str);
+    let why = found.losses.first().or(found.damage.first()).map_or("", String::as_str);
     format!(
         "Nothing can be found in the file. {why} Bring a whole copy of it, or delete it here if it is known to be empty."
     )
@@ -262,6 +263,7 @@ fn ended(all: &[Read]) -> Ended {
         "salvaged": sum(|i| i.salvaged),
         "repeated": sum(|i| i.repeated),
         "overlapping": sum(|i| i.overlapping),
+        "losses": sum(|i| i.losses.len() as u64),
         "damage": sum(|i| i.damage.len() as u64),
         "errors": refused.len() as u64 + sum(|i| i.unreadable),
     }) {
@@ -324,6 +326,7 @@ mod tests {
         for (found, wreck) in [
             (empty.clone(), false),
             (Inspection { damage: damage.clone(), ..empty.clone() }, true),
+            (Inspection { losses: damage.clone(), ..empty.clone() }, true),
             (Inspection { damage: damage.clone(), messages: 1, items: 1, ..empty.clone() }, false),
             (Inspection { damage, items: 3, ..empty }, false),
         ] {

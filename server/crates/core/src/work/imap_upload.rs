@@ -53,7 +53,8 @@ pub(super) async fn run(scene: &Scene, ledger: &StoredLedger, outcome: &mut Copy
     match fs::metadata(&errors) {
         Ok(kept) if kept.len() == 0 => drop(fs::remove_file(&errors)),
         Ok(_) => {
-            let sentence = format!("What imap_upload.py could not append is kept in {}.", errors.display());
+            let sentence =
+                format!("What imap_upload.py could not append is kept in quarantine/{}_errors.mbox.", scene.run);
             scene.watch.note(Level::Info, "imap-upload", sentence);
         }
         Err(_) => {}
@@ -177,9 +178,12 @@ impl Uploading<'_> {
     /// Which of these lie at the destination: `(uid, uid there)`.
     async fn found(&self, sides: &mut Sides, place: &Place, rows: &[LedgerRow]) -> Result<Vec<(u32, u32)>, Fault> {
         sides.there.open(&place.dest).await?;
-        let claimed = self.ledger.dest_uids(place.own.id).await?;
         let mut unclaimed = read(&mut *sides.there, None).await?;
-        unclaimed.retain(|m| !claimed.contains(m.uid));
+        // Several folders may go to one place.
+        for folder in self.ledger.placed().await?.iter().filter(|folder| folder.dest == place.own.dest) {
+            let claimed = self.ledger.dest_uids(folder.id).await?;
+            unclaimed.retain(|m| !claimed.contains(m.uid));
+        }
         if unclaimed.is_empty() {
             return Ok(Vec::new());
         }
@@ -212,10 +216,14 @@ impl Uploading<'_> {
             return Ok(());
         }
         let said = self.call(place, &path).await?;
-        self.refused(place, &sent, &said, outcome).await?;
+        let refused = self.refused(place, &sent, &said, outcome).await?;
         // Whatever it says, what is there is there.
+        sent.retain(|(row, _)| !refused.contains(row.uid));
         let rows: Vec<LedgerRow> = sent.iter().map(|(row, _)| (*row).clone()).collect();
         let found = self.found(sides, place, &rows).await?;
+        if said.failure.is_none() {
+            self.unrecognised(place, &rows, &found, outcome).await?;
+        }
         let mut arrivals = Vec::with_capacity(found.len());
         let mut flags = Vec::new();
         for (uid, dest_uid) in &found {
@@ -262,14 +270,35 @@ impl Uploading<'_> {
         Ok(said)
     }
 
-    /// Quarantines what the program says was refused.
+    /// Quarantines what the program says that it stored and nobody finds: sent again by itself it would come twice, if
+    /// it has come in another form.
+    async fn unrecognised(
+        &self,
+        place: &Place,
+        rows: &[LedgerRow],
+        found: &[(u32, u32)],
+        outcome: &mut CopyOutcome,
+    ) -> Result<(), Fault> {
+        let found: UidSet = found.iter().map(|(uid, _)| *uid).collect();
+        let cause = "imap_upload.py says that it stored this message, and it is not recognised at the destination. Look \
+                     for it there before you try it again.";
+        let refusals: Vec<Refusal> = rows
+            .iter()
+            .filter(|row| !found.contains(row.uid))
+            .map(|row| Refusal { uid: row.uid, kind: CauseKind::Refused, cause: cause.to_owned() })
+            .collect();
+        outcome.quarantined += refusals.len() as u64;
+        self.ledger.refused(place.own.id, &refusals).await
+    }
+
+    /// Quarantines what the program says was refused, and gives its UIDs.
     async fn refused(
         &self,
         place: &Place,
         sent: &[(&LedgerRow, gatepost_transfer::Digests)],
         said: &MboxUploaded,
         outcome: &mut CopyOutcome,
-    ) -> Result<(), Fault> {
+    ) -> Result<UidSet, Fault> {
         let number = |number: u64| usize::try_from(number).ok()?.checked_sub(1);
         let refusals: Vec<Refusal> = said
             .refused
@@ -277,7 +306,8 @@ impl Uploading<'_> {
             .filter_map(|(at, words)| sent.get(number(*at)?).map(|(row, _)| refusal(row.uid, words)))
             .collect();
         outcome.quarantined += refusals.len() as u64;
-        self.ledger.refused(place.own.id, &refusals).await
+        self.ledger.refused(place.own.id, &refusals).await?;
+        Ok(refusals.iter().map(|refusal| refusal.uid).collect())
     }
 }
 

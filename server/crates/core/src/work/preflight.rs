@@ -11,6 +11,9 @@ use gatepost_transfer::{
 };
 use serde_json::{Map, Value, json};
 
+/// How many of a file's losses are told one by one.
+const LOSSES: usize = 20;
+
 pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
     let (mut source, mut dest) = tokio::try_join!(scene.source.source(), scene.dest.destination())?;
     let ledger = StoredLedger { store: scene.gatepost.store().clone(), mailbox: scene.mailbox.id };
@@ -106,12 +109,16 @@ fn warnings(file: &Upload) -> Vec<String> {
         let messages = if found.unreadable == 1 { "1 message" } else { &format!("{} messages", found.unreadable) };
         warnings.push(format!("{messages} of {name} cannot be read and will be in quarantine, each with its cause."));
     }
-    if !found.damage.is_empty() {
-        let more = match found.damage.len() - 1 {
+    warnings.extend(found.losses.iter().take(LOSSES).map(|loss| format!("{name} has lost content: {loss}")));
+    if let Some(more) = found.losses.len().checked_sub(LOSSES).filter(|more| *more > 0) {
+        warnings.push(format!("{name} has {more} more losses; the file's page has them all."));
+    }
+    if let [first, others @ ..] = found.damage.as_slice() {
+        let more = match others.len() {
             0 => String::new(),
             more => format!(" And {more} more; the file's page has them all."),
         };
-        warnings.push(format!("{name} is damaged or not whole: {}{more}", found.damage[0]));
+        warnings.push(format!("{name}: {first}{more}"));
     }
     warnings
 }
@@ -131,6 +138,7 @@ fn figures(file: &Upload) -> Value {
         "unreadable": found.map(|i| i.unreadable),
         "salvaged": found.map(|i| i.salvaged),
         "overlapping": found.map(|i| i.overlapping),
+        "losses": found.map(|i| i.losses.len()),
         "damage": found.map(|i| i.damage.len()),
     })
 }

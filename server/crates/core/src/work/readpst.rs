@@ -4,7 +4,7 @@
 //! Which messages there are is our own reader's to say.
 
 use super::{extract::Reading, internal};
-use crate::{ToolRun, uploads::UploadRefusal};
+use crate::{ToolRun, access::on_disk, uploads::UploadRefusal};
 use gatepost_contract::Level;
 use gatepost_store::uploads::StoredUpload;
 use gatepost_transfer::{Fault, FaultKind, Watch as _};
@@ -41,12 +41,17 @@ pub(super) async fn write(reading: &Reading<'_>, file: &StoredUpload, pst: &Path
         let _ = remove(&begun);
         return Err(fault);
     }
+    // What a scan found before belongs to other bytes: without a catalogue the file is read through again, also after a
+    // kill at this point.
+    let catalogue = on_disk(reading.gatepost, file)?.catalogue;
+    fs::remove_file(catalogue).or_else(missing_is_fine).map_err(internal)?;
     remove(written).and_then(|()| fs::rename(&begun, written)).map_err(internal)
 }
 
 fn remove(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
+    fs::remove_dir_all(folder).or_else(missing_is_fine)
+}
+
+fn missing_is_fine(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }

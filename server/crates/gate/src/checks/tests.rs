@@ -218,7 +218,22 @@ fn folder_coverage() {
                 "a damaged file",
                 |f| f.mailboxes[0].damaged = vec!["a.pst: The file is cut short.".to_owned()],
                 Warn,
-                "what damaged files have lost: ana@example.com: a.pst: The file is cut short.",
+                "files have lost content: ana@example.com: a.pst: The file is cut short.",
+            ),
+            (
+                "every loss is told",
+                |f| f.mailboxes[0].damaged = (1..=5).map(|n| format!("a.pst: Folder {n} cannot be read.")).collect(),
+                Warn,
+                "Folder 4 cannot be read.; ana@example.com: a.pst: Folder 5 cannot be read. Bring a whole copy",
+            ),
+            (
+                "a file that was removed early beside a damaged one",
+                |f| {
+                    f.mailboxes[0].damaged = vec!["a.pst: The file is cut short.".to_owned()];
+                    f.mailboxes[1].removed = vec!["b.pst was removed before it was proved, by rui: wrong".to_owned()];
+                },
+                Warn,
+                "is proved: rui@example.com: b.pst was removed before it was proved, by rui: wrong. Upload it again",
             ),
             (
                 "a file that was not read, before any verification",

@@ -69,6 +69,7 @@ fn mailboxes() -> impl Strategy<Value = Vec<MailboxFacts>> {
             contradicted,
             damaged: left_out.iter().map(|_| "b.pst: it is cut short".to_owned()).collect(),
             left_out,
+            removed: vec![],
             adds_up,
             folders,
         },
@@ -186,6 +187,7 @@ fn act(facts: &mut Facts, action: Action, evidence: &mut i64) {
                 contradicted: vec![],
                 left_out: vec![],
                 damaged: vec![],
+                removed: vec![],
                 adds_up: true,
                 folders: vec![],
             });

@@ -8,11 +8,19 @@ use std::io::Read;
 const LARGEST: usize = 8 << 20;
 /// And one that would make all of them more than this.
 const LARGEST_SUM: usize = 24 << 20;
+/// Bytes that are read to find out, and attachments that are looked at.
+const MOST_READ: usize = 128 << 20;
+const MOST: usize = 5_000;
 
 /// Writes the attachments under a property's name, but those that Outlook hides and those named in `without`.
 pub(crate) fn write(message: &dyn Message, property: &str, without: &[&str], lines: &mut Lines, notes: &mut Notes) {
-    let mut sum = 0;
-    for index in 0..message.attachments() {
+    let (mut sum, mut read_so_far) = (0, 0);
+    let count = message.attachments();
+    for index in 0..count {
+        if index >= MOST || read_so_far > MOST_READ {
+            notes.add(format!("its last {} attachments are too many or too large and are left out", count - index));
+            break;
+        }
         let attachment = match message.attachment(index) {
             Ok(attachment) => attachment,
             Err(error) => {
@@ -47,6 +55,7 @@ pub(crate) fn write(message: &dyn Message, property: &str, without: &[&str], lin
                 Err(error) => Err(error.to_string()),
             }
         };
+        read_so_far += data.len();
         if let Err(why) = read {
             notes.add(format!("its attachment {name} cannot be read: {why}"));
         } else if data.len() > LARGEST || sum + data.len() > LARGEST_SUM {

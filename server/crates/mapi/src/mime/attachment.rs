@@ -1,13 +1,14 @@
 //! Attachments: what each is, what it is called, whether the HTML shows it, and writing it (MS-OXCMSG section 2.2.2).
 
 use super::{
-    DEEPEST, Writer,
+    DEEPEST, TOO_LARGE, Writer,
     body::Text,
+    bound::before_base64,
     encode,
     head::{is_there, strip_prefix_mark},
     words::Header,
 };
-use crate::{Attachment, Key, Kind, Message, Properties, codepage::into_io, item, rtf, tags};
+use crate::{Attachment, Key, Kind, Message, Properties, Value, codepage::into_io, item, rtf, tags};
 use std::{collections::HashSet, io};
 
 /// So many attachments stay open between sorting and writing; more are opened twice.
@@ -93,7 +94,7 @@ fn shape(p: &Properties, index: usize) -> Shape {
         mime: mime.unwrap_or_default(),
         method,
         content_id: p.text(tags::ATTACH_CONTENT_ID).map(content_id).filter(|id| !id.is_empty()),
-        location: p.text(tags::ATTACH_CONTENT_LOCATION).map(|l| l.trim().to_owned()).filter(|l| l.is_ascii()),
+        location: p.text(tags::ATTACH_CONTENT_LOCATION).map(str::trim).filter(|l| is_place(l)).map(str::to_owned),
         referenced: p.integer(tags::ATTACH_FLAGS).unwrap_or(0) & 4 != 0,
         why: None,
     }
@@ -102,6 +103,11 @@ fn shape(p: &Properties, index: usize) -> Shape {
 fn is_mime(text: &str) -> bool {
     let token = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b));
     text.len() < 128 && text.split_once('/').is_some_and(|(kind, sub)| token(kind) && token(sub))
+}
+
+/// Whether a Content-Location is one, and no longer than addresses are.
+fn is_place(text: &str) -> bool {
+    text.is_ascii() && text.len() <= 2_000
 }
 
 fn content_id(text: &str) -> String {
@@ -201,6 +207,9 @@ impl Writer<'_> {
             return self.rtf_body(message, &slot, header);
         }
         let name = std::mem::take(&mut slot.shape.name);
+        if self.left.get() == 0 {
+            return self.missing(&name, TOO_LARGE, header);
+        }
         let object = match slot.open(message) {
             Ok(object) => object,
             Err(why) => return self.missing(&name, &why, header),
@@ -224,13 +233,18 @@ impl Writer<'_> {
                 return self.sentence(&text, &name, header);
             }
         }
+        if let Some(Value::Large { bytes, .. }) = p.tag(tags::ATTACH_DATA)
+            && *bytes > before_base64(self.left.get())
+        {
+            return self.missing(&name, TOO_LARGE, header);
+        }
         let stream = match object.open(&Key::Tag(tags::ATTACH_DATA)) {
             Ok(stream) => stream,
             Err(error) => return self.missing(&name, &error.to_string(), header),
         };
         self.describe(&slot, &name, header)?;
-        let Some(mut stream) = stream else { return Ok(()) };
-        let result = encode::base64(&mut *stream, self.out);
+        let Some(stream) = stream else { return Ok(()) };
+        let result = encode::base64(&mut self.within_room(stream), self.out);
         self.copied(result, || format!("the attachment {name} is cut"))
     }
 
@@ -310,7 +324,7 @@ impl Writer<'_> {
     fn rtf_body(&mut self, message: &dyn Message, slot: &Slot<'_>, header: Header) -> io::Result<()> {
         self.describe(slot, &slot.shape.name, header)?;
         let result = match message.open(&Key::Tag(tags::RTF)).map_err(into_io) {
-            Ok(Some(stream)) => encode::base64(&mut rtf::Decompressor::new(stream), self.out),
+            Ok(Some(stream)) => encode::base64(&mut self.within_room(rtf::Decompressor::new(stream)), self.out),
             Ok(None) => Ok(0),
             Err(error) => Err(encode::Copy::Source(error)),
         };

@@ -1,6 +1,6 @@
 //! S/MIME (MS-OXOSMIME): the signed or encrypted content that the message came with, unchanged, so that signatures hold.
 
-use super::{Writer, attachment::Slot, encode, words::Header};
+use super::{Within, Writer, attachment::Slot, bound::before_base64, encode, words::Header};
 use crate::{Key, Message, class, tags};
 use std::io::{self, Read};
 
@@ -53,7 +53,8 @@ impl Writer<'_> {
             return self.missing(&name, &error.to_string(), header);
         }
         let looks_like_entity = start.get(..8).is_some_and(|s| s.eq_ignore_ascii_case(b"Content-"));
-        let mut whole = start.as_slice().chain(stream);
+        let whole = start.as_slice().chain(stream);
+        let mut whole = Within::new(whole, before_base64(self.left.get()));
         let result = if looks_like_entity {
             self.out.write_all(&header.bytes)?;
             encode::verbatim(&mut whole, self.out)

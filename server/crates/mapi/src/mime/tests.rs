@@ -197,6 +197,31 @@ fn what_cannot_be_read_is_said_in_its_place() {
 }
 
 #[test]
+fn what_would_make_a_message_too_large_is_left_out_and_said() {
+    let mut item = mail();
+    let mut deep = Item::new("IPM.Note");
+    deep.attach("c.bin", "application/octet-stream", &[3; 100]);
+    item.attach("a.bin", "application/octet-stream", &[1; 3_000]);
+    let mut stated = Item::default();
+    stated.set(tags::ATTACH_METHOD, Value::Int32(1)).text(tags::ATTACH_LONG_FILENAME, "stated.bin");
+    stated.large(tags::ATTACH_DATA, Value::Large { bytes: 1 << 40, kind: LargeKind::Binary }, vec![7; 600]);
+    item.add(stated);
+    item.attach("b.bin", "application/octet-stream", &[2; 90_000]).embed(deep);
+    let mut out = Vec::new();
+    let notes = super::write_within(&item, &mut out, 20_000).unwrap();
+    check(&out);
+    assert!(out.len() < 22_000, "{}", out.len());
+    let message = parsed(&out);
+    assert_eq!(message.attachment(0).unwrap().contents(), [1; 3_000]);
+    assert_eq!(message.attachment(1).unwrap().attachment_name(), Some("stated.bin.txt"));
+    assert!(message.attachment(2).unwrap().contents().len() < 15_000);
+    let said = notes.summary().unwrap();
+    for what in ["stated.bin cannot be read: the message would", "b.bin is cut: the message would"] {
+        assert!(said.contains(what), "{what}: {said}");
+    }
+}
+
+#[test]
 fn a_body_that_cannot_be_read_is_said_in_its_place() {
     let mut item = Item::new("IPM.Note");
     item.large(tags::HTML, Value::Large { bytes: 900, kind: LargeKind::Binary }, vec![b'x'; 600]).broken();

@@ -44,6 +44,9 @@ enum Rows {
     Tree(DataTree),
 }
 
+/// Every row begins with its id and its version, of four bytes each (MS-PST 2.3.4.4.1).
+const NARROWEST: usize = 8;
+
 /// A row's bytes.
 pub struct Row {
     bytes: Bytes,
@@ -103,7 +106,7 @@ impl<'p> Table<'p> {
         let columns = columns.collect();
         let subnodes = Subnodes::new(subnodes);
         let (rows, per_block) = match body(&heap, subnodes, matrix) {
-            _ if row == 0 => (Rows::None, 0),
+            _ if usize::from(row) < NARROWEST => (Rows::None, 0),
             Ok(Body::Empty) => (Rows::None, 0),
             Ok(Body::Item(item)) => (Rows::Item(item), 0),
             Ok(Body::Tree(tree)) => {

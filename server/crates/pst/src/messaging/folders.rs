@@ -41,9 +41,23 @@ pub const RECOVERED: &str = "Recovered items";
 /// Deeper trees are cut: their folders hang at this depth.
 const MOST_DEEP: usize = 1000;
 
-/// Bytes of folders' paths that are held, and of one name (Outlook's own end at 255 characters).
-const MOST_HELD: usize = 16 << 20;
+/// Folders that are told at most: what a hostile file names beyond is counted.
+const MOST_FOLDERS: usize = 200_000;
+
+/// Memory of folders' names and paths, about, and bytes of one name (Outlook's own end at 255 characters).
+const MOST_HELD: usize = 32 << 20;
 const LONGEST_NAME: usize = 4096;
+/// Rows of the table of receive folders that are looked at.
+const MOST_CLASSES: usize = 1_000;
+/// A name where there are too many long ones, and a folder's class.
+const SHORT_NAME: usize = 255;
+/// What a name takes beside its bytes.
+const NAME_COST: usize = 32;
+
+/// Rows of all tables of subfolders together, beside some for each folder that the file has: its tables may share
+/// their blocks.
+const MOST_ROWS: usize = 1 << 20;
+const ROWS_A_FOLDER: usize = 4;
 
 const DISPLAY_NAME: u16 = tags::DISPLAY_NAME;
 const CONTENT_COUNT: u16 = 0x3602;
@@ -66,6 +80,8 @@ struct Walk<'p> {
     folders: Vec<Folder>,
     page: CodePage,
     held: usize,
+    /// Rows that may still be read.
+    rows: usize,
 }
 
 /// A folder that waits for its turn.
@@ -82,7 +98,9 @@ struct Pending {
 
 /// All folders, a parent before its children.
 pub fn folders(ndb: &Ndb, index: &Index, page: CodePage) -> Vec<Folder> {
-    let mut walk = Walk { ndb, index, seen: HashSet::new(), roles: HashMap::new(), folders: Vec::new(), page, held: 0 };
+    let rows = index.folders().len().saturating_mul(ROWS_A_FOLDER).saturating_add(MOST_ROWS);
+    let (seen, roles, folders) = (HashSet::new(), HashMap::new(), Vec::new());
+    let mut walk = Walk { ndb, index, seen, roles, folders, page, held: 0, rows };
     let top = walk.store().or_else(|| walk.usual_top());
     let pending = |nid, outside, named| Pending { nid, parent: None, path: Vec::new(), listed: None, outside, named };
     if let Some(top) = top {
@@ -160,7 +178,9 @@ impl<'p> Walk<'p> {
             return Ok(None);
         };
         let mut walk = table.ids();
-        while let Some(id) = table.next_id(&mut walk) {
+        // It has a row for each class of messages that arrives somewhere else.
+        for _ in 0..MOST_CLASSES {
+            let Some(id) = table.next_id(&mut walk) else { break };
             let Some(row) = table.row(id?.1)? else { continue };
             if let (Some(Value::Text(class)), Some(Value::Int32(nid))) =
                 (table.value(&row, class, CodePage::default())?, table.value(&row, folder, CodePage::default())?)
@@ -174,7 +194,7 @@ impl<'p> Walk<'p> {
 
     /// A folder and everything below it.
     fn descend(&mut self, top: Pending) {
-        if !self.seen.insert(top.nid) {
+        if !self.first(top.nid) {
             return;
         }
         let mut stack = vec![top];
@@ -183,15 +203,12 @@ impl<'p> Walk<'p> {
             let children = self.children(folder.nid);
             let first = stack.len();
             for (nid, listed) in children {
-                if !self.seen.insert(nid) {
-                    continue;
-                }
                 let mut path = folder.path.clone();
                 if path.len() >= MOST_DEEP {
                     self.ndb.damage.add(format!("Folders below the depth of {MOST_DEEP} are shown at that depth."));
                     path.truncate(MOST_DEEP - 1);
                 }
-                self.held += path.iter().map(String::len).sum::<usize>();
+                self.held += path.iter().map(|name| name.len() + NAME_COST).sum::<usize>();
                 if self.held > MOST_HELD {
                     self.ndb.damage.add("The names of the folders are too long to be held; some are shown at the top.");
                     path.clear();
@@ -204,7 +221,7 @@ impl<'p> Walk<'p> {
         }
     }
 
-    fn folder(&self, pending: Pending) -> Folder {
+    fn folder(&mut self, pending: Pending) -> Folder {
         let Pending { nid, parent, mut path, listed, outside, named } = pending;
         let properties = self.properties(nid).unwrap_or_else(|error| {
             self.ndb.damage.add(format!("A folder's own description cannot be read. {error}"));
@@ -216,16 +233,15 @@ impl<'p> Walk<'p> {
             _ => None,
         };
         if named {
-            let mut name = text(DISPLAY_NAME).or(listed).unwrap_or_else(|| format!("Folder {nid:X}"));
-            name.truncate(name.floor_char_boundary(LONGEST_NAME));
-            path.push(name);
+            let name = text(DISPLAY_NAME).or(listed).unwrap_or_else(|| format!("Folder {nid:X}"));
+            path.push(short(name, if self.held > MOST_HELD { SHORT_NAME } else { LONGEST_NAME }));
         }
         let declared = match get(CONTENT_COUNT) {
             Some(Value::Int32(count)) => u64::try_from(count).ok(),
             _ => None,
         };
         let salvaged = self.index.salvaged(nid);
-        let class = text(CONTAINER_CLASS);
+        let class = text(CONTAINER_CLASS).map(|class| short(class, SHORT_NAME));
         let at_server = match get(FOLDER_ID) {
             Some(Value::Int64(id)) => Target::of_id(id),
             _ => None,
@@ -233,40 +249,59 @@ impl<'p> Walk<'p> {
         let role =
             [Some(Target::Node(nid)), at_server].into_iter().flatten().find_map(|target| self.roles.get(&target));
         let role = role.copied().filter(|role| role.fits(class.as_deref()));
+        self.held += path.last().filter(|_| named).map_or(0, |name| name.len() + NAME_COST);
         Folder { nid, parent, path, role, class, declared, outside, salvaged }
     }
 
-    /// By the folder's table, then by what calls this folder its parent.
-    fn children(&self, nid: u32) -> Vec<(u32, Option<String>)> {
+    /// Whether a folder is met for the first time, and there is room for it.
+    fn first(&mut self, nid: u32) -> bool {
+        if self.seen.contains(&nid) {
+            return false;
+        }
+        if self.seen.len() >= MOST_FOLDERS {
+            self.ndb.damage.add(format!("There are more than {MOST_FOLDERS} folders; the others are left out."));
+            return false;
+        }
+        self.seen.insert(nid)
+    }
+
+    /// Those not met before: by the folder's table, then by what calls this folder its parent.
+    fn children(&mut self, nid: u32) -> Vec<(u32, Option<String>)> {
         let mut children = Vec::new();
         if let Err(error) = self.listed(nid, &mut children) {
             self.ndb.damage.add(format!("The table of a folder's subfolders cannot be read. {error}"));
         }
-        let known: HashSet<u32> = children.iter().map(|child| child.0).collect();
-        children.extend(
-            self.index.folders_in(nid).iter().map(|pair| (pair.1, None)).filter(|child| !known.contains(&child.0)),
-        );
-        children.retain(|child| child.0 != nid);
+        for &(_, child) in self.index.folders_in(nid) {
+            if self.first(child) {
+                children.push((child, None));
+            }
+        }
         children
     }
 
-    fn listed(&self, nid: u32, children: &mut Vec<(u32, Option<String>)>) -> Result<()> {
+    fn listed(&mut self, nid: u32, children: &mut Vec<(u32, Option<String>)>) -> Result<()> {
         let Some(node) = self.ndb.node(sibling(nid, kinds::HIERARCHY_TABLE))? else { return Ok(()) };
         let table = Table::open(Context::new(self.ndb), node.data, node.subnodes)?;
         let name = table.column(DISPLAY_NAME);
         let mut walk = table.ids();
         while let Some(id) = table.next_id(&mut walk) {
+            let Some(left) = self.rows.checked_sub(1) else {
+                self.ndb.damage.add("The tables of folders have more rows than the file can have folders.");
+                break;
+            };
+            self.rows = left;
             let Ok((child, number)) = id else { continue };
-            if kind(child) != kinds::FOLDER {
+            if kind(child) != kinds::FOLDER || !self.first(child) {
                 continue;
             }
             let listed = match (name, table.row(number)) {
-                (Some(name), Ok(Some(row))) => match table.value(&row, name, self.page) {
-                    Ok(Some(Value::Text(text))) if !text.is_empty() => Some(text),
+                (Some(name), Ok(Some(row))) if self.held <= MOST_HELD => match table.value(&row, name, self.page) {
+                    Ok(Some(Value::Text(text))) if !text.is_empty() => Some(short(text, LONGEST_NAME)),
                     _ => None,
                 },
                 _ => None,
             };
+            self.held += listed.as_ref().map_or(0, |name| name.len() + NAME_COST);
             children.push((child, listed));
         }
         Ok(())
@@ -295,6 +330,9 @@ impl<'p> Walk<'p> {
             .filter(|&parent| Items::new(self.ndb, self.index, parent, self.page).next().is_some())
             .collect();
         for nid in orphaned {
+            if !self.first(nid) {
+                continue;
+            }
             self.folders.push(Folder {
                 nid,
                 parent: None,
@@ -307,4 +345,9 @@ impl<'p> Walk<'p> {
             });
         }
     }
+}
+
+/// The beginning of a text, in no more memory than it needs.
+fn short(text: String, most: usize) -> String {
+    if text.len() <= most { text } else { text[..text.floor_char_boundary(most)].to_owned() }
 }

@@ -32,14 +32,23 @@ pub struct Items<'p> {
     subject: Option<Column>,
     told: HashSet<u32>,
     rest: std::slice::Iter<'p, (u32, u32)>,
+    /// Rows that may still be walked over, and those among them that name items of no folder or of another.
+    rows: usize,
+    strangers: usize,
     damaged: bool,
     page: CodePage,
 }
 
+/// Rows of a table beside those of the items that the file has: as many may name what is lost or lies elsewhere.
+const MOST_STRANGERS: usize = 100_000;
+const MOST_ROWS: usize = 1 << 20;
+
 impl<'p> Items<'p> {
     pub(crate) fn new(ndb: &'p Ndb, index: &'p Index, folder: u32, page: CodePage) -> Self {
         let mut damaged = false;
-        let opened = contents(ndb, folder).unwrap_or_else(|error| {
+        let shared = index.shares_table(folder);
+        let own = if shared { Ok(None) } else { contents(ndb, folder) };
+        let opened = own.unwrap_or_else(|error| {
             ndb.damage.add(format!("The table of a folder's items cannot be read. {error}"));
             damaged = true;
             None
@@ -52,8 +61,11 @@ impl<'p> Items<'p> {
         });
         // Without a table everything that names this folder is in it.
         let rest = if table.is_none() { index.items_in(folder) } else { &[] };
-        damaged |= table.is_none() && kind(folder) == kinds::FOLDER;
-        Self { ndb, index, folder, table, class, subject, told: HashSet::new(), rest: rest.iter(), damaged, page }
+        damaged |= table.is_none() && !shared && kind(folder) == kinds::FOLDER;
+        let strangers = index.items().saturating_add(MOST_STRANGERS);
+        let rows = index.items().saturating_mul(4).saturating_add(MOST_ROWS);
+        let (told, rest) = (HashSet::new(), rest.iter());
+        Self { ndb, index, folder, table, class, subject, told, rest, rows, strangers, damaged, page }
     }
 
     /// Whether parts of the folder's table were lost, so far.
@@ -66,12 +78,23 @@ impl<'p> Items<'p> {
         let page = self.page;
         let (table, walk) = self.table.as_mut()?;
         while let Some(id) = table.next_id(walk) {
+            self.rows = self.rows.saturating_sub(1);
+            if self.rows == 0 || self.strangers == 0 {
+                self.ndb
+                    .damage
+                    .add("The table of a folder has more rows than the file has items; its end is left out.");
+                self.damaged = true;
+                break;
+            }
             let Ok((nid, number)) = id else {
                 self.damaged = true;
                 continue;
             };
             if nid == 0 || !self.told.insert(nid) {
                 continue;
+            }
+            if !self.index.belongs(nid, self.folder) {
+                self.strangers -= 1;
             }
             let row = table.row(number).unwrap_or_else(|_| {
                 self.damaged = true;

@@ -2,7 +2,7 @@
 
 use super::{
     Names, PstAttachment, kind, kinds, nids,
-    properties::{Bag, MOST_HELD, weight},
+    properties::{Bag, MOST_ATTACHED, MOST_HELD, weight},
 };
 use crate::{
     PstError,
@@ -16,7 +16,7 @@ use std::{
     io::Read,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -28,16 +28,22 @@ pub struct PstMessage<'p> {
     nesting: Nesting,
 }
 
-/// How deep items are nested, and how many were opened so far: a damaged or hostile file could name itself.
+/// How deep items are nested, how many were opened so far, and how many bytes of properties were read for them: a
+/// damaged or hostile file could name itself, or the same bytes again and again.
 #[derive(Clone, Default)]
 pub(super) struct Nesting {
     depth: usize,
     opened: Arc<AtomicUsize>,
+    read: Arc<AtomicU64>,
 }
 
 /// How deep items may be nested, and how many may be opened below one.
 const MOST_DEEP: usize = 32;
 const MOST_OPENED: usize = 10_000;
+
+/// Bytes of properties that are read for one item and all that is attached to it. A writer opens an attachment some
+/// three times.
+const MOST_READ: u64 = 4 << 30;
 
 /// Recipients and attachments beyond which a table is not believed.
 const MOST_ROWS: usize = 100_000;
@@ -47,7 +53,15 @@ impl Nesting {
         if self.depth + 1 >= MOST_DEEP || self.opened.fetch_add(1, Ordering::Relaxed) >= MOST_OPENED {
             return Err(PstError::damaged("Items are nested too deeply, or too many of them: not read further."));
         }
-        Ok(Self { depth: self.depth + 1, opened: Arc::clone(&self.opened) })
+        Ok(Self { depth: self.depth + 1, opened: Arc::clone(&self.opened), read: Arc::clone(&self.read) })
+    }
+
+    /// Counts what is about to be held, unless too much was already.
+    fn count(&self, bytes: usize) -> Result<()> {
+        if self.read.fetch_add(bytes as u64, Ordering::Relaxed) >= MOST_READ {
+            return Err(PstError::damaged("The item and what is attached to it are too large: not read further."));
+        }
+        Ok(())
     }
 }
 
@@ -76,7 +90,8 @@ impl<'p> PstMessage<'p> {
             _ => None,
         };
         let page = number(tags::MESSAGE_CODEPAGE).or_else(|| number(tags::INTERNET_CODEPAGE)).unwrap_or(page);
-        let bag = Bag::read(properties, names, page);
+        let bag = Bag::read(properties, names, page, MOST_HELD);
+        nesting.count(bag.held)?;
         let mut message = Self { bag, recipients: Vec::new(), attachments: Vec::new(), nesting };
         if let Err(error) = message.read_recipients() {
             message.note(format!("The list of recipients cannot be read. {error}"));
@@ -144,7 +159,7 @@ impl<'p> PstMessage<'p> {
             }
             self.recipients.push(properties);
         }
-        Ok(())
+        self.nesting.count(held)
     }
 
     /// The rows of the table in their order; then, if it is damaged, what else there is.
@@ -169,8 +184,11 @@ impl<'p> PstMessage<'p> {
                 whole = false;
             }
         }
-        rows.sort_unstable();
-        self.attachments = rows.into_iter().map(|(_, nid)| nid).collect();
+        let named = rows.len();
+        self.attachments = once_each(rows);
+        if self.attachments.len() < named {
+            self.note("The list of attachments names some of them more than once.".to_owned());
+        }
         if !whole || self.attachments.is_empty() && self.says_attachments() {
             let ndb = self.bag.context.context().ndb;
             let known: HashSet<u32> = self.attachments.iter().copied().collect();
@@ -210,6 +228,36 @@ impl Message for PstMessage<'_> {
         let node = self.subnode(nid)?.ok_or_else(missing)?;
         let context = self.bag.context.context().clone();
         let properties = PropertyContext::open(context, node.data, node.subnodes)?;
-        Ok(Box::new(PstAttachment::new(Bag::read(properties, self.bag.names, self.bag.page), self.nesting.clone())))
+        let bag = Bag::read(properties, self.bag.names, self.bag.page, MOST_ATTACHED);
+        self.nesting.count(bag.held)?;
+        Ok(Box::new(PstAttachment::new(bag, self.nesting.clone())))
+    }
+}
+
+/// The nodes that rows name, in the order of the rows' numbers, each where it is first.
+fn once_each(mut rows: Vec<(usize, u32)>) -> Vec<u32> {
+    rows.sort_unstable();
+    let mut known = HashSet::new();
+    rows.into_iter().map(|(_, nid)| nid).filter(|nid| known.insert(*nid)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attachment_that_is_listed_again_and_again_is_there_once() {
+        let rows = (0..1_000).rev().map(|number| (number, 0x8025)).chain([(3, 0x8045), (1_000, 0x8065)]).collect();
+        assert_eq!(once_each(rows), [0x8025, 0x8045, 0x8065]);
+    }
+
+    #[test]
+    fn items_and_what_is_attached_share_one_bound_of_bytes() {
+        let nesting = Nesting::default();
+        let below = nesting.below().expect("not deep");
+        for _ in 0..MOST_READ >> 30 {
+            below.count(1 << 30).expect("within the bound");
+        }
+        assert!(nesting.count(1).is_err());
     }
 }

@@ -11,6 +11,8 @@ pub struct Bag<'p> {
     pub names: &'p Names,
     pub page: CodePage,
     pub properties: Properties,
+    /// What they take in memory, about.
+    pub held: usize,
 }
 
 /// What a subject begins with where a mark of two characters says how long its prefix is.
@@ -18,6 +20,9 @@ const PREFIX_MARK: char = '\u{1}';
 
 /// Bytes of properties that are held of one object: a hundred of the largest.
 pub const MOST_HELD: usize = 8 << 20;
+
+/// And of an attachment: many are open at once.
+pub const MOST_ATTACHED: usize = 2 << 20;
 
 /// What a value takes in memory, about.
 pub fn weight(value: &Value) -> usize {
@@ -31,15 +36,15 @@ pub fn weight(value: &Value) -> usize {
 }
 
 impl<'p> Bag<'p> {
-    /// Reads all properties; what cannot be read becomes a note.
-    pub fn read(context: PropertyContext<'p>, names: &'p Names, page: CodePage) -> Self {
+    /// Reads all properties, up to so many bytes; what cannot be read becomes a note.
+    pub fn read(context: PropertyContext<'p>, names: &'p Names, page: CodePage, most: usize) -> Self {
         let mut properties = Properties::default();
         let mut held = 0;
         for &entry in context.entries() {
             match context.value(entry, page) {
                 Ok(Some(value)) => {
                     held += weight(&value);
-                    if held > MOST_HELD {
+                    if held > most {
                         context.context().notes.add("The item has more and larger properties than can be held.");
                         break;
                     }
@@ -59,7 +64,7 @@ impl<'p> Bag<'p> {
             let clean = subject.chars().skip(2).collect();
             properties.insert(Key::Tag(tags::SUBJECT), Value::Text(clean));
         }
-        Self { context, names, page, properties }
+        Self { context, names, page, properties, held }
     }
 
     /// The bytes of a value.

@@ -128,7 +128,7 @@ impl Lang {
             RunType::Delta => self.pick("Delta copy", "Cópia delta"),
             RunType::Final => self.pick("Final copy", "Cópia final"),
             RunType::Verify => self.pick("Verification", "Verificação"),
-            RunType::PstExtract => self.pick("PST extraction", "Extração de PST"),
+            RunType::PstExtract => self.pick("Reading a file", "Leitura de um arquivo"),
             RunType::PstUpload => self.pick("PST upload", "Envio de PST"),
             RunType::TgzExport => self.pick("TGZ export", "Exportação TGZ"),
             RunType::TgzImport => self.pick("TGZ import", "Importação TGZ"),

@@ -41,12 +41,14 @@ pub async fn list(conn: &mut Conn, upload: &str, from: i64, limit: i64) -> Resul
 
 /// Where the last piece ends that ends at or before a length; 0 where there is none.
 pub async fn end_within(conn: &mut Conn, upload: &str, length: i64) -> Result<i64> {
+    // Without gaps the last by its beginning is the last by its end; read from behind, at most one piece is passed over.
     let end: Option<i64> = sqlx::query_scalar(
-        "SELECT max(at + bytes) FROM migration_upload_pieces WHERE upload_id = $1 AND at + bytes <= $2",
+        "SELECT at + bytes FROM migration_upload_pieces WHERE upload_id = $1 AND at < $2 AND at + bytes <= $2
+         ORDER BY at DESC LIMIT 1",
     )
     .bind(upload)
     .bind(length)
-    .fetch_one(conn)
+    .fetch_optional(conn)
     .await?;
     Ok(end.unwrap_or(0))
 }

@@ -1,28 +1,41 @@
 //! Forms with files: their fields in whatever order they come. The files go to the disk as they arrive.
 
-use super::refusal;
+use super::{meter::Meter, refusal};
 use crate::http::error::{Answer, Refusal};
-use axum::extract::{FromRequestParts, Multipart, multipart::Field};
+use axum::extract::{FromRequest, Multipart, Request, multipart::Field};
 use futures::TryStreamExt;
 use gatepost_contract::{JobId, MailboxId, Problem, Upload};
 use gatepost_core::{Actor, Gatepost, ReceivedFile};
-use http::{header, request::Parts};
-use std::{convert::Infallible, io};
+use http::header;
+use std::io;
 
 /// The longest value of a field that is no file.
 const VALUE: usize = 256;
 /// Files of one form, at most.
 const FILES: usize = 20;
+/// Other fields, at most.
+const OTHERS: usize = 16;
 
-/// How long the body says that it is.
-pub struct DeclaredLength(pub Option<u64>);
+/// A form with files, of which nothing has been read yet.
+pub struct FileForm {
+    form: Multipart,
+    meter: Meter,
+    /// How long the body says that it is.
+    declared: Option<u64>,
+}
 
-impl<S: Send + Sync> FromRequestParts<S> for DeclaredLength {
-    type Rejection = Infallible;
+impl<S: Send + Sync> FromRequest<S> for FileForm {
+    type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let text = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-        Ok(Self(text.and_then(|text| text.parse().ok())))
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+        let declared = length.and_then(|text| text.parse().ok());
+        let meter = Meter::default();
+        let request = request.map(|body| meter.measure(body));
+        let form = Multipart::from_request(request, state).await.map_err(|_| {
+            refusal(415, "unsupported_media_type", "Send the file as the field `file` of multipart/form-data.")
+        })?;
+        Ok(Self { form, meter, declared })
     }
 }
 
@@ -32,13 +45,24 @@ pub async fn take_form(
     actor: &Actor,
     job: JobId,
     mailbox: Option<MailboxId>,
-    mut form: Multipart,
-    declared: Option<u64>,
+    FileForm { mut form, meter, declared }: FileForm,
 ) -> Answer<Vec<Upload>> {
+    core.may_bring_files(actor, job).await?;
+    let broken = || if meter.has_refused() { too_much() } else { broken() };
     let mut mailbox = mailbox;
     let mut sha256 = None;
     let mut received: Vec<(String, ReceivedFile)> = Vec::new();
-    while let Some(field) = form.next_field().await.map_err(|_| broken())? {
+    let mut others = 0;
+    loop {
+        meter.beside_files();
+        let Some(field) = form.next_field().await.map_err(|_| broken())? else { break };
+        meter.beside_files();
+        // A field for files that was left empty comes without a name of a file.
+        let is_file = field.name() == Some("file") && field.file_name() != Some("");
+        others += usize::from(!is_file);
+        if others > OTHERS {
+            return Err(too_much());
+        }
         match field.name() {
             Some("mailbox_id") if mailbox.is_none() => {
                 let text = value(field).await?;
@@ -46,12 +70,12 @@ pub async fn take_form(
                 mailbox = Some(MailboxId(id));
             }
             Some("sha256") => sha256 = Some(value(field).await?),
-            // A field for files that was left empty comes without a name of a file.
-            Some("file") if field.file_name() != Some("") => {
+            Some("file") if is_file => {
                 if received.len() == FILES {
                     return Err(Problem::field("file", format!("can be at most {FILES} files at once")).into());
                 }
                 let name = field.file_name().unwrap_or("file").to_owned();
+                meter.in_file();
                 let mut bytes = Box::pin(field.map_err(io::Error::other));
                 received.push((name, core.receive_file(actor, job, declared, &mut bytes).await?));
             }
@@ -81,6 +105,10 @@ async fn value(mut field: Field<'_>) -> Answer<String> {
         bytes.extend_from_slice(&some);
     }
     String::from_utf8(bytes).map_err(|_| refusal(400, "bad_request", "A field of the form is not UTF-8."))
+}
+
+fn too_much() -> Refusal {
+    refusal(413, "too_large", "The form holds too much beside its files.")
 }
 
 fn broken() -> Refusal {

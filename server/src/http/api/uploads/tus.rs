@@ -160,7 +160,7 @@ pub async fn create(core: &Gatepost, actor: &Actor, new: Creation, request: Requ
             Ok(now) => upload = now,
             // Without its first bytes nobody knows of it yet.
             Err(error @ Error::Upload(UploadRefusal::Checksum | UploadRefusal::TooMuch { .. })) => {
-                core.delete_upload(actor, &upload.id, true).await?;
+                core.delete_upload(actor, &upload.id, None).await?;
                 return Err(error.into());
             }
             // It stands, as far as it came: the client asks how far, or reads it here.

@@ -137,7 +137,7 @@ fn preamble(section: &Section, start: u64, first: u64, visitor: &mut dyn Visitor
     if first <= start || section.bytes(start, 4096)?.iter().all(u8::is_ascii_whitespace) {
         return Ok(());
     }
-    visitor.damage(format!(
+    visitor.loss(format!(
         "The file does not begin with a message: its first {} bytes are not part of any and were left out.",
         first - start
     ))
@@ -331,13 +331,22 @@ fn tell(
     };
     message.flags = message.flags.plus(&labels.flags);
     let line = section.bytes(separator.at, usize::try_from(separator.message - separator.at).unwrap_or(0))?;
+    if labels.left_out > 0 {
+        let note = format!(
+            "It is listed under {} of its labels; {} more were left out.",
+            labels.places.len(),
+            labels.left_out
+        );
+        message.note = Some(message.note.map_or(note.clone(), |first| format!("{first} {note}")));
+    }
+    let mut folders = Vec::with_capacity(labels.places.len());
     for place in &labels.places {
         let folder = places.number(&place.path, place.special_use, visitor)?;
         if places.told.is_new(&line, &place.path) {
-            visitor.message(folder, message.clone(), content)?;
+            folders.push(folder);
         }
     }
-    Ok(())
+    visitor.message_in(&folders, message, content)
 }
 
 /// When a message was received: by its separator, else by its header, never by the clock.

@@ -2,13 +2,18 @@
 //! `From `; real files keep neither rule, and texts begin lines with "From " too.
 
 use crate::containers::section::Window;
-use crate::formats::{dates, header::is_field};
+use crate::formats::{
+    dates,
+    header::{Header, is_field},
+};
 use gatepost_transfer::InternalDate;
 use memchr::memmem;
 use std::io;
 
 /// The longest line that can be a separator.
 const LONGEST: usize = 2048;
+/// How much of a header is looked at to tell it from a text.
+const LOOKED_AT: usize = 8 * 1024;
 
 /// A line that begins a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +48,10 @@ pub(super) fn at(window: &mut Window, at: u64) -> io::Result<Option<Separator>> 
         // tika's own samples have messages without any header.
         Some(_) => headed || (before && next.is_empty()) || (before && is_address(&text)),
         // Mozilla's `From - ` is no text, whatever stands in front of it.
-        None => headed && (before || text.trim() == "-") && is_address(&text),
+        None if !headed => false,
+        None if text.trim() == "-" => true,
+        // A date may be written in any language; what follows an empty line and is a header of mail is no text then.
+        None => before && (is_address(&text) || is_mail(window, message)?),
     };
     Ok(parts.then_some(Separator { at, message, date, bare_lf }))
 }
@@ -88,6 +96,12 @@ fn empty_before(window: &mut Window, at: u64) -> io::Result<bool> {
         || before.ends_with(b"\n\r\n")
         // A byte order mark.
         || before.ends_with(b"\xEF\xBB\xBF"))
+}
+
+/// Whether a header of mail begins at a place.
+fn is_mail(window: &mut Window, at: u64) -> io::Result<bool> {
+    let bytes = window.get(at, LOOKED_AT)?;
+    Ok(Header::parse(&bytes[..bytes.len().min(LOOKED_AT)]).mail_fields() >= 2)
 }
 
 /// Whether what stands behind `From ` begins as a sender does: an address, `-` (Mozilla), a name of one word in front of

@@ -39,9 +39,12 @@ fn the_samples_hold_as_many_messages_as_their_table_says() {
 
 #[test]
 fn every_kind_of_separator_parts_messages_and_texts_do_not() {
-    let cases: [(&[u8], &[&str]); 12] = [
+    let cases: [(&[u8], &[&str]); 14] = [
         (b"From a@b Mon Jun  3 12:50:27 1996\nA: 1\n\nx\n\nFrom a@b Mon Jun  3 12:50:28 1996\nA: 2\n\ny\n", &["A: 1\r\n\r\nx\r\n", "A: 2\r\n\r\ny\r\n"]),
         (b"\xEF\xBB\xBFFrom - \nA: 1\n\nx\n\nFrom - \nA: 2\n\ny\n\n", &["A: 1\r\n\r\nx\r\n", "A: 2\r\n\r\ny\r\n"]),
+        // A date in another language, in front of a header of mail; and a text that goes on with something like a field.
+        (b"From ana Mon Jun  3 12:50:27 1996\nA: 1\n\nx\n\nFrom ana seg jun  3 12:50:28 1996\nTo: b\nSubject: 2\n\ny\n", &["A: 1\r\n\r\nx\r\n", "To: b\r\nSubject: 2\r\n\r\ny\r\n"]),
+        (b"From ana Mon Jun  3 12:50:27 1996\nA: 1\n\nx\n\nFrom now on to you\nSubject: 2\n\ny\n", &["A: 1\r\n\r\nx\r\n\r\nFrom now on to you\r\nSubject: 2\r\n\r\ny\r\n"]),
         (b"\n\nFrom a@b\nA: 1\n\nx\n", &["A: 1\r\n\r\nx\r\n"]),
         (b"From a Mon Jun  3 12:50:27 1996\r\nA: 1\r\n\r\nx\r\n\r\nFrom a Mon Jun  3 12:50:27 1996\r\nA: 2\r\n\r\ny\r\n\r\n", &["A: 1\r\n\r\nx\r\n", "A: 2\r\n\r\ny\r\n"]),
         (b"From - Mon Jun  3 12:50:27 1996\nA: 1\n\nx\nFrom - Mon Jun  3 12:50:27 1996\nA: 2\n\ny", &["A: 1\r\n\r\nx\r\n", "A: 2\r\n\r\ny"]),
@@ -129,7 +132,7 @@ fn what_is_no_mail_and_what_is_empty_is_told() {
     let seen = read(&mut store("rubbish\n\nFrom a@b Mon Jun  3 12:50:27 1996\nA: 1\n\n")).unwrap();
     assert_eq!(seen.messages.len(), 1);
     assert_eq!(
-        seen.damage,
+        seen.losses,
         ["The file does not begin with a message: its first 9 bytes are not part of any and were left out."]
     );
 }

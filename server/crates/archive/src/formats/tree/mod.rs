@@ -38,7 +38,7 @@ impl TreeStore {
         match &self.unpacked {
             Some((known, section)) if *known == handle => Ok(section.clone()),
             _ => {
-                let section = self.tree.open(&handle)?.section(&self.limits)?;
+                let section = self.tree.open(&handle)?.section(&self.limits, &mut || Ok(()))?;
                 self.unpacked = Some((handle, section.clone()));
                 Ok(section)
             }
@@ -124,6 +124,7 @@ impl Scan<'_> {
     fn event(&mut self, event: Event, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
         match event {
             Event::Alive => visitor.progress(0, 1),
+            Event::Loss(sentence) => visitor.loss(sentence),
             Event::Damage(sentence) => visitor.damage(sentence),
             Event::Directory(levels) => self.directory(&levels, visitor),
             Event::Lost(levels, name, why) => self.lost(&levels, &name, why, visitor),
@@ -213,7 +214,12 @@ impl Scan<'_> {
             Sniffed::Mbox => self.mbox(&entry, visitor),
             Sniffed::Contact => self.item(&entry, ItemKind::Contact, "text/vcard", visitor),
             Sniffed::Calendar => self.item(&entry, ItemKind::Appointment, "text/calendar", visitor),
-            Sniffed::Ignored => Ok(()),
+            Sniffed::Ignored => {
+                if entry.body.len() > 0 {
+                    self.others.ignored(&entry.name);
+                }
+                Ok(())
+            }
             Sniffed::Pst => self.others.nested("an Outlook data file", &entry.name, visitor),
             Sniffed::Archive(kind) => self.others.nested(&format!("a {kind} archive"), &entry.name, visitor),
             Sniffed::Other => {
@@ -254,7 +260,7 @@ impl Scan<'_> {
     fn mbox(&mut self, entry: &Entry, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
         let section = match &entry.body {
             Body::Plain(section) => section.clone(),
-            deflated => match deflated.section(self.limits) {
+            deflated => match deflated.section(self.limits, &mut || visitor.progress(0, 1)) {
                 Ok(section) => section,
                 Err(ArchiveError::Io(e)) if crate::containers::is_damage(&e) => {
                     return self.lost(&entry.levels, &entry.name, format!("It cannot be unpacked: {e}."), visitor);
@@ -380,6 +386,9 @@ struct Others {
     first: Vec<String>,
     nested: u64,
     undelivered: u64,
+    /// What programs keep for themselves.
+    ignored: u64,
+    first_ignored: Vec<String>,
 }
 
 impl Others {
@@ -387,6 +396,13 @@ impl Others {
         self.count += 1;
         if self.first.len() < 5 {
             self.first.push(shown(name.as_bytes()));
+        }
+    }
+
+    fn ignored(&mut self, name: &str) {
+        self.ignored += 1;
+        if self.first_ignored.len() < 5 {
+            self.first_ignored.push(shown(name.as_bytes()));
         }
     }
 
@@ -400,7 +416,7 @@ impl Others {
             return Ok(());
         }
         let name = shown(name.as_bytes());
-        visitor.damage(format!("{name} is {what} of its own and was not opened. Unpack it and add it as a file."))
+        visitor.loss(format!("{name} is {what} of its own and was not opened. Unpack it and add it as a file."))
     }
 
     /// Why there is nothing to be imported.
@@ -421,6 +437,14 @@ impl Others {
         if self.count > 0 {
             let files = count(self.count, "file is no mail and was", "files are no mail and were");
             visitor.damage(format!("{files} left out: {}.", self.first.join(", ")))?;
+        }
+        if self.ignored > 0 {
+            let files = count(
+                self.ignored,
+                "file that a program keeps for itself was",
+                "files that programs keep for themselves were",
+            );
+            visitor.damage(format!("{files} left out: {}.", self.first_ignored.join(", ")))?;
         }
         if self.undelivered > 0 {
             let files = count(self.undelivered, "file in a Maildir's tmp was", "files in a Maildir's tmp were");

@@ -9,6 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// More directories than this are not compared: the tree is then taken as it stands.
 const MOST: usize = 200_000;
+/// More Maildirs than this are refused.
+const MOST_MAILDIRS: usize = 50_000;
+/// Bytes that the names of each kind may take: of what is compared, of Maildirs, of keywords.
+const MOST_BYTES: usize = 16 << 20;
 
 /// What a walk over the names found.
 #[derive(Debug, Default)]
@@ -21,6 +25,9 @@ pub(super) struct Shape {
     prefix: Vec<String>,
     /// Whether files are named as messages: then an empty directory is a folder too.
     pub named: bool,
+    /// Bytes that the names of Maildirs take, and those of keywords.
+    maildir_bytes: usize,
+    keyword_bytes: usize,
 }
 
 impl Shape {
@@ -32,6 +39,7 @@ impl Shape {
         let mut shape = Self::default();
         let mut children: BTreeMap<Vec<String>, BTreeSet<String>> = BTreeMap::new();
         let mut with_files: BTreeSet<Vec<String>> = BTreeSet::new();
+        let mut held = 0;
         tree.walk(&mut |event| {
             let (levels, entry) = match &event {
                 Event::Directory(levels) => (levels, None),
@@ -39,12 +47,24 @@ impl Shape {
                 _ => return alive(),
             };
             shape.look(levels, entry)?;
-            if children.len() < MOST {
+            if children.len() < MOST && held < MOST_BYTES {
                 for n in 0..levels.len() {
-                    children.entry(levels[..n].to_vec()).or_default().insert(levels[n].clone());
+                    let (above, name) = (&levels[..n], &levels[n]);
+                    match children.get_mut(above) {
+                        Some(names) if names.contains(name) => {}
+                        Some(names) => {
+                            held += weight(std::slice::from_ref(name));
+                            names.insert(name.clone());
+                        }
+                        None => {
+                            held += weight(&levels[..=n]);
+                            children.insert(above.to_vec(), BTreeSet::from([name.clone()]));
+                        }
+                    }
                 }
                 if let Some(entry) = entry.filter(|e| !sniff::is_ignored(&e.name)) {
-                    if is_single(&entry.name) {
+                    if is_single(&entry.name) && !with_files.contains(levels) {
+                        held += weight(levels);
                         with_files.insert(levels.clone());
                     }
                     let stem = entry.name.rsplit_once('.').map_or(entry.name.as_str(), |(stem, _)| stem);
@@ -65,11 +85,26 @@ impl Shape {
             && last == "cur"
             && !self.maildirs.contains(base)
         {
+            self.maildir_bytes += weight(base);
+            if self.maildirs.len() >= MOST_MAILDIRS || self.maildir_bytes > MOST_BYTES {
+                return Err(ArchiveError::TooMuch(format!(
+                    "It has more than {MOST_MAILDIRS} Maildirs, or their paths take more than {MOST_BYTES} bytes. Split \
+                     it into several."
+                )));
+            }
             self.maildirs.insert(base.to_vec());
         }
         let Some(entry) = entry else { return Ok(()) };
         if entry.name == "dovecot-keywords" {
-            self.keywords.insert(levels.to_vec(), maildir::keywords(&entry.body.head(64 * 1024)?));
+            let keywords = maildir::keywords(&entry.body.head(64 * 1024)?);
+            self.keyword_bytes += weight(levels) + keywords.iter().map(|(_, name)| name.len() + LEVEL).sum::<usize>();
+            if self.keyword_bytes > MOST_BYTES {
+                return Err(ArchiveError::TooMuch(format!(
+                    "The keywords of its Maildirs take more than {MOST_BYTES} bytes, which is the bound. Split it into \
+                     several."
+                )));
+            }
+            self.keywords.insert(levels.to_vec(), keywords);
         }
         self.named |= matches!(sniff::ending(&entry.name).as_str(), "eml" | "msg");
         Ok(())
@@ -100,6 +135,14 @@ impl Shape {
     pub(super) fn is_maildir(&self) -> bool {
         !self.maildirs.is_empty()
     }
+}
+
+/// What a level costs beside its name, in bytes.
+const LEVEL: usize = 32;
+
+/// What holding a path costs, in bytes.
+fn weight(levels: &[String]) -> usize {
+    levels.iter().map(|level| level.len() + LEVEL).sum::<usize>() + LEVEL
 }
 
 /// The directory that all Maildirs lie in, which is one itself where it has an INBOX.

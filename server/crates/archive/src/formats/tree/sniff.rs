@@ -28,14 +28,39 @@ pub(crate) enum Sniffed {
     Other,
 }
 
-/// Whether a file lies there only for a program or a system.
+/// What a file of macOS's attributes begins with (AppleDouble).
+const APPLE_DOUBLE: &[u8] = b"\0\x05\x16\x07";
+
+/// Whether a file is named as one that lies there only for a program or a system. A folder of mail may be called so too:
+/// [`sniff`] asks the content first.
 pub(super) fn is_ignored(name: &str) -> bool {
-    let name = name.to_lowercase();
-    const NAMES: [&str; 16] = [
+    const NAMES: [&str; 38] = [
         ".ds_store",
         "thumbs.db",
         "desktop.ini",
         "subscriptions",
+        "dovecot-acl",
+        "dovecot-acl-list",
+        "dovecot-keywords",
+        "dovecot-quota",
+        "dovecot-shared",
+        "dovecot-uidlist",
+        "dovecot-uidvalidity",
+        "dovecot.lda-dupes",
+        "dovecot.mailbox.log",
+        "dovecot.mailbox.log.2",
+        "dovecot.sieve",
+        "dovecot.svbin",
+        "courierimapacl",
+        "courierimapsubscribed",
+        "courierimapuiddb",
+        "courierpop3dsizelist",
+        "cyrus.annotations",
+        "cyrus.cache",
+        "cyrus.expunge",
+        "cyrus.header",
+        "cyrus.index",
+        "cyrus.squat",
         "maildirsize",
         "maildirfolder",
         "msgfilterrules.dat",
@@ -49,13 +74,15 @@ pub(super) fn is_ignored(name: &str) -> bool {
         ".gitkeep",
         "archive_browser.html",
     ];
-    NAMES.contains(&name.as_str())
-        || name.starts_with("._")
-        || name.starts_with("dovecot")
-        || name.starts_with("courierimap")
-        || name.starts_with("cyrus.")
-        || name.ends_with(".msf")
-        || name.ends_with(".emlxpart")
+    // Logs and caches are numbered and come in kinds.
+    const BEGINNINGS: [&str; 4] = ["._", "dovecot.index", "dovecot.list.index", "dovecot-uidvalidity."];
+    let lower = name.to_lowercase();
+    // What servers keep is written in small letters.
+    let servers = |known: &str| ["dovecot", "courier", "cyrus", "subscriptions"].iter().any(|s| known.starts_with(s));
+    NAMES.iter().any(|known| if servers(known) { name == *known } else { lower == *known })
+        || BEGINNINGS.iter().any(|begins| name.starts_with(begins))
+        || lower.ends_with(".msf")
+        || lower.ends_with(".emlxpart")
 }
 
 /// The name's ending, in lower case.
@@ -75,7 +102,9 @@ pub(crate) fn sniff(name: &str, head: &[u8], bytes: u64) -> Sniffed {
         (b"\xFD7zXZ\0", "xz"),
         (b"\x28\xB5\x2F\xFD", "zstd"),
     ];
-    if is_ignored(name) {
+    // These hold parts of mail, or nothing of it, under names of mail.
+    let apples = name.starts_with("._") && (bytes == 0 || head.starts_with(APPLE_DOUBLE));
+    if apples || name.to_lowercase().ends_with(".emlxpart") {
         return Sniffed::Ignored;
     }
     if head.starts_with(b"!BDN") {
@@ -108,7 +137,7 @@ pub(crate) fn sniff(name: &str, head: &[u8], bytes: u64) -> Sniffed {
         return Sniffed::Message;
     }
     // Thunderbird's folders without mail are empty files.
-    if bytes == 0 && !name.contains('.') { Sniffed::Ignored } else { Sniffed::Other }
+    if is_ignored(name) || bytes == 0 && !name.contains('.') { Sniffed::Ignored } else { Sniffed::Other }
 }
 
 /// Whether a text begins with a header of mail: a field, and two that no other text has together.

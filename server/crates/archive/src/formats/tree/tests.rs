@@ -73,7 +73,13 @@ fn directories_of_messages_are_folders() {
         ("Inbox/photo.jpg", "\u{1}\u{2}"),
     ]);
     assert_eq!(counts(&seen), folders(&[("Clientes", 0), ("Clientes/2019", 1), ("INBOX", 2)]));
-    assert_eq!(seen.damage, ["1 file is no mail and was left out: \"photo.jpg\"."]);
+    assert_eq!(
+        seen.damage,
+        [
+            "1 file is no mail and was left out: \"photo.jpg\".",
+            "1 file that a program keeps for itself was left out: \".DS_Store\".",
+        ]
+    );
 }
 
 #[test]
@@ -102,7 +108,13 @@ fn maildirs_have_their_folders_flags_and_keywords() {
     let flags: Vec<String> = seen.messages.iter().map(|m| m.found.flags.to_string()).collect();
     assert!(flags.contains(&"\\Flagged \\Seen Projeto".to_owned()), "{flags:?}");
     assert!(flags.contains(&"\\Deleted \\Seen".to_owned()), "{flags:?}");
-    assert_eq!(seen.damage, ["1 file in a Maildir's tmp was never delivered and left out."]);
+    assert_eq!(
+        seen.damage,
+        [
+            "2 files that programs keep for themselves were left out: \"dovecot-keywords\", \"dovecot-uidlist\".",
+            "1 file in a Maildir's tmp was never delivered and left out.",
+        ]
+    );
 }
 
 #[test]
@@ -132,6 +144,20 @@ fn thunderbirds_tree_of_mbox_files_is_a_tree_of_folders() {
         ("Mail/Local Folders/msgFilterRules.dat", "version=9"),
     ]);
     assert_eq!(counts(&seen), folders(&[("INBOX", 1), ("Inbox/Clientes", 1), ("Inbox/Clientes/2019", 1)]));
+    assert_eq!(
+        seen.damage,
+        ["2 files that programs keep for themselves were left out: \"Inbox.msf\", \"msgFilterRules.dat\"."]
+    );
+}
+
+#[test]
+fn folders_of_mail_that_are_called_as_a_programs_files_are_read() {
+    let text = mbox("a");
+    let names = ["Dovecot", "dovecot", "Subscriptions", "subscriptions", "Cyrus.org", "Table_of_Contents", "._Work"];
+    let files: Vec<(String, &str)> = names.iter().map(|name| (format!("Mail/{name}"), text.as_str())).collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+    let seen = everywhere(&files);
+    assert_eq!(seen.messages.len(), names.len(), "{:?} {:?}", seen.damage, counts(&seen));
     assert!(seen.damage.is_empty(), "{:?}", seen.damage);
 }
 
@@ -145,7 +171,7 @@ fn takeouts_labels_are_folders_and_a_message_of_two_exported_labels_is_told_once
         ("Takeout/Mail/All mail Including Spam and Trash.mbox", &format!("{one}\n{two}")),
     ]);
     assert_eq!(counts(&seen), folders(&[("Archive", 1), ("INBOX", 1), ("Work", 1)]));
-    assert_eq!(seen.damage.len(), 1);
+    assert_eq!(seen.damage.len(), 2);
     assert!(seen.damage[0].contains("2 repetitions"), "{:?}", seen.damage);
 }
 

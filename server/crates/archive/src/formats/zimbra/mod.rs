@@ -92,6 +92,7 @@ impl<'a> Scan<'a> {
     fn event(&mut self, event: Event, packed: u64, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
         match event {
             Event::Alive => visitor.progress(0, packed),
+            Event::Loss(sentence) => visitor.loss(sentence),
             Event::Damage(sentence) => visitor.damage(sentence),
             Event::Directory(_) => Ok(()),
             Event::Lost(levels, name, why) => self.lost(&levels, &name, &why, visitor),
@@ -279,7 +280,7 @@ impl<'a> Scan<'a> {
             held => {
                 self.tell(held, None, visitor)?;
                 if !name.ends_with(".eml") {
-                    return visitor.damage(format!("The entry {} is missing: {why}", shown(name.as_bytes())));
+                    return visitor.loss(format!("The entry {} is missing: {why}", shown(name.as_bytes())));
                 }
                 self.items += 1;
                 let path = by_directory(levels);

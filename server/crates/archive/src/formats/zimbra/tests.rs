@@ -146,5 +146,5 @@ fn an_export_that_was_cut_gives_what_it_holds() {
     let packed = gzip(&whole);
     let seen = open(packed[..packed.len() / 2].to_vec());
     assert!(seen.messages.len() + seen.unreadable.len() < 20);
-    assert!(seen.damage[0].starts_with("The archive is cut off or damaged"), "{:?}", seen.damage);
+    assert!(seen.losses[0].starts_with("The archive is cut off or damaged"), "{:?}", seen.losses);
 }
