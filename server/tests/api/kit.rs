@@ -152,6 +152,8 @@ impl Server {
             .http_status_as_error(false)
             .max_redirects(0)
             .timeout_global(Some(Duration::from_secs(60)))
+            // A refusal may close the connection before its body was read: the next request takes one of its own.
+            .max_idle_connections(0)
             .allow_non_standard_methods(true)
             .build()
             .new_agent();
