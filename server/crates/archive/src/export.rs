@@ -22,6 +22,8 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// How much is written at once: most messages whole.
+const BUFFER: usize = 64 << 10;
 /// How many messages that cannot be read are named.
 const NAMED: usize = 1_000;
 
@@ -180,7 +182,12 @@ impl Export<'_> {
         name: impl FnOnce(&[u8]) -> (String, &'static str),
     ) -> Result<Written, ArchiveError> {
         let part = tempfile::Builder::new().prefix(".part-").tempfile_in(place)?;
-        let mut sink = Sink { file: BufWriter::new(part), lines: HeadLines::new(true), bytes: 0, cancel: self.cancel };
+        let mut sink = Sink {
+            file: BufWriter::with_capacity(BUFFER, part),
+            lines: HeadLines::new(true),
+            bytes: 0,
+            cancel: self.cancel,
+        };
         content(&mut sink)?;
         sink.file.flush()?;
         let mut part = sink.file.into_inner().map_err(io::IntoInnerError::into_error)?;
