@@ -7,6 +7,13 @@
 use crate::{Ended, Limits, Line, Program, Stop, Stream};
 use std::{ffi::OsString, net::SocketAddr, path::Path, time::Duration};
 
+/// Starts the script with a password from standard input. By itself it asks on a terminal, and without one it fails, for it
+/// has replaced the stream that Python's `getpass` then warns on.
+const LAUNCHER: &str = "import getpass, runpy, sys\n\
+    getpass.getpass = lambda *prompt, **more: sys.stdin.readline().rstrip('\\n')\n\
+    del sys.argv[0]\n\
+    runpy.run_path(sys.argv[0], run_name='__main__')\n";
+
 /// A call of imap_upload.py for one folder.
 #[derive(Clone, Copy, Debug)]
 pub struct Upload<'a> {
@@ -25,13 +32,15 @@ pub struct Upload<'a> {
 }
 
 impl Upload<'_> {
-    /// The program. The password goes in by standard input, which is what the script reads without a terminal.
+    /// The program. The password goes in by standard input.
     #[must_use]
     pub fn program(&self, password: &str, work: &Path) -> Program {
         let python = "/usr/bin/python3";
         let arguments: Vec<OsString> = vec![
             // Unbuffered, so that its lines come when they are printed; the script before its options.
             "-u".into(),
+            "-c".into(),
+            LAUNCHER.into(),
             self.script.into(),
             format!("--host={}", self.server.ip()).into(),
             format!("--port={}", self.server.port()).into(),
