@@ -47,14 +47,14 @@ impl Desk {
 
     #[track_caller]
     fn upload(&self, name: &str, bytes: &[u8]) -> Reply {
-        upload(&self.journey, self.mailbox, name, bytes)
+        self.journey.upload(self.mailbox, name, bytes)
     }
 
     /// Uploads a file that is read through without complaint; the file.
     #[track_caller]
     fn bring(&self, name: &str, bytes: &[u8]) -> Value {
         let file = self.upload(name, bytes).expect(201).json();
-        let file = settled(&self.journey, &file);
+        let file = self.journey.settled(&file);
         assert_eq!(file["state"], "ready", "{file:#}");
         file
     }
@@ -80,33 +80,6 @@ impl Desk {
         let page = self.journey.get(&self.journey.path("/residue?sort=id"));
         page["items"].as_array().expect("a list").clone()
     }
-}
-
-#[track_caller]
-fn upload(journey: &Journey, mailbox: i64, name: &str, bytes: &[u8]) -> Reply {
-    let mut body = format!(
-        "--edge\r\nContent-Disposition: form-data; name=\"mailbox_id\"\r\n\r\n{mailbox}\r\n--edge\r\n\
-         Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
-         Content-Type: application/octet-stream\r\n\r\n"
-    )
-    .into_bytes();
-    body.extend_from_slice(bytes);
-    body.extend_from_slice(b"\r\n--edge--\r\n");
-    let bearer = format!("Bearer {}", journey.technician);
-    let headers = [("authorization", bearer.as_str()), ("content-type", "multipart/form-data; boundary=edge")];
-    journey.server.send("POST", &format!("/api/v1{}", journey.path("/upload-pst")), &headers, body)
-}
-
-/// A file once it was read through, or refused.
-#[track_caller]
-fn settled(journey: &Journey, file: &Value) -> Value {
-    let path = format!("/uploads/{}", text(&file["id"]));
-    let file = wait_for("the reading of a file", || {
-        let file = journey.get(&path);
-        matches!(file["state"].as_str(), Some("ready" | "refused")).then_some(file)
-    });
-    journey.ended(number(&file["run_id"]));
-    file
 }
 
 /// Some mail of a number range, as an mbox.
@@ -210,8 +183,8 @@ fn the_same_file_again_adds_nothing_by_whatever_way_it_comes() {
     // Another job knows nothing of the first.
     let again = Journey { job: journey.open_job(desk.new.imap_port(), &[file_mailbox(USER, "mbox")]), ..desk.journey };
     let mailbox = id(&again.mailbox());
-    let file = upload(&again, mailbox, "a.mbox", &bytes).expect(201).json();
-    assert_eq!(settled(&again, &file)["state"], "ready");
+    let file = again.upload(mailbox, "a.mbox", &bytes).expect(201).json();
+    assert_eq!(again.settled(&file)["state"], "ready");
     let preflight = again.succeed("preflight");
     assert_eq!(preflight["stats"]["report"]["present"], 20, "{preflight:#}");
     assert!(again.log(&preflight).contains("in the mailbox already"), "{}", again.log(&preflight));
@@ -275,7 +248,7 @@ fn a_file_that_cannot_be_read_keeps_the_gate_shut_until_it_is_deleted() {
     let mut no_pst = b"This is a text that somebody has called a PST.\r\n".to_vec();
     no_pst.resize(4_096, b'x');
     let refused = desk.upload("text.pst", &no_pst).expect(201).json();
-    let refused = settled(journey, &refused);
+    let refused = journey.settled(&refused);
     assert_eq!(refused["state"], "refused", "{refused:#}");
     let why = text(&refused["error"]);
     assert!(why.len() > 20 && !why.contains("panicked"), "{why}");
@@ -421,7 +394,7 @@ fn a_damaged_file_gives_what_is_left_of_it_and_names_what_is_not() {
 fn a_file_of_which_nothing_is_left_is_not_taken_for_an_empty_one() {
     let desk = Desk::of("pst");
     let file = desk.upload("stump.pst", &damage::cut(&everything(), 20)).expect(201).json();
-    let file = settled(&desk.journey, &file);
+    let file = desk.journey.settled(&file);
     assert_eq!(file["state"], "refused", "{file:#}");
     assert!(text(&file["error"]).len() > 20, "{file:#}");
     assert_eq!(check(&desk.journey.gate(), "folder_coverage").0, "fail");
@@ -437,10 +410,10 @@ fn an_import_that_is_killed_goes_on_where_it_was() {
     let mailbox = id(&journey.mailbox());
     let long = |n: usize| [archives::eml(n), "A line of a long letter.\r\n".repeat(800).into_bytes()].concat();
     let bytes = mbox(Quoting::Each, &(0..MESSAGES).map(long).collect::<Vec<_>>());
-    let file = upload(&journey, mailbox, "mail.mbox", &bytes).expect(201).json();
+    let file = journey.upload(mailbox, "mail.mbox", &bytes).expect(201).json();
     // It dies right away: whatever it was at, reading or not yet, is taken up again.
     let journey = journey.killed_and_restarted();
-    assert_eq!(settled(&journey, &file)["state"], "ready");
+    assert_eq!(journey.settled(&file)["state"], "ready");
     journey.succeed("preflight");
     line.delay(Duration::from_millis(400));
     let run = journey.start("initial").remove(0);
@@ -465,7 +438,7 @@ fn a_run_that_is_asked_for_while_a_file_is_read_waits_its_turn() {
     let file = desk.upload("mail.mbox", &letters(0..5)).expect(201).json();
     let preflight = journey.succeed("preflight");
     assert_eq!(stat(&preflight, "messages"), 5);
-    assert_eq!(settled(journey, &file)["state"], "ready");
+    assert_eq!(journey.settled(&file)["state"], "ready");
     let initial = journey.succeed("initial");
     assert_eq!(stat(&initial, "transferred"), 5);
 }
