@@ -65,4 +65,18 @@ ids! {
     DeliveryId,
     /// A signed link to one job.
     LinkId,
+    /// An application that is registered with a provider of OAuth 2.
+    OauthAppId,
+    /// Somebody's consent to read or write a mailbox.
+    ConsentId,
+    /// A link that asks a mailbox's owner to consent.
+    ConsentLinkId,
+    /// Jobs and mailboxes that move together.
+    WaveId,
+    /// When runs start by themselves.
+    ScheduleId,
+    /// One moment at which runs were due.
+    OccurrenceId,
+    /// What rests until somebody lets it go on.
+    PauseId,
 }

@@ -30,6 +30,13 @@ pub struct Mailbox {
     pub source_user: Option<String>,
     /// Who logs in there for that user, by SASL PLAIN (RFC 4616); the user where left out.
     pub source_admin: Option<String>,
+    /// Where a program on the old server is run by SSH, `USER@HOST:PORT`: zmmailbox, or doveadm.
+    #[serde(default)]
+    pub source_ssh: Option<String>,
+    /// The old server's web address, `https://HOST:PORT`, where Zimbra exports from; `https://` and the old server
+    /// where left out.
+    #[serde(default)]
+    pub source_web: Option<String>,
     /// The log-in name at the new server; the address where left out.
     pub dest_user: Option<String>,
     /// Who logs in there for that user; the user where left out.
@@ -101,6 +108,13 @@ pub struct NewMailbox {
     /// An administrator who logs in there for that user; the secret is the administrator's then.
     #[serde(default)]
     pub source_admin: Option<String>,
+    /// Where a program on the old server is run by SSH, `USER@HOST:PORT`; for zimbra and dovecot. An ops_lead or
+    /// super_admin sets it, because that program asks for no mailbox's password.
+    #[serde(default)]
+    pub source_ssh: Option<String>,
+    /// The old server's web address, `https://HOST:PORT`; for zimbra.
+    #[serde(default)]
+    pub source_web: Option<String>,
     /// The secret for the old server.
     #[serde(default)]
     pub source_secret: Option<SecretInput>,
@@ -143,6 +157,13 @@ pub struct MailboxPatch {
     /// Another administrator who logs in there; empty for none.
     #[serde(default)]
     pub source_admin: Option<String>,
+    /// Another place where a program on the old server is run by SSH; empty for none. It is forgotten when the old server
+    /// changes.
+    #[serde(default)]
+    pub source_ssh: Option<String>,
+    /// Another web address of the old server; empty for none.
+    #[serde(default)]
+    pub source_web: Option<String>,
     /// A new secret for the old server.
     #[serde(default)]
     pub source_secret: Option<SecretInput>,

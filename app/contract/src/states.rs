@@ -238,6 +238,31 @@ names! {
     }
 }
 
+impl Tool {
+    /// What can copy a mailbox, in the order in which it is offered.
+    pub const ENGINES: [Self; 6] =
+        [Self::Native, Self::Imapsync, Self::Doveadm, Self::Zmmailbox, Self::Readpst, Self::ImapUpload];
+
+    /// Whether it can be chosen for mail that comes from there.
+    #[must_use]
+    pub const fn reads(self, source: SourceType) -> bool {
+        match self {
+            Self::Native => true,
+            Self::Readpst | Self::ImapUpload => matches!(source, SourceType::Pst),
+            Self::Imapsync => !source.is_file(),
+            Self::Doveadm => matches!(source, SourceType::Dovecot),
+            Self::Zmmailbox => matches!(source, SourceType::Zimbra),
+            Self::Verify => false,
+        }
+    }
+
+    /// Whether it moves whole accounts by itself, with a log of its own.
+    #[must_use]
+    pub const fn moves_accounts(self) -> bool {
+        matches!(self, Self::Imapsync | Self::Doveadm | Self::Zmmailbox)
+    }
+}
+
 names! {
     /// How a run stands.
     "run status" RunStatus {
