@@ -58,12 +58,29 @@ impl Dialect {
         }
     }
 
+    /// How large the database is: one row with the column `n`.
+    pub const fn database_bytes(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SELECT page_count * page_size AS n FROM pragma_page_count(), pragma_page_size()",
+            Self::Postgres => "SELECT pg_database_size(current_database()) AS n",
+        }
+    }
+
     /// Behind a SELECT that picks a row to take: other workers pass over the row instead of waiting for it. In SQLite
     /// the transaction holds the only write lock already.
     pub const fn skip_locked(self) -> &'static str {
         match self {
             Self::Sqlite => "",
             Self::Postgres => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// Behind a SELECT whose rows nobody else may take so until the transaction ends. In SQLite it holds the only write
+    /// lock already.
+    pub const fn lock_rows(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE",
         }
     }
 }

@@ -13,6 +13,16 @@ pub enum Error {
     /// The schema could not be brought up to date.
     #[error("the database's schema could not be brought up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The database was made by a later version of this program.
+    #[error(
+        "the database was written by a newer version of Gatepost (it has change {version} of the schema, which this \
+         version does not know). Install that version again; or put back the copy that was made before the upgrade (the \
+         database's name with .before- and a number), without what happened since"
+    )]
+    Newer {
+        /// The first change that is not known here.
+        version: i64,
+    },
     /// A run for this mailbox is queued or running already.
     #[error("a run for this mailbox is queued or running already")]
     AlreadyRunning,

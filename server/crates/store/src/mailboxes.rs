@@ -209,6 +209,13 @@ pub async fn set_credentials(
     changed(&result, "mailbox")
 }
 
+/// Names the ways to the old server that programs take beside IMAP, or none.
+pub async fn set_ways(conn: &mut Conn, id: MailboxId, ssh: Option<&str>, web: Option<&str>, now: &str) -> Result<()> {
+    let text = "UPDATE migration_mailboxes SET source_ssh = $2, source_web = $3, updated_at = $4 WHERE id = $1";
+    let result = sqlx::query(text).bind(id.0).bind(ssh).bind(web).bind(now).execute(conn).await?;
+    changed(&result, "mailbox")
+}
+
 /// Names the newest file of a mailbox whose source is one, or none.
 pub async fn set_path(conn: &mut Conn, id: MailboxId, path: Option<&str>, now: &str) -> Result<()> {
     let result = sqlx::query("UPDATE migration_mailboxes SET pst_path = $2, updated_at = $3 WHERE id = $1")
@@ -297,6 +304,8 @@ fn read(row: &AnyRow) -> Result<Mailbox> {
         source_insecure_tls: row.truth("source_insecure_tls")?,
         source_user: row.maybe_text("source_user")?,
         source_admin: row.maybe_text("source_admin")?,
+        source_ssh: row.maybe_text("source_ssh")?,
+        source_web: row.maybe_text("source_web")?,
         dest_user: row.maybe_text("dest_user")?,
         dest_admin: row.maybe_text("dest_admin")?,
         has_source_secret: row.maybe_text("credentials_ref")?.is_some(),

@@ -3,10 +3,9 @@
 use crate::{
     Conn, Error, Result,
     dialect::{Dialect, Durability},
+    migrate::migrate,
 };
-use sqlx::{
-    Any, AnyPool, AssertSqlSafe, Connection, Transaction, any::AnyPoolOptions, migrate::Migrator, pool::PoolConnection,
-};
+use sqlx::{Any, AnyPool, AssertSqlSafe, Connection, Transaction, any::AnyPoolOptions, pool::PoolConnection};
 use std::{
     fmt, fs, io,
     ops::{Deref, DerefMut},
@@ -14,9 +13,6 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-
-static SQLITE: Migrator = sqlx::migrate!("../../../migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("../../../migrations/postgres");
 
 /// How many may read at once.
 const READERS: u32 = 8;
@@ -56,7 +52,8 @@ impl Drop for Inner {
 impl Store {
     /// Opens the database, making it where it does not exist, and brings its schema up to date. `url` is a path,
     /// `sqlite://path?mode=rwc` or `postgres://…`. A new SQLite file is readable by its owner alone (0600), as is a
-    /// folder made for it (0700).
+    /// folder made for it (0700). Before the schema of an SQLite file is changed, the file is copied to one beside it,
+    /// `.before-` and the number of the first change.
     pub async fn open(url: &str) -> Result<Self> {
         Self::open_with(url, None).await
     }
@@ -81,7 +78,7 @@ impl Store {
         };
         let writers = if dialect == Dialect::Sqlite { 1 } else { READERS };
         let writer = pool(dialect, writers, false).connect(&url).await?;
-        migrate(&writer, dialect).await?;
+        migrate(&writer, dialect, &url).await?;
         let reader = pool(dialect, READERS, true).connect_lazy(&url)?;
         Ok(Self(Arc::new(Inner { writer, reader, dialect, url, temporary })))
     }
@@ -120,24 +117,7 @@ impl Store {
             return Err(Error::Backup("A PostgreSQL database is backed up with pg_dump.".into()));
         }
         let text = path.to_str().ok_or_else(|| path_error(path, not_utf8()))?;
-        // VACUUM INTO takes an empty file: making it here refuses one that exists and sets who may read it.
-        make_file(path, true).map_err(|e| path_error(path, e))?;
-        let copied = self.vacuum_into(text).await;
-        if copied.is_err() {
-            // The caller gets the error that matters.
-            let _ = fs::remove_file(path);
-        }
-        copied?;
-        fs::File::open(path).and_then(|f| f.sync_all()).map_err(|e| path_error(path, e))
-    }
-
-    async fn vacuum_into(&self, path: &str) -> Result<()> {
-        // Neither the writer, whom it would hold up, nor a reader, which may not write even elsewhere.
-        let mut conn = Conn::connect(&self.0.url).await?;
-        sqlx::query("PRAGMA busy_timeout = 10000").execute(&mut conn).await?;
-        sqlx::query("VACUUM INTO $1").bind(path.to_owned()).execute(&mut conn).await?;
-        conn.close().await?;
-        Ok(())
+        copy_file(&self.0.url, path, text).await
     }
 
     /// Ends all connections, after what they are at.
@@ -202,17 +182,24 @@ fn pool(dialect: Dialect, size: u32, read_only: bool) -> AnyPoolOptions {
     })
 }
 
-async fn migrate(writer: &AnyPool, dialect: Dialect) -> Result<()> {
-    match dialect {
-        Dialect::Postgres => POSTGRES.run(writer).await?,
-        Dialect::Sqlite => {
-            // sqlx takes no lock on SQLite: without one, two processes that start together would both migrate.
-            let mut tx = writer.begin_with(dialect.begin(Durability::Answered)).await?;
-            SQLITE.run(&mut *tx).await?;
-            tx.commit().await?;
-        }
+/// Copies an SQLite database to a new file, 0600, while others go on reading and writing.
+pub(crate) async fn copy_file(url: &str, to: &Path, text: &str) -> Result<()> {
+    // VACUUM INTO takes an empty file: making it here refuses one that exists and sets who may read it.
+    make_file(to, true).map_err(|e| path_error(to, e))?;
+    let copied = async {
+        // Neither the writer, whom it would hold up, nor a reader, which may not write even elsewhere.
+        let mut conn = Conn::connect(url).await?;
+        sqlx::query("PRAGMA busy_timeout = 10000").execute(&mut conn).await?;
+        sqlx::query("VACUUM INTO $1").bind(text.to_owned()).execute(&mut conn).await?;
+        conn.close().await?;
+        Result::Ok(())
+    };
+    if let Err(error) = copied.await {
+        // The caller gets the error that matters.
+        let _ = fs::remove_file(to);
+        return Err(error);
     }
-    Ok(())
+    fs::File::open(to).and_then(|f| f.sync_all()).map_err(|e| path_error(to, e))
 }
 
 /// Makes the file and its folder where they are missing, and gives the URL that names the file absolutely.
@@ -265,7 +252,7 @@ fn percent_encode(path: &str) -> String {
     out
 }
 
-fn percent_decode(text: &str) -> PathBuf {
+pub(crate) fn percent_decode(text: &str) -> PathBuf {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -282,7 +269,7 @@ fn percent_decode(text: &str) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(&out).into_owned())
 }
 
-fn path_error(path: &Path, cause: io::Error) -> Error {
+pub(crate) fn path_error(path: &Path, cause: io::Error) -> Error {
     Error::Path { path: path.display().to_string(), cause }
 }
 

@@ -6,11 +6,13 @@
 use crate::{
     Conn, Error, Result,
     dialect::Dialect,
+    pauses,
     read::Columns,
     sql::{Conditions, List, Sql, changed, clean},
+    waves::{self, Limit},
 };
 use gatepost_contract::{JobId, MailboxId, Page, PageQuery, Progress, Run, RunId, RunStatus, RunType, Tool};
-use sqlx::{AssertSqlSafe, any::AnyRow};
+use sqlx::any::AnyRow;
 
 /// The exit code of a run that was cancelled.
 const CANCELLED: i64 = 130;
@@ -125,8 +127,9 @@ pub(crate) const LIST: List = List {
 /// through do not count.
 pub async fn enqueue(conn: &mut Conn, new: &NewRun<'_>, now: &str) -> Result<RunId> {
     let id = sqlx::query_scalar(
-        "INSERT INTO migration_runs (job_id, mailbox_id, run_type, tool, triggered_by, params_json, queued_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+        "INSERT INTO migration_runs (job_id, mailbox_id, run_type, tool, triggered_by, params_json, queued_at, wave_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce((SELECT wave_id FROM migration_mailboxes WHERE id = $2),
+             (SELECT wave_id FROM migration_jobs WHERE id = $1))) RETURNING id",
     )
     .bind(new.job_id.0)
     .bind(new.mailbox_id.map(|m| m.0))
@@ -142,8 +145,9 @@ pub async fn enqueue(conn: &mut Conn, new: &NewRun<'_>, now: &str) -> Result<Run
 }
 
 /// Hands the oldest waiting run to a worker: one that is queued, or one whose worker let its lease end. Runs of one
-/// mailbox have their turn one after the other, in the order in which they were queued. Within a transaction no two
-/// workers get the same.
+/// mailbox have their turn one after the other, in the order in which they were queued. What a pause holds back waits,
+/// and so does what a wave has no place for; runs of no wave come first, then those of the waves in their order. Within a
+/// transaction no two workers get the same.
 pub async fn claim(
     conn: &mut Conn,
     worker: &str,
@@ -152,23 +156,33 @@ pub async fn claim(
     lease_seconds: i64,
 ) -> Result<Option<ClaimedRun>> {
     let skip = Dialect::of(conn).skip_locked();
-    let text = format!(
-        "UPDATE migration_runs SET status = 'running', worker = $1, lease_until = $2, attempts = attempts + 1,
-             started_at = coalesce(started_at, $3)
-         WHERE id = (SELECT r.id FROM migration_runs r WHERE r.status IN ('queued', 'running')
-             AND (r.status = 'queued' OR r.lease_until <= $4)
-             AND NOT EXISTS (SELECT 1 FROM migration_runs e WHERE e.mailbox_id = r.mailbox_id AND e.id < r.id
-                 AND e.status IN ('queued', 'running'))
-             ORDER BY r.id LIMIT 1{skip})
-         RETURNING *"
+    let waves = waves::limits(conn, now_seconds, true).await?;
+    let mut sql = Sql::new("UPDATE migration_runs SET status = 'running', worker = ");
+    sql.bind(worker.to_owned())?;
+    sql.push(", lease_until = ").bind(now_seconds.saturating_add(lease_seconds))?;
+    sql.push(", attempts = attempts + 1, waiting = NULL, started_at = coalesce(started_at, ").bind(now.to_owned())?;
+    sql.push(
+        ") WHERE id = (SELECT r.id FROM migration_runs r WHERE r.status IN ('queued', 'running')
+             AND (r.status = 'queued' OR r.lease_until <= ",
     );
-    let row = sqlx::query(AssertSqlSafe(text))
-        .bind(worker)
-        .bind(now_seconds.saturating_add(lease_seconds))
-        .bind(now)
-        .bind(now_seconds)
-        .fetch_optional(conn)
-        .await?;
+    sql.bind(now_seconds)?;
+    sql.push(
+        ") AND NOT EXISTS (SELECT 1 FROM migration_runs e WHERE e.mailbox_id = r.mailbox_id AND e.id < r.id
+                 AND e.status IN ('queued', 'running'))
+             AND NOT EXISTS (SELECT 1 FROM migration_pauses p WHERE ",
+    );
+    sql.push(pauses::HOLDS).push(")");
+    let full: Vec<i64> = waves.iter().filter(|wave| wave.is_full()).map(|wave| wave.id.0).collect();
+    if !full.is_empty() {
+        sql.push(" AND (r.wave_id IS NULL OR r.wave_id NOT IN (").bind_list(full)?;
+        sql.push("))");
+    }
+    sql.push(" ORDER BY ");
+    if !waves.is_empty() {
+        sql.push("coalesce((SELECT w.position FROM migration_waves w WHERE w.id = r.wave_id), 0), ");
+    }
+    sql.push("r.id LIMIT 1").push(skip).push(") RETURNING *");
+    let row = sql.query().fetch_optional(conn).await?;
     row.map(|row| {
         Ok(ClaimedRun {
             id: RunId(row.integer("id")?),
@@ -286,6 +300,27 @@ pub async fn hand_back(conn: &mut Conn, id: RunId, worker: &str) -> Result<bool>
     Ok(result.rows_affected() > 0)
 }
 
+/// The waves of these runs that have no place for another mailbox at the moment, for those that wait for one.
+pub async fn waiting_for_a_place(conn: &mut Conn, ids: &[RunId], now_seconds: i64) -> Result<Vec<(RunId, Limit)>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let full: Vec<Limit> = waves::limits(conn, now_seconds, false).await?.into_iter().filter(Limit::is_full).collect();
+    if full.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new("SELECT id, wave_id FROM migration_runs WHERE status = 'queued' AND wave_id IS NOT NULL");
+    sql.push(" AND id IN (").bind_list(ids.iter().map(|id| id.0))?;
+    sql.push(")");
+    let rows = sql.query_once().fetch_all(conn).await?;
+    let mut found = Vec::new();
+    for row in &rows {
+        let (id, wave) = (RunId(row.integer("id")?), row.integer("wave_id")?);
+        found.extend(full.iter().find(|limit| limit.id.0 == wave).map(|limit| (id, limit.clone())));
+    }
+    Ok(found)
+}
+
 /// Names the workers that hold runs.
 pub async fn workers(conn: &mut Conn) -> Result<Vec<String>> {
     let names = sqlx::query_scalar(
@@ -386,7 +421,7 @@ async fn newest(conn: &mut Conn, condition: &str, of: i64, types: &[RunType], or
     row.as_ref().map(read).transpose()
 }
 
-fn read(row: &AnyRow) -> Result<Run> {
+pub(crate) fn read(row: &AnyRow) -> Result<Run> {
     Ok(Run {
         id: RunId(row.integer("id")?),
         job_id: JobId(row.integer("job_id")?),
