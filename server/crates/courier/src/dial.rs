@@ -12,6 +12,14 @@ use url::{Host, Url};
 /// How many addresses of a host are tried.
 const TRIED: usize = 4;
 
+/// What the settings allow beyond the rules for addresses.
+pub struct Rules<'a> {
+    /// Hosts, addresses and networks that may be used although they are private.
+    pub allowed: &'a [String],
+    /// The setting that names them, for sentences.
+    pub setting: &'static str,
+}
+
 /// Finds the addresses of a host.
 #[async_trait]
 pub trait Resolve: Send + Sync {
@@ -49,9 +57,21 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads a URL. Plain http is for hosts that are `allowed` by name only.
-    pub fn of(text: &str, allowed: &[String]) -> Result<Self, Undelivered> {
-        let broken = || Undelivered("The webhook's address is no http or https URL. Correct it.".to_owned());
+    /// Reads a URL. Plain http is for hosts that the settings name only.
+    pub fn of(text: &str, rules: &Rules<'_>) -> Result<Self, Undelivered> {
+        let target = Self::read(text)?;
+        if !target.tls && !names_host(rules.allowed, &target.host) {
+            return Err(Undelivered(format!(
+                "The address is plain http, which is only for hosts that {} names exactly, and {} is not one.",
+                rules.setting, target.host
+            )));
+        }
+        Ok(target)
+    }
+
+    /// Reads a URL, whatever may be connected to.
+    pub fn read(text: &str) -> Result<Self, Undelivered> {
+        let broken = || Undelivered("The address is no http or https URL. Correct it.".to_owned());
         let url = Url::parse(text).map_err(|_| broken())?;
         let (host, ip) = match url.host().ok_or_else(broken)? {
             Host::Domain(name) => (name.to_owned(), None),
@@ -63,12 +83,6 @@ impl Target {
             "http" => false,
             _ => return Err(broken()),
         };
-        if !tls && !names_host(allowed, &host) {
-            return Err(Undelivered(format!(
-                "The address is plain http, which is only for hosts that GATEPOST_WEBHOOK_ALLOWED_HOSTS names exactly, and \
-                 {host} is not one."
-            )));
-        }
         let written = url.host_str().ok_or_else(broken)?;
         let authority = url.port().map_or_else(|| written.to_owned(), |port| format!("{written}:{port}"));
         let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
@@ -78,22 +92,36 @@ impl Target {
 }
 
 /// Connects to a target. Every address of its host must be one that may be connected to.
-pub async fn connect(target: &Target, resolver: &dyn Resolve, allowed: &[String]) -> Result<TcpStream, Undelivered> {
+pub async fn connect(target: &Target, resolver: &dyn Resolve, rules: &Rules<'_>) -> Result<TcpStream, Undelivered> {
+    let host = &target.host;
+    let judge = |ip: IpAddr| {
+        if may_connect(rules.allowed, host, ip) {
+            return Ok(());
+        }
+        Err(Undelivered(format!(
+            "{host} leads to {ip}, which is a private, local or otherwise special address. If this is right, add {host} to \
+             {}.",
+            rules.setting
+        )))
+    };
+    connect_where(target, resolver, &judge).await
+}
+
+/// Connects to a target, every address of which is judged before one is used.
+pub async fn connect_where(
+    target: &Target,
+    resolver: &dyn Resolve,
+    judge: &(dyn Fn(IpAddr) -> Result<(), Undelivered> + Sync),
+) -> Result<TcpStream, Undelivered> {
     let host = &target.host;
     let addresses = match target.ip {
         Some(ip) => vec![SocketAddr::new(ip, target.port)],
         None => resolver.resolve(host, target.port).await.map_err(|error| {
-            tracing::debug!(%host, %error, "a receiver's host was not resolved");
+            tracing::debug!(%host, %error, "a host was not resolved");
             Undelivered(format!("The host name {host} does not resolve to an address. Check its spelling and the DNS."))
         })?,
     };
-    if let Some(refused) = addresses.iter().find(|address| !may_connect(allowed, host, address.ip())) {
-        return Err(Undelivered(format!(
-            "{host} leads to {}, which is a private, local or otherwise special address. If this is right, add {host} \
-             to GATEPOST_WEBHOOK_ALLOWED_HOSTS.",
-            refused.ip()
-        )));
-    }
+    addresses.iter().try_for_each(|address| judge(address.ip()))?;
     let mut failure = format!("The host name {host} has no address.");
     for address in addresses.iter().take(TRIED) {
         // The port is ours: what a resolver says of it does not count.
@@ -123,7 +151,8 @@ mod tests {
     use super::*;
 
     fn target(text: &str) -> Result<Target, String> {
-        Target::of(text, &["127.0.0.1".to_owned(), "desk.local".to_owned(), "10.0.0.0/8".to_owned()]).map_err(|e| e.0)
+        let allowed = ["127.0.0.1".to_owned(), "desk.local".to_owned(), "10.0.0.0/8".to_owned()];
+        Target::of(text, &Rules { allowed: &allowed, setting: "ALLOWED" }).map_err(|e| e.0)
     }
 
     #[test]

@@ -1,18 +1,23 @@
-//! Posts signed messages to addresses outside: one connection and one POST for each. Knows nothing of events, secrets
-//! or retries: those are core's, which hands letters to this crate as its [`Courier`].
+//! Posts signed messages to addresses outside, and asks web servers ([`HttpWeb`]): one connection and one request for
+//! each. Knows nothing of events, secrets or retries: those are core's, which hands letters to this crate as its
+//! [`Courier`].
 //!
-//! A host is resolved once for each post, every address that it resolved to is judged, and the connection goes to the
+//! A host is resolved once for each request, every address that it resolved to is judged, and the connection goes to the
 //! address that was judged: a name that changes in between leads nowhere else. Redirects are not followed, no more of
-//! an answer is read than a person would, and a post as a whole has a time limit.
+//! an answer is read than is of use, and each request as a whole has a time limit.
 
 mod dial;
+mod stream;
 mod tls;
+mod web;
 
 pub use dial::{Resolve, SystemResolver};
+pub use stream::{AddressRule, Download, HttpStream, Upload};
+pub use web::HttpWeb;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use dial::Target;
+use dial::{Rules, Target};
 use gatepost_core::{Courier, Letter, Outbound, Reply, Undelivered};
 use http::{Request, Response, header};
 use http_body_util::{BodyExt as _, Full};
@@ -62,10 +67,14 @@ impl HttpCourier {
         Self { outbound, resolver, limit }
     }
 
+    fn rules(&self) -> Rules<'_> {
+        Rules { allowed: &self.outbound.allowed_hosts, setting: "GATEPOST_WEBHOOK_ALLOWED_HOSTS" }
+    }
+
     async fn send(&self, letter: &Letter) -> Result<Answered, Undelivered> {
-        let target = Target::of(&letter.url, &self.outbound.allowed_hosts)?;
+        let target = Target::of(&letter.url, &self.rules())?;
         let request = request(&target, letter)?;
-        let tcp = dial::connect(&target, &*self.resolver, &self.outbound.allowed_hosts).await?;
+        let tcp = dial::connect(&target, &*self.resolver, &self.rules()).await?;
         if target.tls {
             let stream = tls::handshake(&target, self.outbound.ca_file.as_deref(), tcp).await?;
             exchange(&target, stream, request).await
@@ -79,7 +88,7 @@ impl HttpCourier {
 impl Courier for HttpCourier {
     async fn post(&self, letter: &Letter) -> Result<Reply, Undelivered> {
         let response = timeout(self.limit, self.send(letter)).await.map_err(|_| {
-            let host = Target::of(&letter.url, &self.outbound.allowed_hosts).map_or_else(|e| e.0, |t| t.host);
+            let host = Target::of(&letter.url, &self.rules()).map_or_else(|e| e.0, |t| t.host);
             Undelivered(format!("{host} did not answer within {} seconds.", self.limit.as_secs_f64()))
         })??;
         let Answered { response, connection: _held } = response;

@@ -7,6 +7,7 @@
 
 mod address;
 mod findings;
+mod lookup;
 mod questions;
 mod read;
 mod resolvers;
@@ -19,6 +20,7 @@ mod upstream;
 
 pub use address::{embedded, refusal};
 pub use findings::{Plan, findings};
+pub use lookup::{is_conclusive, leads_to};
 pub use read::{hosts, mx_hosts};
 pub use resolvers::{BadResolver, parse_resolvers, system_resolvers};
 pub use rollback::rollback;

@@ -72,13 +72,20 @@ impl Dns {
         Self { resolvers, options }
     }
 
+    /// The resolvers, ready to be asked.
+    pub(crate) fn upstreams(&self) -> Vec<Upstream> {
+        let new = |address: &SocketAddr| Upstream::new(shown(*address), *address, false, self.options.timeout);
+        self.resolvers.iter().filter_map(new).collect()
+    }
+
+    /// How many questions are on their way at once.
+    pub(crate) fn at_once(&self) -> usize {
+        self.options.at_once.max(1)
+    }
+
     /// Reads a domain's DNS. Ends after at most half a minute, whoever does not answer.
     pub async fn snapshot(&self, asked: &Asked, moment: DnsMoment, taken_by: &str, taken_at: &str) -> DnsSnapshot {
-        let mut upstreams: Vec<Upstream> = self
-            .resolvers
-            .iter()
-            .filter_map(|address| Upstream::new(shown(*address), *address, false, self.options.timeout))
-            .collect();
+        let mut upstreams = self.upstreams();
         let mut resolvers: Vec<DnsResolver> = upstreams.iter().map(described).collect();
         for (resolver, upstream) in self.zone_servers(&upstreams, &asked.domain).await {
             resolvers.push(resolver);
@@ -117,7 +124,7 @@ impl Dns {
             let fitting = upstreams.iter().filter(|u| !u.authoritative() || questions::within(name, domain));
             asked.extend(fitting.map(|upstream| upstream.ask(name, *kind).boxed()));
         }
-        futures::stream::iter(asked).buffered(self.options.at_once.max(1)).collect().await
+        futures::stream::iter(asked).buffered(self.at_once()).collect().await
     }
 
     /// The servers of the zone that the domain lies in, found through the resolvers.

@@ -254,6 +254,19 @@ impl Drivers for PostOnly {
     fn courier(&self, outbound: Outbound) -> Arc<dyn Courier> {
         Arc::new(HttpCourier::with(outbound, Arc::new(gatepost_courier::SystemResolver), LIMIT))
     }
+
+    fn web(&self, _: Outbound) -> Arc<dyn gatepost_web::Web> {
+        Arc::new(Nowhere)
+    }
+}
+
+struct Nowhere;
+
+#[async_trait::async_trait]
+impl gatepost_web::Web for Nowhere {
+    async fn ask(&self, _: &gatepost_web::WebRequest) -> Result<gatepost_web::WebReply, gatepost_web::WebError> {
+        panic!("nothing is asked in these tests");
+    }
 }
 
 /// How long a post may take here.
