@@ -3,22 +3,56 @@
 
 use crate::gmail::GmailLabels;
 use gatepost_contract::{Secret, Security};
-use std::{fmt, path::PathBuf, time::Duration};
+use gatepost_transfer::{AccessTokens, Fault, FixedToken};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 /// What proves who logs in.
 #[derive(Clone)]
 pub enum Credential {
     /// A password, for AUTHENTICATE PLAIN or LOGIN.
     Password(Secret),
-    /// An OAuth 2 access token, for AUTHENTICATE XOAUTH2.
-    OauthToken(Secret),
+    /// OAuth 2 access tokens, for AUTHENTICATE OAUTHBEARER (RFC 7628) or XOAUTH2. One is asked for at every connection.
+    Oauth(Arc<dyn AccessTokens>),
+}
+
+/// What a connection logs in with.
+#[derive(Clone)]
+pub(crate) enum Word {
+    /// A password.
+    Password(Secret),
+    /// An access token.
+    Token(Secret),
+}
+
+impl Credential {
+    /// One token, and no other after it.
+    #[must_use]
+    pub fn token(token: Secret) -> Self {
+        Self::Oauth(Arc::new(FixedToken(token)))
+    }
+
+    /// What to log in with now.
+    pub(crate) async fn word(&self) -> Result<Word, Fault> {
+        Ok(match self {
+            Self::Password(password) => Word::Password(password.clone()),
+            Self::Oauth(tokens) => Word::Token(tokens.token().await?),
+        })
+    }
+
+    /// What to log in with after a refusal; `None` where there is nothing else.
+    pub(crate) async fn another(&self, refused: &Word) -> Result<Option<Word>, Fault> {
+        match (self, refused) {
+            (Self::Oauth(tokens), Word::Token(token)) => Ok(tokens.renew(token).await?.map(Word::Token)),
+            _ => Ok(None),
+        }
+    }
 }
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Password(_) => "Password([secret])",
-            Self::OauthToken(_) => "OauthToken([secret])",
+            Self::Oauth(_) => "Oauth([secret])",
         })
     }
 }
@@ -49,6 +83,9 @@ pub struct NetPolicy {
     /// Host names, addresses and CIDR blocks that may be used although their addresses are link-local, metadata
     /// services or otherwise refused.
     pub allowed_hosts: Vec<String>,
+    /// Whether only hosts of the internet are connected to, and private and loopback addresses only where the list
+    /// above names them: for servers that strangers have named.
+    pub public_only: bool,
     /// How long to wait.
     pub timeouts: Timeouts,
 }
@@ -141,7 +178,7 @@ mod tests {
             gmail_labels: None,
             policy: NetPolicy::default(),
         };
-        let shown = format!("{account:?} {:?}", Credential::OauthToken(Secret("hunter2".into())));
+        let shown = format!("{account:?} {:?}", Credential::token(Secret("hunter2".into())));
         assert!(!shown.contains("hunter2"), "{shown}");
         assert_eq!(account.label(), "rui at imap.example.com:993 (logged in as ana)");
     }

@@ -6,11 +6,12 @@
 //! while servers take their bytes as they are without it.
 
 use crate::{
-    account::{Account, Credential},
+    account::{Account, Word},
     connection::Connection,
     faults::{self, Done},
     folders::Namespace,
     net,
+    sasl::{self, Mechanism},
     session::{Heard, Session, Tag},
     wire::{Command, Response, Value, printable, response::Status},
 };
@@ -27,8 +28,47 @@ pub(crate) enum Purpose {
     Write,
 }
 
-/// Connects and logs in.
+/// Why a connection did not come to be.
+enum Failed {
+    /// The server refused a token that another may take the place of.
+    Token(Fault),
+    /// For any other reason.
+    Otherwise(Fault),
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Self::Otherwise(fault)
+    }
+}
+
+/// Connects and logs in; where a token is refused, once more with another one.
 pub(crate) async fn open(account: &Account, purpose: Purpose, compress: bool) -> Result<Session, Fault> {
+    let word = account.secret.word().await?;
+    let mut session = match begin(account, &word, purpose).await {
+        Ok(session) => session,
+        Err(Failed::Otherwise(fault)) => return Err(fault),
+        Err(Failed::Token(fault)) => {
+            let Some(another) = account.secret.another(&word).await? else { return Err(fault) };
+            tracing::info!(server = %account.server(), "a token was refused; logging in with a new one");
+            begin(account, &another, purpose).await.map_err(|failed| match failed {
+                Failed::Token(fault) | Failed::Otherwise(fault) => fault,
+            })?
+        }
+    };
+    if compress && session.offers("COMPRESS=DEFLATE") {
+        let done = session.run(&Command::new("COMPRESS DEFLATE"), |_| {}).await?;
+        if done.is_ok() {
+            session.connection.compress();
+        } else {
+            tracing::info!(server = %session.server(), "COMPRESS was refused: {}", done.words());
+        }
+    }
+    set_up(&mut session, purpose).await?;
+    Ok(session)
+}
+
+async fn begin(account: &Account, word: &Word, purpose: Purpose) -> Result<Session, Failed> {
     let net::Greeted { stream, greeting } = net::connect(account, purpose == Purpose::Write).await?;
     let mut session = Session::new(Connection::new(stream, account.server()));
     let mut logged_in = false;
@@ -51,21 +91,12 @@ pub(crate) async fn open(account: &Account, purpose: Purpose, compress: bool) ->
     if logged_in {
         tracing::warn!(server = %account.server(), "the server logged the connection in by itself");
     } else {
-        log_in(&mut session, account).await?;
+        log_in(&mut session, account, word).await?;
     }
-    if compress && session.offers("COMPRESS=DEFLATE") {
-        let done = session.run(&Command::new("COMPRESS DEFLATE"), |_| {}).await?;
-        if done.is_ok() {
-            session.connection.compress();
-        } else {
-            tracing::info!(server = %session.server(), "COMPRESS was refused: {}", done.words());
-        }
-    }
-    set_up(&mut session, purpose).await?;
     Ok(session)
 }
 
-async fn log_in(session: &mut Session, account: &Account) -> Result<(), Fault> {
+async fn log_in(session: &mut Session, account: &Account, word: &Word) -> Result<(), Failed> {
     // Capabilities may change with the log-in; the server may tell them with its OK.
     let before = std::mem::take(&mut session.capabilities);
     let has = |name: &str| before.contains(name);
@@ -73,24 +104,34 @@ async fn log_in(session: &mut Session, account: &Account) -> Result<(), Fault> {
     let at_once = has("SASL-IR");
     session.capabilities.extend(before.iter().filter(|c| c.starts_with("LITERAL")).cloned());
     let literals = session.capabilities.clone();
-    let done = match &account.secret {
-        Credential::OauthToken(token) => {
-            let response = format!("user={}\x01auth=Bearer {}\x01\x01", account.owner(), token.0);
-            let (done, challenge) = sasl(session, "XOAUTH2", response.as_bytes(), at_once).await?;
+    let done = match word {
+        Word::Token(token) => {
+            let mechanism = if authenticate("OAUTHBEARER") { Mechanism::OauthBearer } else { Mechanism::Xoauth2 };
+            let response = mechanism.response(account, token)?;
+            let (name, farewell) = (mechanism.name(), mechanism.farewell());
+            let (done, challenge) = sasl(session, name, response.0.as_bytes(), at_once, farewell).await?;
             if !done.is_ok() {
-                return Err(oauth_refused(account, &done, challenge.as_deref(), authenticate("XOAUTH2")));
+                let offered = authenticate(name);
+                let fault = refused(account, &done);
+                return Err(match fault.kind {
+                    FaultKind::Login if offered => {
+                        Failed::Token(sasl::refused(account, &done.words(), challenge.as_deref(), true))
+                    }
+                    FaultKind::Login => sasl::refused(account, &done.words(), challenge.as_deref(), false).into(),
+                    _ => fault.into(),
+                });
             }
             done
         }
-        Credential::Password(password) => {
+        Word::Password(password) => {
             let plain = format!("{}\0{}\0{}", account.authz.as_deref().unwrap_or(""), account.user, password.0);
             if password.0.contains('\0') || account.user.contains('\0') {
-                return Err(Fault::new(FaultKind::Login, "A user name or password cannot hold a NUL character."));
+                return Err(Fault::new(FaultKind::Login, "A user name or password cannot hold a NUL character.").into());
             }
             if authenticate("PLAIN") || (account.authz.is_some() && !has("LOGINDISABLED")) {
-                sasl(session, "PLAIN", plain.as_bytes(), at_once).await?.0
+                sasl(session, "PLAIN", plain.as_bytes(), at_once, "").await?.0
             } else if has("LOGINDISABLED") {
-                return Err(login_disabled(session, account));
+                return Err(login_disabled(session, account).into());
             } else {
                 let command = Command::new("LOGIN").string(account.user.as_bytes()).secret(password.0.as_bytes());
                 session.run(&command, |_| {}).await?
@@ -98,7 +139,7 @@ async fn log_in(session: &mut Session, account: &Account) -> Result<(), Fault> {
         }
     };
     if !done.is_ok() {
-        return Err(refused(account, &done));
+        return Err(refused(account, &done).into());
     }
     if session.capabilities == literals {
         session.run_ok(&Command::new("CAPABILITY"), |_| {}).await?;
@@ -106,12 +147,14 @@ async fn log_in(session: &mut Session, account: &Account) -> Result<(), Fault> {
     Ok(())
 }
 
-/// AUTHENTICATE with one response; the server's last challenge comes along.
+/// AUTHENTICATE with one response, and the mechanism's farewell after an error that comes as a challenge; the server's
+/// last challenge comes along.
 async fn sasl(
     session: &mut Session,
     mechanism: &str,
     response: &[u8],
     at_once: bool,
+    farewell: &str,
 ) -> Result<(Done, Option<Vec<u8>>), Fault> {
     let encoded = STANDARD.encode(response);
     let command = format!("AUTHENTICATE {mechanism}");
@@ -131,9 +174,8 @@ async fn sasl(
                 sent = true;
             }
             Heard::Continue(challenge) => {
-                // XOAUTH2 tells its error as a challenge and wants an empty answer before it says NO.
                 last = STANDARD.decode(challenge.trim()).ok();
-                session.connection.send(b"\r\n");
+                session.connection.send(format!("{farewell}\r\n").as_bytes());
             }
             Heard::Done(..) | Heard::Other(_) => {}
         }
@@ -174,25 +216,6 @@ pub(crate) fn refused(account: &Account, done: &Done) -> Fault {
         "Check the user name and the password; some providers want an app password, or IMAP switched on."
     };
     Fault::new(FaultKind::Login, format!("{server} refused the log-in of {user}: {:?}. {advice}", done.words()))
-}
-
-fn oauth_refused(account: &Account, done: &Done, challenge: Option<&[u8]>, offered: bool) -> Fault {
-    let fault = refused(account, done);
-    if fault.kind != FaultKind::Login {
-        return fault;
-    }
-    let why = challenge.map(|c| format!(" It says: {}.", printable(c, 300))).unwrap_or_default();
-    let advice =
-        if offered { "The token may have expired or lack the scope for IMAP." } else { "It does not offer XOAUTH2." };
-    Fault::new(
-        FaultKind::Login,
-        format!(
-            "{} refused the OAuth token of {}: {:?}.{why} {advice}",
-            account.server(),
-            account.owner(),
-            done.words()
-        ),
-    )
 }
 
 /// What is worth knowing before the first folder, asked in one round trip.

@@ -10,21 +10,22 @@
 //! large ones in pieces.
 
 mod bodies;
+mod login;
 mod totals;
 mod values;
 mod words;
 
 use crate::{
-    account::{Account, Credential},
+    account::Account,
     faults,
     folders::{Listed, Namespace, arrange},
     gmail::{self, Labels},
-    net::{self, Stream},
+    net::Stream,
     uids::{Portion, Portions},
     wire::{Decoder, Event, Response as WireResponse, Status as WireStatus, utf7},
 };
 use async_imap::{
-    Authenticator, Client, Session,
+    Session,
     error::Error,
     imap_proto::{MailboxDatum, RequestId, Response, Status},
 };
@@ -74,55 +75,50 @@ struct Begun {
     shown: String,
 }
 
-/// One SASL response, and empty ones after it (XOAUTH2 tells its errors as a challenge).
-struct OneResponse(Option<String>);
-
-impl Authenticator for OneResponse {
-    type Response = String;
-    fn process(&mut self, _: &[u8]) -> String {
-        self.0.take().unwrap_or_default()
+/// What async-imap has no response for, or no command: asked on its transport, between its commands. Tells whether the
+/// answer was OK, and the server's words.
+async fn ask(
+    stream: &mut Stream,
+    server: &str,
+    timeouts: crate::account::Timeouts,
+    command: &str,
+    mut on: impl FnMut(&WireResponse),
+) -> Result<(bool, String), Fault> {
+    let io = |e| faults::io(server, timeouts, e);
+    stream.write_all(format!("RAW {command}\r\n").as_bytes()).await.map_err(io)?;
+    stream.flush().await.map_err(io)?;
+    let mut decoder = Decoder::new();
+    loop {
+        match decoder.decode().map_err(|e| faults::wire(server, e))? {
+            Some(Event::Response(WireResponse::Status { tag: Some(tag), status, text, .. })) if tag == "RAW" => {
+                return Ok((status == WireStatus::Ok, text));
+            }
+            Some(Event::Response(response)) => on(&response),
+            Some(_) => {}
+            None => {
+                if stream.read_buf(decoder.buffer()).await.map_err(io)? == 0 {
+                    return Err(faults::lost(server));
+                }
+            }
+        }
     }
 }
 
 impl ImapReader {
     /// Connects and logs in.
     pub(crate) async fn connect(account: &Account) -> Result<Self, Fault> {
-        let greeted = net::connect(account, false).await?;
-        let server = account.server();
-        let timeouts = account.policy.timeouts;
-        let greeting = greeted.greeting.unwrap_or_default().to_ascii_uppercase();
-        let prefers_plain = memchr::memmem::find(&greeting, b"AUTH=PLAIN").is_some()
-            || memchr::memmem::find(&greeting, b"LOGINDISABLED").is_some();
-        let client = Client::new(greeted.stream);
-        let result = match &account.secret {
-            Credential::OauthToken(token) => {
-                let response = format!("user={}\x01auth=Bearer {}\x01\x01", account.owner(), token.0);
-                client.authenticate("XOAUTH2", OneResponse(Some(response))).await
-            }
-            Credential::Password(password)
-                if prefers_plain || account.authz.is_some() || !password.0.is_ascii() || !account.user.is_ascii() =>
-            {
-                let authz = account.authz.as_deref().unwrap_or("");
-                let response = format!("{authz}\0{}\0{}", account.user, password.0);
-                client.authenticate("PLAIN", OneResponse(Some(response))).await
-            }
-            Credential::Password(password) => client.login(&account.user, &password.0).await,
+        let word = account.secret.word().await?;
+        let session = match login::log_in(account, &word).await {
+            Err(fault) if fault.kind == FaultKind::Login => match account.secret.another(&word).await? {
+                Some(another) => login::log_in(account, &another).await?,
+                None => return Err(fault),
+            },
+            other => other?,
         };
-        let session = result.map_err(|(error, _)| {
-            let fault = fault(&server, timeouts, "the log-in", error);
-            if fault.kind == FaultKind::Refused {
-                let sentence = format!(
-                    "The witness's log-in of {} was refused. {} Check the user name and the password.",
-                    account.user, fault.sentence
-                );
-                return Fault { kind: FaultKind::Login, sentence, ..fault };
-            }
-            fault
-        })?;
         let mut reader = Self {
             session: Some(session),
-            server,
-            timeouts,
+            server: account.server(),
+            timeouts: account.policy.timeouts,
             namespace: None,
             spellings: HashMap::new(),
             lists_status: false,
@@ -131,26 +127,30 @@ impl ImapReader {
             labels: None,
             belonging: None,
         };
-        let capabilities = reader.session()?.capabilities().await;
-        let capabilities = capabilities.map_err(|e| reader.fault("CAPABILITY", e))?;
+        reader.look_round(account).await?;
+        Ok(reader)
+    }
+
+    async fn look_round(&mut self, account: &Account) -> Result<(), Fault> {
+        let capabilities = self.session()?.capabilities().await;
+        let capabilities = capabilities.map_err(|e| self.fault("CAPABILITY", e))?;
         if capabilities.has_str("NAMESPACE") {
             let mut namespace = Namespace::default();
-            reader
-                .ask("NAMESPACE", |response| match response {
-                    WireResponse::Data { name, values, .. } if name == "NAMESPACE" => {
-                        namespace = Namespace::read(values);
-                    }
-                    _ => {}
-                })
-                .await?;
-            reader.namespace = Some(namespace);
+            self.ask("NAMESPACE", |response| match response {
+                WireResponse::Data { name, values, .. } if name == "NAMESPACE" => {
+                    namespace = Namespace::read(values);
+                }
+                _ => {}
+            })
+            .await?;
+            self.namespace = Some(namespace);
         }
-        reader.lists_status = capabilities.has_str("LIST-STATUS");
-        reader.tells_size = capabilities.has_str("STATUS=SIZE");
+        self.lists_status = capabilities.has_str("LIST-STATUS");
+        self.tells_size = capabilities.has_str("STATUS=SIZE");
         if capabilities.has_str(gmail::CAPABILITY) {
-            reader.labels = account.gmail_labels.map(Labels::new);
+            self.labels = account.gmail_labels.map(Labels::new);
         }
-        Ok(reader)
+        Ok(())
     }
 
     fn session(&mut self) -> Result<&mut Session<Stream>, Fault> {
@@ -162,29 +162,10 @@ impl ImapReader {
         fault(&self.server, self.timeouts, command, error)
     }
 
-    /// What async-imap has no response for: asked on its transport, between its commands. Tells whether the answer was
-    /// OK, and the server's words.
-    async fn ask(&mut self, command: &str, mut on: impl FnMut(&WireResponse)) -> Result<(bool, String), Fault> {
+    /// Asks what async-imap cannot.
+    async fn ask(&mut self, command: &str, on: impl FnMut(&WireResponse)) -> Result<(bool, String), Fault> {
         let (server, timeouts) = (self.server.clone(), self.timeouts);
-        let stream = self.session()?.get_mut();
-        let io = |e| faults::io(&server, timeouts, e);
-        stream.write_all(format!("RAW {command}\r\n").as_bytes()).await.map_err(io)?;
-        stream.flush().await.map_err(io)?;
-        let mut decoder = Decoder::new();
-        loop {
-            match decoder.decode().map_err(|e| faults::wire(&server, e))? {
-                Some(Event::Response(WireResponse::Status { tag: Some(tag), status, text, .. })) if tag == "RAW" => {
-                    return Ok((status == WireStatus::Ok, text));
-                }
-                Some(Event::Response(response)) => on(&response),
-                Some(_) => {}
-                None => {
-                    if stream.read_buf(decoder.buffer()).await.map_err(io)? == 0 {
-                        return Err(faults::lost(&server));
-                    }
-                }
-            }
-        }
+        ask(self.session()?.get_mut(), &server, timeouts, command, on).await
     }
 
     /// Runs a command to its end, which must be OK.

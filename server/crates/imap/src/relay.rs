@@ -3,7 +3,11 @@
 //!
 //! The program connects without TLS and logs in with a word that was made for it; the account's own secret never leaves
 //! this process. Each of its connections becomes one connection of ours, with the certificate verified and the address
-//! judged as everywhere else.
+//! judged as everywhere else. What it may say there is judged as well: through a relay that only reads, nothing can be
+//! changed, and through one that writes, nothing can be deleted ([`guard`]).
+
+mod guard;
+mod told;
 
 use crate::{
     account::Account,
@@ -11,15 +15,18 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use gatepost_contract::Secret;
-use gatepost_transfer::{Fault, FaultKind};
+use gatepost_transfer::{Fault, FaultKind, UidSet};
+use guard::{Guard, Rights, TooLong};
 use std::{
+    collections::HashMap,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, split},
     net::{TcpListener, TcpStream},
+    sync::Notify,
     task::{AbortHandle, JoinSet},
     time::timeout,
 };
@@ -41,11 +48,25 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Opens an address for an account. Nothing is connected to the account's server until somebody logs in.
+    /// Opens an address to write to an account: folders can be made, messages appended and flags set; nothing can be
+    /// deleted. Nothing is connected to the account's server until somebody logs in.
     ///
     /// # Errors
     /// Where no port can be opened on this machine, or there is no randomness.
     pub async fn open(account: Account) -> Result<Self, Fault> {
+        Self::with(account, Rights::Write).await
+    }
+
+    /// Opens an address to read from an account, through which nothing can be changed. With a view, searches by UID
+    /// find only the messages in it, by their folder's name as the server writes it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn read_only(account: Account, view: Option<HashMap<String, UidSet>>) -> Result<Self, Fault> {
+        Self::with(account, Rights::Read(view.map(Arc::new))).await
+    }
+
+    async fn with(account: Account, rights: Rights) -> Result<Self, Fault> {
         let internal = |what| {
             move |cause: std::io::Error| Fault::new(FaultKind::Internal, format!("A relay {what}.")).because(cause)
         };
@@ -57,7 +78,7 @@ impl Relay {
             .map_err(internal("has no randomness"))?;
         let word = URL_SAFE_NO_PAD.encode(random);
         let fault = Arc::<Mutex<Option<Fault>>>::default();
-        let shared = Arc::new(Shared { account, word: word.clone(), fault: fault.clone() });
+        let shared = Arc::new(Shared { account, rights, word: word.clone(), fault: fault.clone() });
         let listening = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             loop {
@@ -104,6 +125,7 @@ impl std::fmt::Debug for Relay {
 
 struct Shared {
     account: Account,
+    rights: Rights,
     word: String,
     fault: Arc<Mutex<Option<Fault>>>,
 }
@@ -171,15 +193,76 @@ async fn carry(shared: &Shared, mut client: BufReader<TcpStream>, tag: &str) -> 
             return Err(fault);
         }
     };
-    let Some((mut server, read)) = session.connection.into_stream() else {
+    let Some((server, read)) = session.connection.into_stream() else {
         return Err(Fault::new(FaultKind::Lost, "The server closed a relayed connection at once."));
     };
     client.write_all(format!("{tag} OK logged in\r\n").as_bytes()).await.map_err(lost)?;
-    client.write_all(&read).await.map_err(lost)?;
-    let waiting = client.buffer().to_vec();
-    let mut client = client.into_inner();
-    server.write_all(&waiting).await.map_err(lost)?;
+    let mut guard = Guard::new(shared.rights.clone());
     // However it ends, the program has its own words for it.
-    let _ = copy_bidirectional(&mut client, &mut server).await;
+    let begun = guard.told(&read).and_then(|()| guard.said(client.buffer()));
+    if begun.is_ok() {
+        let shared = Line { guard: Mutex::new(guard), for_program: Notify::new(), for_server: Notify::new() };
+        shared.for_program.notify_one();
+        shared.for_server.notify_one();
+        let (from_program, to_program) = split(client.into_inner());
+        let (from_server, to_server) = split(server);
+        tokio::select! {
+            () = shared.program_to_server(from_program, to_server) => {}
+            () = shared.server_to_program(from_server, to_program) => {}
+        }
+    }
     Ok(())
+}
+
+/// How much is read at once.
+const PIECE: usize = 32 << 10;
+
+/// One connection with its guard; each direction may have something to say for the other.
+struct Line {
+    guard: Mutex<Guard>,
+    for_program: Notify,
+    for_server: Notify,
+}
+
+impl Line {
+    fn guard(&self) -> std::sync::MutexGuard<'_, Guard> {
+        self.guard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn program_to_server(&self, mut program: impl AsyncRead + Unpin, mut server: impl AsyncWrite + Unpin) {
+        let mut piece = vec![0; PIECE];
+        loop {
+            let full = self.guard().is_full();
+            let taken: Result<(), TooLong> = tokio::select! {
+                read = program.read(&mut piece), if !full => match read {
+                    Ok(0) | Err(_) => return,
+                    Ok(n) => self.guard().said(&piece[..n]),
+                },
+                () = self.for_server.notified() => Ok(()),
+            };
+            let out = self.guard().for_server();
+            self.for_program.notify_one();
+            if taken.is_err() || server.write_all(&out).await.is_err() || server.flush().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn server_to_program(&self, mut server: impl AsyncRead + Unpin, mut program: impl AsyncWrite + Unpin) {
+        let mut piece = vec![0; PIECE];
+        loop {
+            let (taken, over): (Result<(), TooLong>, bool) = tokio::select! {
+                read = server.read(&mut piece) => match read {
+                    Ok(0) | Err(_) => (Ok(()), true),
+                    Ok(n) => (self.guard().told(&piece[..n]), false),
+                },
+                () = self.for_program.notified() => (Ok(()), false),
+            };
+            let out = self.guard().for_program();
+            self.for_server.notify_one();
+            if taken.is_err() || program.write_all(&out).await.is_err() || program.flush().await.is_err() || over {
+                return;
+            }
+        }
+    }
 }

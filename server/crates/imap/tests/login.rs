@@ -199,7 +199,7 @@ async fn an_oauth_token_logs_in_or_its_refusal_is_explained() {
     for capability in ["IMAP4rev1 AUTH=XOAUTH2 SASL-IR", "IMAP4rev1 AUTH=XOAUTH2"] {
         let server = ScriptedImap::builder().token(USER, "t0ken").capability(capability).start().unwrap();
         let with = |token: &str| {
-            let secret = Credential::OauthToken(Secret(token.into()));
+            let secret = Credential::token(Secret(token.into()));
             ImapDriver::new(Account { secret, ..account(server.port(), USER, "") })
         };
         with("t0ken").source().await.unwrap();
@@ -218,7 +218,7 @@ async fn the_error_that_comes_as_a_challenge_is_in_the_sentence() {
     // {"status":"401"}: how Gmail and Exchange tell why a token was refused, before they say NO.
     let answer = "+ eyJzdGF0dXMiOiI0MDEifQ==\r\n{tag} NO [AUTHENTICATIONFAILED] SASL\r\n";
     let server = ScriptedImap::builder().rule(on("AUTHENTICATE XOAUTH2").reply(answer)).start().unwrap();
-    let secret = Credential::OauthToken(Secret("exp1red".into()));
+    let secret = Credential::token(Secret("exp1red".into()));
     let refused = source_fault(Account { secret, ..account(server.port(), USER, "") }).await;
     assert!(refused.kind == FaultKind::Login && refused.sentence.contains(r#"{"status":"401"}"#), "{refused}");
 }

@@ -114,3 +114,39 @@ async fn it_is_gone_when_it_is_dropped() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn what_a_reader_does_through_it_leaves_no_trace_and_shows_only_its_view() {
+    let server = Dovecot::builder().user(USER, PASSWORD).start().unwrap();
+    let writer = Relay::open(dovecot_account(&server)).await.unwrap();
+    let mut client = connect(&writer).await;
+    talk(&mut client, "", "* OK").await;
+    talk(&mut client, &format!("A0 LOGIN a \"{}\"\r\n", writer.word().0), "A0 OK").await;
+    for n in 1..=3 {
+        let append = format!("A{n} APPEND INBOX {{20+}}\r\nSubject: {n}.\r\n\r\nho\r\n\r\n");
+        talk(&mut client, &append, &format!("A{n} OK")).await;
+    }
+    // A literal that is waited for passes as well.
+    talk(&mut client, "A4 APPEND INBOX {4}\r\n", "+").await;
+    assert!(talk(&mut client, "x: y\r\n", "A4 ").await.contains("A4 OK"));
+    talk(&mut client, "A5 SELECT INBOX\r\n", "A5 OK").await;
+    assert!(talk(&mut client, "A6 UID STORE 1 +FLAGS (\\Deleted)\r\n", "A6 ").await.starts_with("A6 NO [CANNOT]"));
+    assert!(talk(&mut client, "A7 UID STORE 1 +FLAGS (\\Flagged)\r\n", "A7 ").await.contains("A7 OK"));
+
+    let view = [("INBOX".to_owned(), [2_u32, 3].into_iter().collect())].into_iter().collect();
+    let reader = Relay::read_only(dovecot_account(&server), Some(view)).await.unwrap();
+    let mut client = connect(&reader).await;
+    talk(&mut client, "", "* OK").await;
+    talk(&mut client, &format!("B0 LOGIN a \"{}\"\r\n", reader.word().0), "B0 OK").await;
+    let told = talk(&mut client, "B1 SELECT INBOX\r\n", "B1 ").await;
+    assert!(told.contains("[READ-ONLY]") && told.contains("* 4 EXISTS"), "{told}");
+    assert_eq!(talk(&mut client, "B2 UID SEARCH ALL\r\n", "B2 ").await.lines().next(), Some("* SEARCH 2 3"));
+    // Without .PEEK it would mark the message as read.
+    assert!(talk(&mut client, "B3 UID FETCH 2 BODY[]\r\n", "B3 ").await.contains("Subject: 2."));
+    for (n, command) in ["UID STORE 2 +FLAGS (\\Seen)", "EXPUNGE", "DELETE Junk", "CREATE New"].iter().enumerate() {
+        let told = talk(&mut client, &format!("C{n} {command}\r\n"), &format!("C{n} ")).await;
+        assert!(told.starts_with(&format!("C{n} NO [CANNOT]")), "{told}");
+    }
+    let flags = talk(&mut client, "B4 UID FETCH 1:* FLAGS\r\n", "B4 ").await;
+    assert_eq!((flags.matches("\\Seen").count(), flags.matches("\\Flagged").count()), (0, 1), "{flags}");
+}

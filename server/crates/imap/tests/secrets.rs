@@ -63,7 +63,7 @@ async fn a_planted_secret_is_heard_nowhere() {
     for port in [server.imap_port(), with_login.imap_port()] {
         let right = account(port, USER, SECRET);
         let wrong = account(port, "somebody", SECRET);
-        let token = Account { secret: Credential::OauthToken(Secret(SECRET.into())), ..right.clone() };
+        let token = Account { secret: Credential::token(Secret(SECRET.into())), ..right.clone() };
         shown += &format!("{right:?} {token:?}");
         let driver = ImapDriver::new(right);
         shown += &format!("{driver:?} {}", driver.label());

@@ -353,6 +353,38 @@ impl Budget {
         }
     }
 
+    /// The messages in a second that this process may have, where they are limited.
+    #[must_use]
+    pub fn rate(&self) -> Option<f64> {
+        let share = f64::from(self.state().sharers);
+        self.limits.messages_per_second.filter(|rate| *rate > 0.0).map(|rate| rate / share)
+    }
+
+    /// Counts bytes that another program has moved without asking.
+    ///
+    /// # Errors
+    /// Why it must stop now, where nothing more may be moved today or at this hour.
+    pub fn moved(&self, way: Way, bytes: u64) -> Result<(), String> {
+        let now = OffsetDateTime::now_utc();
+        if let Some((until, why)) = self.closed(now) {
+            return Err(self.waiting(now + until, &why));
+        }
+        if !self.limits.counts_bytes() {
+            return Ok(());
+        }
+        let mut state = self.state();
+        state.on(now.date());
+        *state.unsaved.entry(now.date()).or_default() += Bytes::of(way, bytes);
+        // What has passed has passed: the next byte is what may not.
+        match self.exceeded(state.spent(), way, 1) {
+            Some((most, what)) => {
+                let why = format!("its {} for today{what} are spent", size(most));
+                Err(self.waiting(now + calendar::until(now, Time::MIDNIGHT), &why))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Whether a message may pass at this time; its bytes are spent then, and with `counts` it is one of the rate.
     fn ask(&self, now: OffsetDateTime, way: Way, bytes: u64, counts: bool) -> Answer {
         if let Some((wait, why)) = self.closed(now) {

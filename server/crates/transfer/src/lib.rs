@@ -15,6 +15,8 @@ mod model;
 mod ports;
 pub mod preflight;
 mod reading;
+mod throttle;
+mod tokens;
 pub mod verify;
 mod watch;
 
@@ -29,4 +31,6 @@ pub use ports::{
     Appended, ChangedSince, Destination, Driver, FolderTotals, Incoming, Outgoing, ReadMessage, Reader, Rejection,
     Source, Surveyed, Which,
 };
+pub use throttle::{Pacer, Throttle};
+pub use tokens::{AccessTokens, FixedToken};
 pub use watch::Watch;

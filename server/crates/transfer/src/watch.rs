@@ -16,6 +16,9 @@ pub trait Watch: Send + Sync {
     /// So many more messages and bytes are done.
     fn done(&self, step: usize, messages: u64, bytes: u64);
 
+    /// Of what is done, so many messages and bytes were copied just now; the rest was there before, or was refused.
+    fn copied(&self, _messages: u64, _bytes: u64) {}
+
     /// A step ended; `Err` says why it could not be finished.
     fn end(&self, step: usize, result: Result<Option<String>, String>);
 

@@ -20,7 +20,8 @@ pub enum Verdict {
 #[must_use]
 pub fn judge(policy: &NetPolicy, host: &str, ip: IpAddr, plain: bool) -> Verdict {
     let ip = embedded(ip);
-    if is_special(ip) && !is_allowed(policy, host, ip) {
+    let special = is_special(ip) || (policy.public_only && gatepost_dns::refusal(ip).is_some());
+    if special && !is_allowed(policy, host, ip) {
         Verdict::Forbidden
     } else if plain && !ip.is_loopback() && !policy.allow_plaintext_beyond_loopback {
         Verdict::PlainText
@@ -154,6 +155,21 @@ mod tests {
             assert_eq!(verdict(&[entry], "169.254.1.2", false), Verdict::Forbidden, "{entry}");
         }
         assert_eq!(verdict(&["fe80::/10"], "fe80::5", false), Verdict::Use);
+    }
+
+    #[test]
+    fn of_what_strangers_name_only_hosts_of_the_internet_are_used() {
+        let policy = NetPolicy { public_only: true, allowed_hosts: vec!["10.0.0.0/8".into()], ..NetPolicy::default() };
+        for (ip, expect) in [
+            ("8.8.8.8", Verdict::Use),
+            ("10.1.2.3", Verdict::Use),
+            ("127.0.0.1", Verdict::Forbidden),
+            ("192.168.1.1", Verdict::Forbidden),
+            ("::ffff:172.16.0.1", Verdict::Forbidden),
+            ("fd12::1", Verdict::Forbidden),
+        ] {
+            assert_eq!(judge(&policy, "imap.example.com", ip.parse().unwrap(), false), expect, "{ip}");
+        }
     }
 
     #[test]

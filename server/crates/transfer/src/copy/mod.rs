@@ -12,7 +12,7 @@ mod survey;
 
 use crate::{
     Budget, Cursor, Destination, Driver, Fault, FaultKind, FolderPath, FolderState, Ledger, Limits, RemoteFolder,
-    Source, Standing, Surveyed, Watch,
+    Source, Standing, Surveyed, Throttle, Watch,
     budget::Granted,
     mapping::{self, Mapped},
 };
@@ -66,6 +66,8 @@ pub struct CopyOptions {
     pub pause: Duration,
     /// How long a destination folder must stay unchanged before what an interrupted attempt left open is sent again.
     pub settle: Duration,
+    /// How fast bytes may pass; without limit where it follows nobody.
+    pub throttle: Arc<Throttle>,
 }
 
 impl Default for CopyOptions {
@@ -81,6 +83,7 @@ impl Default for CopyOptions {
             patience: 8,
             pause: Duration::from_secs(1),
             settle: Duration::from_secs(1),
+            throttle: Arc::default(),
         }
     }
 }
@@ -418,8 +421,13 @@ impl Copy<'_> {
         Budget::try_connections(&self.source_budget, &self.dest_budget)
     }
 
-    /// Waits until both budgets let a message of so many bytes pass. A fault where that is not soon.
+    /// Waits until both budgets and the throttle let a message of so many bytes pass. A fault where the budgets do not
+    /// soon.
     async fn admit(&self, bytes: u64) -> Result<(), Fault> {
+        tokio::select! {
+            () = self.options.throttle.pass(bytes) => {}
+            () = self.cancel.cancelled() => return Err(Fault::cancelled()),
+        }
         if self.source_budget.is_unlimited() && self.dest_budget.is_unlimited() {
             return Ok(());
         }

@@ -141,6 +141,7 @@ impl<'a> Books<'a> {
             self.sent.bytes += bytes;
             self.line.board.progress();
             copy.watch.done(folder.step, arrivals.len() as u64, bytes);
+            copy.watch.copied(arrivals.len() as u64, bytes);
         }
         if !refusals.is_empty() {
             copy.ledger.refused(folder.id, &refusals).await?;
