@@ -13,10 +13,17 @@
 //!
 //! Nothing here knows jobs, mailboxes or the store.
 
+pub mod doveadm;
 mod find;
 pub mod imap_upload;
+pub mod imapsync;
 pub mod readpst;
 mod run;
+pub mod ssh;
+pub mod tgz;
+pub mod zmmailbox;
 
 pub use find::{Found, find, version};
-pub use run::{Ended, Exit, Limits, Line, Program, Stop, Stream, ToolError, end_leftovers, run};
+pub use run::{
+    Ended, Exit, Limits, Line, Piped, Program, Sink, Source, Stop, Stream, ToolError, end_leftovers, run, run_piped,
+};

@@ -3,13 +3,16 @@
 mod leftovers;
 mod lines;
 mod log;
+mod pipe;
 
 pub use leftovers::end_leftovers;
 pub use lines::{Line, Stream};
+pub use pipe::{Piped, Sink, Source, run_piped};
 
 use leftovers::Ticket;
 use lines::Lines;
 use log::Log;
+use pipe::Flow;
 use std::{
     ffi::{OsStr, OsString},
     fmt, io,
@@ -22,6 +25,7 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     process::{Child, Command},
     sync::mpsc,
+    task::JoinSet,
     time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -202,6 +206,15 @@ pub async fn run(
     on_line: &mut (dyn FnMut(Line) + Send),
     cancel: &CancellationToken,
 ) -> Result<Ended, ToolError> {
+    run_with(program, Piped::default(), on_line, cancel).await
+}
+
+async fn run_with(
+    program: Program,
+    piped: Piped,
+    on_line: &mut (dyn FnMut(Line) + Send),
+    cancel: &CancellationToken,
+) -> Result<Ended, ToolError> {
     let name = program.name();
     let failed = |cause: io::Error| match cause.kind() {
         io::ErrorKind::NotFound => ToolError::Missing { program: name.clone() },
@@ -212,18 +225,32 @@ pub async fn run(
     }
     let temporary = program.work.join("tmp");
     make_private(&temporary).map_err(failed)?;
-    let mut log =
-        program.log.as_deref().map(|path| Log::create(path, program.limits.log)).transpose().map_err(failed)?;
+    let mut log = program.log.as_deref().map(|path| Log::open(path, program.limits.log)).transpose().map_err(failed)?;
     let ticket = Ticket::new(&program.work).map_err(failed)?;
-    let mut child = command(&program, &temporary, &ticket).spawn().map_err(failed)?;
+    let mut command = command(&program, &temporary, &ticket);
+    if piped.input.is_some() {
+        command.stdin(Stdio::piped());
+    }
+    let mut child = command.spawn().map_err(failed)?;
     let mut guard = Guard { ticket: &ticket, group: child.id(), ended: false };
     ticket.started(child.id()).map_err(failed)?;
     limit(&child, program.limits);
 
     let (heard, mut pieces) = mpsc::channel(16);
-    listen(child.stdout.take(), Stream::Out, heard.clone());
+    let flow = match (piped.output, child.stdout.take()) {
+        (Some(sink), Some(stdout)) => Some(Flow::out(stdout, sink)),
+        (_, stdout) => {
+            listen(stdout, Stream::Out, heard.clone());
+            None
+        }
+    };
     listen(child.stderr.take(), Stream::Err, heard);
-    if let Some(mut stdin) = child.stdin.take() {
+    let mut feeding = JoinSet::new();
+    if let (Some(mut input), Some(mut stdin)) = (piped.input, child.stdin.take_if(|_| program.input.is_none())) {
+        feeding.spawn(async move {
+            let _ = tokio::io::copy(&mut input, &mut stdin).await;
+        });
+    } else if let Some(mut stdin) = child.stdin.take() {
         let input = program.input.unwrap_or_default();
         // A program that does not read its input must not hold up who listens to it.
         tokio::spawn(async move {
@@ -279,6 +306,11 @@ pub async fn run(
         }
     };
     let left_running = guard.finish();
+    // What reads for the program reads no further, so that whoever writes learns of its end.
+    feeding.abort_all();
+    if let Some(flow) = flow {
+        flow.finish(cancel).await;
+    }
     // What it printed before its end is still on its way; a process that escaped must not hold the pipe open for ever.
     let until = Instant::now() + LAST_WORDS;
     while let Ok(Some((stream, bytes))) = timeout_at(until, pieces.recv()).await {

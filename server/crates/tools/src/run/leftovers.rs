@@ -70,8 +70,8 @@ pub(super) fn signal_group(leader: Option<u32>, signal: Signal) {
     }
 }
 
-/// Ends what a crash left running: every process that carries a mark noted in a directory directly below this one.
-/// Returns how many were killed. To be called before any program is started there.
+/// Ends what a crash left running: every process that carries a mark noted in a directory directly below this one, or
+/// one level further down, where several programs worked for one run. Returns how many were killed. To be called before any program is started there.
 ///
 /// # Errors
 /// When the directory cannot be read; a missing one holds nothing.
@@ -80,9 +80,15 @@ pub fn end_leftovers(below: &Path) -> io::Result<u32> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         other => other?,
     };
-    let mut killed = 0;
+    let mut folders = Vec::new();
     for entry in entries {
-        let file = entry?.path().join(FILE);
+        let folder = entry?.path();
+        folders.extend(fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()));
+        folders.push(folder);
+    }
+    let mut killed = 0;
+    for folder in folders {
+        let file = folder.join(FILE);
         let Ok(open) = File::open(&file) else { continue };
         if open.try_lock().is_err() {
             continue;
