@@ -60,6 +60,9 @@ pub struct Builder {
     without: Vec<String>,
     time_zone: String,
     certificate: Certificate,
+    /// Where tokens are asked about.
+    oauth: Option<String>,
+    bearer: &'static str,
     fsync: bool,
     dir: Option<PathBuf>,
 }
@@ -91,6 +94,8 @@ impl Default for Builder {
             without: Vec::new(),
             time_zone: "UTC".to_owned(),
             certificate: Certificate::default(),
+            oauth: None,
+            bearer: "xoauth2 oauthbearer",
             fsync: false,
             dir: None,
         }
@@ -191,6 +196,21 @@ impl Builder {
         self
     }
 
+    /// Users may log in by OAUTHBEARER and XOAUTH2 too, with tokens of this authorization server ([`crate::AuthServer`]),
+    /// named by its URL. Tokens of applications open every mailbox.
+    #[must_use]
+    pub fn oauth2(mut self, url: impl Into<String>) -> Self {
+        self.oauth = Some(url.into());
+        self
+    }
+
+    /// The same with XOAUTH2 only, as at Exchange Online.
+    #[must_use]
+    pub fn xoauth2(mut self, url: impl Into<String>) -> Self {
+        self.bearer = "xoauth2";
+        self.oauth2(url)
+    }
+
     /// Mail is forced onto the disk as Dovecot does by default, so that an APPEND costs what it costs in the field.
     /// Without this nothing is forced, which is faster.
     #[must_use]
@@ -278,6 +298,7 @@ impl Dovecot {
         let run_dir = temp("gp-run-")?;
         let identity = config::Identity::of_this_process()?;
         config::write_users(&builder, &dir, &identity)?;
+        config::write_oauth(&builder, &dir, &identity)?;
         certificate::write(builder.certificate, &dir)?;
         let mut server = Dovecot {
             builder,

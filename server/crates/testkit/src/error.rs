@@ -16,13 +16,16 @@ pub enum Error {
         /// The server's own log.
         log: String,
     },
+    /// No `sshd` program on this machine.
+    #[error("sshd is not installed. These tests need a real one: apt-get install openssh-server")]
+    SshdMissing,
     /// Cyrus or Courier is not on this machine.
     #[error("{server} is not here. These tests need a real one: run scripts/install-test-servers")]
     ServerMissing {
         /// Its name.
         server: &'static str,
     },
-    /// Cyrus or Courier was started and did not answer with `* OK`.
+    /// Another server was started and did not answer as it should.
     #[error("{server} did not start: {reason}\nits log:\n{log}")]
     ServerStart {
         /// Its name.

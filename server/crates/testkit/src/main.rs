@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gatepost_testkit::fill::{FillReport, bare, reflag};
-use gatepost_testkit::{Account, DnsServer, Dovecot, Profile, Proxy, Snapshot, Storage, compare, fill, pst};
+use gatepost_testkit::{
+    Account, AuthServer, DnsServer, Dovecot, Profile, Proxy, Snapshot, Storage, compare, fill, pst,
+};
 use serde_json::json;
 
 /// Real mail servers, generated mail and an independent comparison, for tests and demonstrations.
@@ -36,6 +38,8 @@ enum Command {
     Proxy(ProxyOptions),
     /// Answer DNS questions on a free loopback port from a file of records, until SIGTERM or SIGINT.
     ServeDns(ServeDns),
+    /// Start an OAuth 2 authorization server, print its URL as one line of JSON, and serve until SIGTERM or SIGINT.
+    ServeOauth(ServeOauth),
     /// Write a PST: one with something of everything, or one as large as is wanted.
     WritePst(WritePst),
 }
@@ -113,6 +117,16 @@ struct ServeDns {
 }
 
 #[derive(Args)]
+struct ServeOauth {
+    /// A file with a user EMAIL:PASSWORD on each line.
+    #[arg(long)]
+    users_file: PathBuf,
+    /// A file with an application ID:SECRET on each line; without a secret it is a public one.
+    #[arg(long)]
+    clients_file: PathBuf,
+}
+
+#[derive(Args)]
 struct ServeDovecot {
     /// A user, as EMAIL:PASSWORD; may be given several times. For made-up passwords only: others see the command line.
     #[arg(long = "user", value_name = "EMAIL:PASSWORD")]
@@ -141,6 +155,9 @@ struct ServeDovecot {
     /// An extension that is not announced, such as LITERAL+; may be given several times.
     #[arg(long = "without", value_name = "EXTENSION")]
     without: Vec<String>,
+    /// Let users log in with tokens of the authorization server at this URL, too.
+    #[arg(long, value_name = "URL")]
+    oauth2: Option<String>,
     /// Force mail onto the disk as Dovecot does by default. Without this nothing is forced, which is faster.
     #[arg(long)]
     fsync: bool,
@@ -265,6 +282,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Compare(options) => compare_accounts(&options),
         Command::Proxy(options) => serve_proxy(&options),
         Command::ServeDns(options) => serve_dns(options),
+        Command::ServeOauth(options) => serve_oauth(options),
         Command::WritePst(options) => write_pst(&options),
     }
 }
@@ -329,6 +347,9 @@ fn serve_dovecot(options: ServeDovecot) -> anyhow::Result<ExitCode> {
     if let Some(bytes) = options.max_message_bytes {
         builder = builder.max_message_bytes(bytes);
     }
+    if let Some(url) = options.oauth2 {
+        builder = builder.oauth2(url);
+    }
     if options.fsync {
         builder = builder.fsync();
     }
@@ -344,6 +365,30 @@ fn serve_dovecot(options: ServeDovecot) -> anyhow::Result<ExitCode> {
             "dir": server.dir(),
             "pid": std::process::id(),
             "dovecot_pid": server.pid(),
+        }))?;
+        Ok(server)
+    })
+}
+
+fn serve_oauth(options: ServeOauth) -> anyhow::Result<ExitCode> {
+    let read = |file: &Path| std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()));
+    let mut builder = AuthServer::builder();
+    for line in read(&options.users_file)?.lines().filter(|line| !line.is_empty()) {
+        let (name, password) = line.split_once(':').context("a user is given as EMAIL:PASSWORD")?;
+        builder = builder.user(name, password);
+    }
+    for line in read(&options.clients_file)?.lines().filter(|line| !line.is_empty()) {
+        builder = match line.split_once(':') {
+            Some((id, secret)) if !secret.is_empty() => builder.client(id, secret),
+            other => builder.public_client(other.map_or(line, |(id, _)| id)),
+        };
+    }
+    until_told_to_end(false, || {
+        let server = builder.start()?;
+        print_line(&json!({
+            "url": server.url(),
+            "service_account": server.service_account_json(),
+            "pid": std::process::id(),
         }))?;
         Ok(server)
     })

@@ -90,6 +90,25 @@ pub(super) fn write_users(builder: &Builder, dir: &Path, identity: &Identity) ->
     Ok(())
 }
 
+const USER_TOKENS: &str = "user-tokens.conf";
+const APP_TOKENS: &str = "app-tokens.conf";
+
+/// Writes where Dovecot asks about tokens: once for those of users, once for those that open every mailbox.
+pub(super) fn write_oauth(builder: &Builder, dir: &Path, identity: &Identity) -> Result<()> {
+    let Some(url) = &builder.oauth else { return Ok(()) };
+    // With a constant for the format, Dovecot compares that constant with itself and not the token's user with the
+    // mailbox's.
+    for (file, path, format) in [(USER_TOKENS, "introspect", "%u"), (APP_TOKENS, "introspect/app", "application")] {
+        let text = format!(
+            "introspection_mode = post\nintrospection_url = {url}/{path}\nusername_attribute = username\n\
+             username_format = {format}\nactive_attribute = active\nactive_value = true\n\
+             openid_configuration_url = {url}/.well-known/openid-configuration\ntimeout_msecs = 10000\n"
+        );
+        write_private(&dir.join(file), &text, identity)?;
+    }
+    Ok(())
+}
+
 /// The auth process runs as `dovecot` under root, so the file is readable for it; it holds test passwords only.
 fn write_private(file: &Path, text: &str, identity: &Identity) -> Result<()> {
     fs::write(file, text).tried(|| format!("writing {}", file.display()))?;
@@ -110,7 +129,10 @@ pub(super) fn text(builder: &Builder, dir: &Path, run_dir: &Path, ports: Ports, 
     line(format!("base_dir = {run}/base\nstate_dir = {run}/state\nlog_path = {dir}/dovecot.log"));
     line("protocols = imap\nlisten = 127.0.0.1\nssl = yes\nssl_min_protocol = TLSv1.2".to_owned());
     line(format!("ssl_cert = <{dir}/server.pem\nssl_key = <{dir}/server.key"));
-    line("disable_plaintext_auth = no\nauth_mechanisms = plain login\nauth_failure_delay = 0".to_owned());
+    let bearer = if builder.oauth.is_some() { builder.bearer } else { "" };
+    line(format!("disable_plaintext_auth = no\nauth_mechanisms = plain login {bearer}\nauth_failure_delay = 0"));
+    // Without it Dovecot lets an address wait for longer after each refused log-in.
+    line("service anvil {\n  unix_listener anvil-auth-penalty {\n    mode = 0\n  }\n}".to_owned());
     line("mail_max_userip_connections = 100\nfirst_valid_uid = 1\nfirst_valid_gid = 1".to_owned());
     line(format!("mail_fsync = {}", if builder.fsync { "optimized" } else { "never" }));
     line("default_process_limit = 200\ndefault_client_limit = 1000\nlogin_greeting = ready".to_owned());
@@ -137,6 +159,11 @@ pub(super) fn text(builder: &Builder, dir: &Path, run_dir: &Path, ports: Ports, 
         line(format!(
             "passdb {{\n  driver = passwd-file\n  master = yes\n  args = username_format=%u {dir}/masters\n}}"
         ));
+    }
+    if builder.oauth.is_some() {
+        for file in [USER_TOKENS, APP_TOKENS] {
+            line(format!("passdb {{\n  driver = oauth2\n  mechanisms = {bearer}\n  args = {dir}/{file}\n}}"));
+        }
     }
     line(format!("passdb {{\n  driver = passwd-file\n  args = username_format=%u {dir}/users\n}}"));
     line(format!("userdb {{\n  driver = passwd-file\n  args = username_format=%u {dir}/users\n}}"));

@@ -1,4 +1,4 @@
-//! AUTHENTICATE: PLAIN (RFC 4616) and XOAUTH2.
+//! AUTHENTICATE: PLAIN (RFC 4616), OAUTHBEARER (RFC 7628) and XOAUTH2.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,6 +29,15 @@ impl Session {
                 let user = parts.next().and_then(|part| part.strip_prefix("user=")).unwrap_or_default();
                 let token = parts.next().and_then(|part| part.strip_prefix("auth=Bearer ")).unwrap_or_default();
                 state.tokens.contains(&(user.to_owned(), token.to_owned()))
+            }
+            "OAUTHBEARER" => {
+                let mut parts = text.split('\x01');
+                let user = parts.next().and_then(|part| part.strip_prefix("n,a=")?.strip_suffix(','));
+                let token = parts.find_map(|part| part.strip_prefix("auth=Bearer "));
+                match (user, token) {
+                    (Some(user), Some(token)) => state.tokens.contains(&(user.to_owned(), token.to_owned())),
+                    _ => false,
+                }
             }
             _ => return refuse("NO [CANNOT] this mechanism is not known here"),
         };
