@@ -1,10 +1,13 @@
 //! How the accounts of a mailbox are reached: what is stored of them, with the secret opened for the time of one use.
 
 use crate::{
-    Access, Credential, Error, FileAccess, Gatepost, GmailLabels, MailFile, Result as CoreResult, budgets::Kept,
-    uploads::UploadFiles, work::internal,
+    Access, Credential, Error, FileAccess, Gatepost, GmailLabels, MailFile, Result as CoreResult,
+    budgets::Kept,
+    oauth::{Serving, ShownTo, consented},
+    uploads::UploadFiles,
+    work::internal,
 };
-use gatepost_contract::{Job, Mailbox, Secret, SourceType, Tool, UploadOrigin, UploadState};
+use gatepost_contract::{Job, Mailbox, MailboxSide, Secret, SourceType, Tool, UploadOrigin, UploadState};
 use gatepost_store::{
     mailboxes::Side,
     uploads::{self, StoredUpload},
@@ -137,11 +140,13 @@ async fn server_access(
     conn: &mut gatepost_store::Conn,
     mailbox: &Mailbox,
 ) -> Result<Access, Fault> {
-    let credential = credential(gatepost, conn, mailbox, Side::Source).await?;
-    if mailbox.source_type == SourceType::ImapOauth && matches!(credential, Credential::Password(_)) {
-        return Err(missing(mailbox, "OAuth token for the old server"));
-    }
     let host = mailbox.source_host.clone().ok_or_else(|| missing(mailbox, "name of the old server"))?;
+    let account = mailbox.source_user.as_deref().unwrap_or(&mailbox.email);
+    let server = ShownTo { host: &host, insecure_tls: mailbox.source_insecure_tls, account };
+    let credential = credential(gatepost, conn, mailbox, Side::Source, &server).await?;
+    if mailbox.source_type == SourceType::ImapOauth && matches!(credential, Credential::Password(_)) {
+        return Err(unconsented(gatepost, mailbox));
+    }
     let security = mailbox.source_security.unwrap_or(gatepost_contract::Security::Tls);
     let owner = mailbox.source_user.clone().unwrap_or_else(|| mailbox.email.clone());
     let (user, authz) = Access::identities(owner, mailbox.source_admin.clone());
@@ -153,6 +158,8 @@ async fn server_access(
         user,
         authz,
         credential,
+        ssh: mailbox.source_ssh.clone(),
+        web: mailbox.source_web.clone(),
         gmail_labels: Some(GmailLabels::Each),
         ca_file: gatepost.config().ca_file.clone(),
         allow_plaintext: gatepost.config().allow_plaintext,
@@ -168,6 +175,8 @@ pub(crate) async fn dest_access(
     mailbox: &Mailbox,
 ) -> Result<Access, Fault> {
     let owner = mailbox.dest_user.clone().unwrap_or_else(|| mailbox.email.clone());
+    let server = ShownTo { host: &job.dest_imap_host, insecure_tls: job.dest_insecure_tls, account: &owner };
+    let credential = credential(gatepost, conn, mailbox, Side::Dest, &server).await?;
     let (user, authz) = Access::identities(owner, mailbox.dest_admin.clone());
     Ok(Access {
         host: job.dest_imap_host.clone(),
@@ -176,7 +185,10 @@ pub(crate) async fn dest_access(
         insecure_tls: job.dest_insecure_tls,
         user,
         authz,
-        credential: credential(gatepost, conn, mailbox, Side::Dest).await?,
+        credential,
+        // The program knows the destination's by its settings.
+        ssh: None,
+        web: None,
         gmail_labels: None,
         ca_file: gatepost.config().ca_file.clone(),
         allow_plaintext: gatepost.config().allow_plaintext,
@@ -184,29 +196,47 @@ pub(crate) async fn dest_access(
     })
 }
 
+/// What opens an account: the owner's consent, a password of the mailbox, the consent for all mailboxes of the job, a token
+/// that was typed in. The last is the weakest, because it ends within the hour.
 async fn credential(
     gatepost: &Gatepost,
     conn: &mut gatepost_store::Conn,
     mailbox: &Mailbox,
     side: Side,
+    server: &ShownTo<'_>,
 ) -> Result<Credential, Fault> {
-    let what = match side {
-        Side::Source => "password for the old server",
-        Side::Dest => "password for the new server",
+    let (what, of) = match side {
+        Side::Source => ("password for the old server", MailboxSide::Source),
+        Side::Dest => ("password for the new server", MailboxSide::Dest),
     };
+    let serving = Serving::of(conn, mailbox, of).await?;
+    if let Some(consent) = serving.own {
+        return consented(gatepost, conn, &consent, server).await.map(Credential::Oauth);
+    }
     let sealed = gatepost.unseal(conn, mailbox.id, side).await.map_err(|e| match e {
         Error::Conflict { detail, .. } => Fault::new(FaultKind::Internal, detail),
         other => internal(other),
     })?;
-    match sealed {
-        Some(s) if s.password.is_some() => {
-            Ok(Credential::Password(Secret(s.password.as_ref().map(|p| p.expose().to_owned()).unwrap_or_default())))
+    let (password, token) = sealed.map(|sealed| (sealed.password, sealed.oauth_token)).unwrap_or_default();
+    match (password, serving.for_all, token) {
+        (Some(password), ..) => Ok(Credential::Password(Secret(password.expose().to_owned()))),
+        (None, Some(consent), _) => consented(gatepost, conn, &consent, server).await.map(Credential::Oauth),
+        (None, None, Some(token)) => Ok(Credential::token(Secret(token.expose().to_owned()))),
+        (None, None, None) if of == MailboxSide::Source && mailbox.source_type == SourceType::ImapOauth => {
+            Err(unconsented(gatepost, mailbox))
         }
-        Some(s) if s.oauth_token.is_some() => Ok(Credential::OauthToken(Secret(
-            s.oauth_token.as_ref().map(|t| t.expose().to_owned()).unwrap_or_default(),
-        ))),
-        _ => Err(missing(mailbox, what)),
+        (None, None, None) => Err(missing(mailbox, what)),
     }
+}
+
+/// Nobody has been asked for the mail of a source that wants OAuth.
+fn unconsented(gatepost: &Gatepost, mailbox: &Mailbox) -> Fault {
+    let (email, id, base) = (&mailbox.email, mailbox.id, gatepost.base(None));
+    let sentence = format!(
+        "{email} has neither a consent nor an OAuth token for the old server. Ask for the consent at \
+         {base}/mailboxes/{id}/consent, then start the run again."
+    );
+    Fault::new(FaultKind::Login, sentence)
 }
 
 fn missing(mailbox: &Mailbox, what: &str) -> Fault {

@@ -37,6 +37,12 @@ impl Entry {
         self
     }
 
+    /// Names somebody who is no actor of the Desk.
+    pub fn by(mut self, label: &str) -> Self {
+        self.actor = label.to_owned();
+        self
+    }
+
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
         self

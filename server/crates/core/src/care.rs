@@ -48,6 +48,7 @@ impl Gatepost {
             }
         }
         count += self.reseal_webhooks(&mut tx).await?;
+        count += self.reseal_oauth(&mut tx).await?;
         Entry::new(actor, "vault.rotate", "vault".into()).after(&count).write(&mut tx).await?;
         tx.commit().await?;
         Ok(count)

@@ -57,8 +57,14 @@ pub struct Config {
     pub webhook_allowed_hosts: Vec<String>,
     /// The resolvers that are asked about domains; none: the DNS is not read.
     pub dns_resolvers: Vec<SocketAddr>,
+    /// Whether Thunderbird's public database is asked for the settings of old servers: it learns which domains move.
+    pub discovery_ispdb: bool,
     /// What signs the webhooks that say that an MX was changed. With it they must be signed.
     pub dns_webhook_secret: Option<Secret>,
+    /// When deltas start by themselves where nobody says otherwise, as a cron expression; none: they do not.
+    pub delta_schedule: Option<String>,
+    /// The time zone of schedules that name none.
+    pub time_zone: String,
     /// What mail hosts may be asked for, beside what is known of the large providers.
     pub hosts: Vec<HostRule>,
 }
@@ -93,7 +99,10 @@ impl Config {
             allowed_hosts: Vec::new(),
             webhook_allowed_hosts: Vec::new(),
             dns_resolvers: Vec::new(),
+            discovery_ispdb: false,
             dns_webhook_secret: None,
+            delta_schedule: Some("0 */6 * * *".into()),
+            time_zone: "UTC".into(),
             hosts: Vec::new(),
         }
     }

@@ -2,20 +2,40 @@
 
 use crate::{Courier, ExternalTools, NoTools, Outbound};
 use gatepost_contract::{Inspection, Secret, Security, SourceType};
-use gatepost_transfer::{Driver, Fault};
+use gatepost_discovery::{NoProber, Prober};
+use gatepost_transfer::{AccessTokens, Driver, Fault, FixedToken};
+use gatepost_web::Web;
 use std::{
+    fmt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 use tokio_util::sync::CancellationToken;
 
 /// A secret, opened for the time of one run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Credential {
     /// A password.
     Password(Secret),
-    /// An OAuth 2 access token.
-    OauthToken(Secret),
+    /// What gives OAuth 2 access tokens. One is asked for at every connection.
+    Oauth(Arc<dyn AccessTokens>),
+}
+
+impl Credential {
+    /// One token, and no other after it.
+    #[must_use]
+    pub fn token(token: Secret) -> Self {
+        Self::Oauth(Arc::new(FixedToken(token)))
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Password(_) => "Password([secret])",
+            Self::Oauth(_) => "Oauth([secret])",
+        })
+    }
 }
 
 /// How often a message of Gmail that has several labels arrives. In either case "All Mail" holds only mail without a
@@ -46,6 +66,10 @@ pub struct Access {
     pub authz: Option<String>,
     /// The secret.
     pub credential: Credential,
+    /// Where a program on the server is run by SSH, where that is known: `USER@HOST:PORT`.
+    pub ssh: Option<String>,
+    /// Where the server answers HTTPS, where that is not its own name: `https://HOST:PORT`.
+    pub web: Option<String>,
     /// How labels of Gmail are read; `None` for an account that is written to.
     pub gmail_labels: Option<GmailLabels>,
     /// Certificates to trust beside the system's.
@@ -141,4 +165,12 @@ pub trait Drivers: Send + Sync {
 
     /// What posts to addresses outside. It is made once.
     fn courier(&self, outbound: Outbound) -> Arc<dyn Courier>;
+
+    /// What asks web servers for the protocols on top of HTTP. It is made once.
+    fn web(&self, outbound: Outbound) -> Arc<dyn Web>;
+
+    /// What tries servers that strangers have named, without logging in.
+    fn prober(&self, _: Outbound) -> Arc<dyn Prober> {
+        Arc::new(NoProber)
+    }
 }

@@ -1,12 +1,14 @@
 //! The service itself: what all nouns share.
 
 use crate::{
-    Config, Courier, Drivers, Error, Result, auth::Gatekeeper, budgets::Budgets, courier::Outbound, dns::Readings,
-    links::Signer, message::Readers, uploads::Shelf, worker::Crew,
+    Config, Courier, Drivers, Error, Result, auth::Gatekeeper, budgets::Budgets, courier::Outbound,
+    discovery::Searches, dns::Readings, links::Signer, message::Readers, meter::Meter, oauth::Consents, uploads::Shelf,
+    waves::Speeds, worker::Crew,
 };
 use gatepost_contract::{RunId, Secret};
 use gatepost_store::Store;
 use gatepost_vault::Vault;
+use gatepost_web::Web;
 use std::{
     fs,
     io::Write,
@@ -26,14 +28,19 @@ struct Inner {
     vault: Vault,
     drivers: Arc<dyn Drivers>,
     courier: Arc<dyn Courier>,
+    web: Arc<dyn Web>,
     gatekeeper: Gatekeeper,
     signer: Signer,
+    consents: Consents,
     changes: broadcast::Sender<RunId>,
     crew: Crew,
     budgets: Budgets,
     readings: Readings,
+    searches: Searches,
     readers: Readers,
     shelf: Shelf,
+    speeds: Speeds,
+    meter: Arc<Meter>,
 }
 
 impl std::fmt::Debug for Gatepost {
@@ -65,15 +72,22 @@ impl Gatepost {
         let crew = Crew::new();
         let allowed_hosts = config.webhook_allowed_hosts.clone();
         let courier = drivers.courier(Outbound { ca_file: config.ca_file.clone(), allowed_hosts });
+        let web =
+            drivers.web(Outbound { ca_file: config.ca_file.clone(), allowed_hosts: config.allowed_hosts.clone() });
         Ok(Self(Arc::new(Inner {
             courier,
+            web,
             gatekeeper: Gatekeeper::new(&jwt_key)?,
             signer: Signer::new(&jwt_key)?,
+            consents: Consents::new(&jwt_key)?,
             changes: broadcast::channel(1024).0,
             budgets: Budgets::new(&config.hosts, crew.name().to_owned()),
             readings: Readings::default(),
+            searches: Searches::default(),
             readers: Readers::default(),
             shelf: Shelf::new(&config.data_path, config.upload_reserve_mb),
+            speeds: Speeds::default(),
+            meter: Arc::default(),
             crew,
             config,
             store,
@@ -117,6 +131,10 @@ impl Gatepost {
         &*self.0.courier
     }
 
+    pub(crate) fn web(&self) -> &Arc<dyn Web> {
+        &self.0.web
+    }
+
     pub(crate) fn gatekeeper(&self) -> &Gatekeeper {
         &self.0.gatekeeper
     }
@@ -125,8 +143,16 @@ impl Gatepost {
         &self.0.signer
     }
 
+    pub(crate) fn consents(&self) -> &Consents {
+        &self.0.consents
+    }
+
     pub(crate) fn budgets(&self) -> &Budgets {
         &self.0.budgets
+    }
+
+    pub(crate) fn searches(&self) -> &Searches {
+        &self.0.searches
     }
 
     pub(crate) fn readings(&self) -> &Readings {
@@ -139,6 +165,14 @@ impl Gatepost {
 
     pub(crate) fn shelf(&self) -> &Shelf {
         &self.0.shelf
+    }
+
+    pub(crate) fn speeds(&self) -> &Speeds {
+        &self.0.speeds
+    }
+
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.0.meter
     }
 
     pub(crate) fn crew(&self) -> &Crew {

@@ -1,210 +1,258 @@
-//! Mailboxes from a CSV file. Every bad line is reported at once with its number, and nothing is stored unless all
-//! lines are good.
+//! Mailboxes from a CSV file: looked at before they are stored, and stored all or none.
 //!
-//! The first line names the columns, in any order: `email` is needed; `source_type`, `tool`, `source_host`,
-//! `source_port`, `source_security`, `source_user`, `source_admin`, `source_password`, `source_oauth_token`,
-//! `dest_user`, `dest_admin`, `dest_password`, `dest_oauth_token` may be there. Comma or semicolon, UTF-8 with or without a byte order mark.
+//! A file that was looked at is kept, sealed, for an hour, so that it can be stored without being sent again. What is
+//! wrong with it is found anew each time, because the job may have changed.
 
-use crate::{Actor, Error, Gatepost, Result, mailboxes, validate::Checker};
-use gatepost_contract::{FieldError, Imported, JobId, NewMailbox, Secret, SecretInput, Security, SourceType, Tool};
-use std::collections::HashSet;
+mod file;
+mod template;
 
-/// More lines than this in one file are refused.
-const MAX_LINES: usize = 10_000;
-/// The report of bad lines ends after this many.
-const MAX_ERRORS: usize = 200;
+use crate::{
+    Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, mailboxes::open_for_changes, waves::join_by_name,
+};
+use file::{Line, Parsed};
+use gatepost_contract::{
+    FieldError, ImportLine, ImportPreview, Imported, Job, JobId, Mailbox, MailboxId, Proposal, Scope, Tool, WaveMembers,
+};
+use gatepost_store::{
+    Conn,
+    import_previews::{self, StoredPreview},
+    jobs, mailboxes,
+};
+use gatepost_vault::Sealed;
+use std::collections::{BTreeMap, HashMap};
+use time::{Duration, OffsetDateTime};
 
-const COLUMNS: [&str; 14] = [
-    "email",
-    "source_type",
-    "tool",
-    "source_host",
-    "source_port",
-    "source_security",
-    "source_user",
-    "source_admin",
-    "source_password",
-    "source_oauth_token",
-    "dest_user",
-    "dest_admin",
-    "dest_password",
-    "dest_oauth_token",
-];
+/// How long a file waits to be stored.
+const KEPT: Duration = Duration::hours(1);
+/// How many files of one person wait.
+const MOST_KEPT: i64 = 10;
+/// How many addresses a warning names.
+const NAMED: usize = 5;
 
 impl Gatepost {
+    /// A CSV file to fill in: the names of the columns, and lines that show how they are meant. Where a proposal for the
+    /// old server is given, its settings stand in them.
+    pub async fn import_template(&self, actor: &Actor, proposal: Option<&Proposal>) -> Result<String> {
+        actor.read(Scope::JobsRead)?;
+        Ok(template::template(proposal))
+    }
+
     /// Adds the mailboxes of a CSV file to a job.
     ///
     /// # Errors
     /// [`Error::Invalid`] with an entry for each wrong cell, its field being `line 12: email`.
     pub async fn import_mailboxes(&self, actor: &Actor, job: JobId, csv: &[u8]) -> Result<Imported> {
         actor.manage()?;
-        let mailboxes = parse(csv)?;
-        let mailbox_ids = self.store_mailboxes(actor, job, &mailboxes).await?;
+        self.store_file(actor, job, csv, None).await
+    }
+
+    /// Looks at a CSV file, stores no mailbox, and keeps the file sealed for an hour.
+    ///
+    /// # Errors
+    /// Those of the job. What is wrong with the file is part of the answer.
+    pub async fn preview_import(&self, actor: &Actor, job: JobId, csv: &[u8]) -> Result<ImportPreview> {
+        actor.manage()?;
+        let text = std::str::from_utf8(csv).map_err(|e| file::not_utf8(&e))?;
+        let id = uuid::Uuid::new_v4().to_string();
+        let kept = StoredPreview {
+            job_id: job,
+            file_blob: self.vault().seal(&Sealed::password(text.to_owned())),
+            created_by: actor.label(),
+            expires_at: clock::text(OffsetDateTime::now_utc() + KEPT),
+        };
+        let mut tx = self.store().begin().await?;
+        let preview = look(&mut tx, &id, job, &kept.expires_at, csv).await?;
+        import_previews::put(&mut tx, &id, &kept, &clock::now(), MOST_KEPT).await?;
+        tx.commit().await?;
+        Ok(preview)
+    }
+
+    /// Looks once more at a file that was kept.
+    pub async fn import_preview(&self, actor: &Actor, job: JobId, id: &str) -> Result<ImportPreview> {
+        actor.manage()?;
+        let mut conn = self.store().reader().await?;
+        let (kept, csv) = self.kept_file(&mut conn, actor, job, id).await?;
+        look(&mut conn, id, job, &kept.expires_at, csv.as_bytes()).await
+    }
+
+    /// Stores the mailboxes of a file that was kept. Of two who do, one does.
+    pub async fn import_previewed(&self, actor: &Actor, job: JobId, id: &str) -> Result<Imported> {
+        actor.manage()?;
+        let (_, csv) = self.kept_file(&mut *self.store().reader().await?, actor, job, id).await?;
+        self.store_file(actor, job, csv.as_bytes(), Some(id)).await
+    }
+
+    async fn kept_file(&self, conn: &mut Conn, actor: &Actor, job: JobId, id: &str) -> Result<(StoredPreview, String)> {
+        let gone = || Error::NotFound("preview; it is kept for an hour. Send the file again");
+        let kept = import_previews::get(conn, id, &clock::now()).await?.ok_or_else(gone)?;
+        if kept.job_id != job || kept.created_by != actor.label() {
+            return Err(gone());
+        }
+        // A key that was taken away since: the file has to come again, like the secrets of mailboxes.
+        let sealed = self.vault().open(&kept.file_blob).map_err(|_| gone())?;
+        let csv = sealed.password.ok_or_else(gone)?.expose().to_owned();
+        Ok((kept, csv))
+    }
+
+    async fn store_file(&self, actor: &Actor, job: JobId, csv: &[u8], kept: Option<&str>) -> Result<Imported> {
+        let mut tx = self.store().begin().await?;
+        let (_, parsed) = read_for(&mut tx, job, csv).await?;
+        if !parsed.errors.is_empty() {
+            return Err(Error::Invalid(parsed.errors));
+        }
+        if let Some(id) = kept
+            && !import_previews::delete(&mut tx, id).await?
+        {
+            return Err(Error::conflict("imported", "The file has been imported already."));
+        }
+        let waves: Vec<Option<String>> = parsed.lines.iter().map(|line| line.wave.clone()).collect();
+        let new: Vec<_> = parsed.lines.into_iter().map(|line| line.mailbox).collect();
+        let mailbox_ids = self.insert_mailboxes(&mut tx, actor, job, &new).await?;
+        join_waves(&mut tx, actor, &mailbox_ids, &waves).await?;
+        self.judge_job(&mut tx, actor, job).await?;
+        tx.commit().await?;
         Ok(Imported { mailbox_ids })
     }
 }
 
-fn parse(csv: &[u8]) -> Result<Vec<NewMailbox>> {
-    let text = std::str::from_utf8(csv)
-        .map_err(|e| Error::field("file", format!("is not UTF-8 (byte {}); save it as UTF-8", e.valid_up_to())))?;
-    // Forms and Windows end lines with CR LF, after which the reader would count one line too few.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
-    let first = text.lines().next().unwrap_or_default();
-    let delimiter = if first.contains(';') && !first.contains(',') { b';' } else { b',' };
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).flexible(true).from_reader(text.as_bytes());
-    let header: Vec<String> = reader
-        .headers()
-        .map_err(|e| Error::field("line 1", format!("cannot be read: {e}")))?
+/// Puts mailboxes into the waves that their lines name.
+async fn join_waves(tx: &mut Conn, actor: &Actor, ids: &[MailboxId], waves: &[Option<String>]) -> Result<()> {
+    let mut joined: BTreeMap<_, Vec<MailboxId>> = BTreeMap::new();
+    for (id, wave) in ids.iter().zip(waves) {
+        if let Some(name) = wave {
+            joined.entry(join_by_name(tx, *id, name).await?).or_default().push(*id);
+        }
+    }
+    for (wave, add_mailboxes) in joined {
+        let members = WaveMembers { add_mailboxes, ..WaveMembers::default() };
+        Entry::new(actor, "wave.members", format!("wave/{wave}")).after(&members).write(tx).await?;
+    }
+    Ok(())
+}
+
+/// Reads a file for a job: what is wrong with its lines by themselves, beside each other and beside what the job has.
+async fn read_for(conn: &mut Conn, id: JobId, csv: &[u8]) -> Result<(Job, Parsed)> {
+    let job = found(jobs::get(conn, id).await?)?;
+    open_for_changes(&job)?;
+    let mut parsed = file::parse(csv);
+    let existing = mailboxes::list(conn, id).await?;
+    parsed.errors.extend(taken(&existing, &parsed.lines));
+    let mut known: HashMap<String, bool> = HashMap::new();
+    for line in &parsed.lines {
+        let Some(name) = &line.wave else { continue };
+        if !known.contains_key(name) {
+            known.insert(name.clone(), gatepost_store::waves::by_name(conn, name).await?.is_some());
+        }
+        if known.get(name) == Some(&false) {
+            // Not the name itself: in a file whose columns have shifted it may be a secret.
+            let message = "names no wave; make the wave first, or leave the cell empty".to_owned();
+            parsed.errors.push(FieldError { field: format!("line {}: wave", line.number), message });
+        }
+    }
+    parsed.sort();
+    Ok((job, parsed))
+}
+
+/// Lines whose account at the new server is fed already: by a mailbox of the job, or by a line above.
+fn taken(existing: &[Mailbox], lines: &[Line]) -> Vec<FieldError> {
+    let mut accounts: HashMap<String, String> = existing
         .iter()
-        .map(str::to_lowercase)
+        .map(|m| (m.dest_user.as_deref().unwrap_or(&m.email).to_lowercase(), format!("{} of this job", m.email)))
         .collect();
-    let mut errors: Vec<FieldError> = Vec::new();
-    check_header(&header, &mut errors);
-    if !errors.is_empty() {
-        return Err(Error::Invalid(errors));
-    }
-    let (mut mailboxes, mut seen) = (Vec::new(), HashSet::new());
-    for record in reader.records() {
-        let record = match record {
-            Ok(record) => record,
-            Err(e) => {
-                let line = e.position().map_or(0, csv::Position::line);
-                errors.push(FieldError { field: format!("line {line}"), message: format!("cannot be read: {e}") });
-                continue;
+    let mut errors = Vec::new();
+    for line in lines {
+        let mailbox = &line.mailbox;
+        let user = mailbox.dest_user.as_deref().map(str::trim).filter(|user| !user.is_empty());
+        let account = user.unwrap_or(&mailbox.email).to_lowercase();
+        if account.is_empty() {
+            continue;
+        }
+        match accounts.get(&account) {
+            Some(other) => errors.push(FieldError {
+                field: format!("line {}: {}", line.number, if user.is_some() { "dest_user" } else { "email" }),
+                message: format!(
+                    "goes to an account that {other} goes to already; one mailbox of a job feeds one account"
+                ),
+            }),
+            None => {
+                accounts.insert(account, format!("line {}", line.number));
             }
-        };
-        let line = record.position().map_or(0, csv::Position::line);
-        if mailboxes.len() >= MAX_LINES {
-            errors.push(FieldError {
-                field: format!("line {line}"),
-                message: format!("is beyond the {MAX_LINES} mailboxes that one file may have; split it"),
-            });
-            break;
-        }
-        let mut checker = Checker::prefixed(format!("line {line}: "));
-        if record.len() != header.len() {
-            checker.error(
-                "columns",
-                format!("there are {} cells where the first line names {}", record.len(), header.len()),
-            );
-        }
-        let mailbox = read(&header, &record, &mut checker);
-        mailboxes::check_new(&mailbox, &mut checker);
-        let key = (
-            mailbox.email.to_lowercase(),
-            mailbox.source_type,
-            mailbox.source_host.clone(),
-            mailbox.source_user.clone(),
-        );
-        if !seen.insert(key) {
-            checker.error("email", "is in the file twice with the same source");
-        }
-        errors.extend(checker.take());
-        mailboxes.push(mailbox);
-        if errors.len() >= MAX_ERRORS {
-            break;
         }
     }
-    if mailboxes.is_empty() && errors.is_empty() {
-        errors.push(FieldError { field: "file".into(), message: "has no mailbox below its first line".into() });
-    }
-    if errors.is_empty() { Ok(mailboxes) } else { Err(Error::Invalid(errors)) }
+    errors
 }
 
-fn check_header(header: &[String], errors: &mut Vec<FieldError>) {
-    let mut wrong = |message: String| errors.push(FieldError { field: "line 1".into(), message });
-    if !header.iter().any(|h| h == "email") {
-        wrong(format!("must name the columns, email among them; known are: {}", COLUMNS.join(", ")));
-    }
-    for (n, name) in header.iter().enumerate() {
-        if !COLUMNS.contains(&name.as_str()) {
-            wrong(format!("there is no column {name:?}; known are: {}", COLUMNS.join(", ")));
-        } else if header[..n].contains(name) {
-            wrong(format!("names {name} twice"));
-        }
+async fn look(conn: &mut Conn, id: &str, job_id: JobId, expires_at: &str, csv: &[u8]) -> Result<ImportPreview> {
+    let (job, parsed) = read_for(conn, job_id, csv).await?;
+    let wrong: Vec<&str> = parsed.errors.iter().filter_map(|error| error.field.split(':').next()).collect();
+    let fine = |line: &&Line| !wrong.contains(&format!("line {}", line.number).as_str());
+    Ok(ImportPreview {
+        id: id.to_owned(),
+        job_id,
+        lines: i64::try_from(parsed.lines.len()).unwrap_or(i64::MAX),
+        mailboxes: parsed.lines.iter().filter(fine).map(shown).collect(),
+        warnings: warnings(&job, &parsed.lines),
+        errors: parsed.errors,
+        expires_at: expires_at.to_owned(),
+    })
+}
+
+fn shown(line: &Line) -> ImportLine {
+    let mailbox = &line.mailbox;
+    let server = !mailbox.source_type.is_file();
+    let security = mailbox.source_security.unwrap_or(gatepost_contract::Security::Tls);
+    ImportLine {
+        line: line.number,
+        email: mailbox.email.clone(),
+        source_type: mailbox.source_type,
+        tool: mailbox.tool.unwrap_or(Tool::Native),
+        source_host: mailbox.source_host.clone(),
+        source_port: server.then(|| mailbox.source_port.unwrap_or(security.default_port())),
+        source_security: server.then_some(security),
+        source_user: mailbox.source_user.clone(),
+        source_admin: mailbox.source_admin.clone(),
+        dest_user: mailbox.dest_user.clone(),
+        dest_admin: mailbox.dest_admin.clone(),
+        has_source_secret: mailbox.source_secret.is_some(),
+        has_dest_secret: mailbox.dest_secret.is_some(),
+        mapped_folders: i64::try_from(mailbox.folder_map.len()).unwrap_or(i64::MAX),
+        wave: line.wave.clone(),
     }
 }
 
-fn read(header: &[String], record: &csv::StringRecord, checker: &mut Checker) -> NewMailbox {
-    let cell = |name: &str| {
-        let at = header.iter().position(|h| h == name)?;
-        record.get(at).filter(|value| !value.is_empty()).map(str::to_owned)
+/// What is no mistake and may be one.
+fn warnings(job: &Job, lines: &[Line]) -> Vec<String> {
+    let named = |fits: &dyn Fn(&Line) -> bool| -> Option<(usize, String)> {
+        let all: Vec<&str> = lines.iter().filter(|l| fits(l)).map(|l| l.mailbox.email.as_str()).collect();
+        let more = all.len().saturating_sub(NAMED);
+        let shown = all.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+        let shown = if more > 0 { format!("{shown} and {more} more") } else { shown };
+        (!all.is_empty()).then_some((all.len(), shown))
     };
-    let secret = |password: &str, token: &str| {
-        let secret = SecretInput { password: cell(password).map(Secret), oauth_token: cell(token).map(Secret) };
-        (secret != SecretInput::default()).then_some(secret)
+    let elsewhere = |line: &Line| {
+        line.mailbox.email.rsplit_once('@').is_some_and(|(_, domain)| !domain.eq_ignore_ascii_case(&job.domain))
     };
-    fn parsed<T: std::str::FromStr>(name: &str, cell: Option<String>, checker: &mut Checker) -> Option<T>
-    where
-        T::Err: std::fmt::Display,
-    {
-        cell.and_then(|text| text.parse().map_err(|e: T::Err| checker.error(name, e.to_string())).ok())
-    }
-    NewMailbox {
-        email: cell("email").unwrap_or_default(),
-        source_type: parsed::<SourceType>("source_type", cell("source_type"), checker).unwrap_or(SourceType::Imap),
-        tool: parsed::<Tool>("tool", cell("tool"), checker),
-        source_host: cell("source_host"),
-        source_port: cell("source_port").and_then(|text| {
-            text.parse().map_err(|_| checker.error("source_port", "must be a number between 1 and 65535")).ok()
-        }),
-        source_security: parsed::<Security>("source_security", cell("source_security"), checker),
-        source_insecure_tls: false,
-        source_user: cell("source_user"),
-        source_admin: cell("source_admin"),
-        source_secret: secret("source_password", "source_oauth_token"),
-        dest_user: cell("dest_user"),
-        dest_admin: cell("dest_admin"),
-        dest_secret: secret("dest_password", "dest_oauth_token"),
-        folder_map: std::collections::BTreeMap::new(),
-    }
+    let no_source = |line: &Line| {
+        let m = &line.mailbox;
+        !m.source_type.is_file()
+            && m.source_secret.is_none()
+            && m.source_type != gatepost_contract::SourceType::ImapOauth
+    };
+    let no_dest = |line: &Line| line.mailbox.dest_secret.is_none();
+    let unverified = |line: &Line| line.mailbox.source_insecure_tls;
+    let plain = |line: &Line| line.mailbox.source_security == Some(gatepost_contract::Security::Plain);
+    let told: [(&dyn Fn(&Line) -> bool, String); 5] = [
+        (&elsewhere, format!("are not in the domain {}", job.domain)),
+        (&no_source, "have no secret for the old server".to_owned()),
+        (&no_dest, "have no secret for the new server".to_owned()),
+        (&unverified, "go without a check of the old server's certificate".to_owned()),
+        (&plain, "send their password to the old server in the clear".to_owned()),
+    ];
+    told.into_iter()
+        .filter_map(|(fits, what)| named(fits).map(|(count, who)| format!("{count} of the mailboxes {what}: {who}.")))
+        .collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fields(csv: &str) -> Vec<String> {
-        match parse(csv.as_bytes()) {
-            Err(Error::Invalid(errors)) => errors.into_iter().map(|e| e.field).collect(),
-            other => panic!("{other:?} was no list of errors"),
-        }
-    }
-
-    #[test]
-    fn a_good_file_gives_its_mailboxes() {
-        let csv = "\u{feff}email;source_host;source_admin;source_password;dest_password\n\
-            ana@example.com;old.example.com;root;p;q\n";
-        let mailboxes = parse(csv.as_bytes()).unwrap();
-        assert_eq!(mailboxes.len(), 1);
-        assert_eq!(mailboxes[0].source_host.as_deref(), Some("old.example.com"));
-        assert_eq!((mailboxes[0].source_admin.as_deref(), &mailboxes[0].dest_admin), (Some("root"), &None));
-        assert_eq!(mailboxes[0].source_secret.as_ref().unwrap().password, Some(Secret("p".into())));
-    }
-
-    #[test]
-    fn every_bad_line_is_named_at_once() {
-        let csv = "email,source_host,source_port\nana,old.example.com,993\nbob@example.com,old.example.com,99999\nbob@example.com,old.example.com\n";
-        let found = fields(csv);
-        for expect in ["line 2: email", "line 3: source_port", "line 4: columns", "line 4: email"] {
-            assert!(found.iter().any(|f| f == expect), "{expect} is not in {found:?}");
-        }
-    }
-
-    #[test]
-    fn lines_are_counted_alike_whatever_ends_them() {
-        for end in ["\n", "\r\n"] {
-            let csv = ["email", "ana@example.com", "bob", ""].join(end);
-            assert!(fields(&csv).contains(&"line 3: email".to_owned()), "{end:?}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_column_an_empty_file_and_another_encoding_are_refused() {
-        assert_eq!(fields("email,passwort\nana@example.com,x\n"), ["line 1"]);
-        assert_eq!(fields("email\n"), ["file"]);
-        assert_eq!(fields(""), ["line 1"]);
-        assert!(parse(b"email\n\xff\xfe").is_err());
-    }
-}
+#[path = "import/tests.rs"]
+mod tests;

@@ -4,7 +4,8 @@ use crate::{
     Actor, Error, Gatepost, Result, audit::Entry, clock, mailboxes, phases, users::checked_page, validate::Checker,
 };
 use gatepost_contract::{
-    Job, JobFilter, JobId, JobPatch, NewJob, Overview, Page, PageQuery, Phase, PhaseChange, Scope, Security,
+    Job, JobFilter, JobId, JobPatch, MailboxSide, NewJob, Overview, Page, PageQuery, Phase, PhaseChange, Scope,
+    Security,
 };
 use gatepost_store::{
     folders, jobs,
@@ -154,6 +155,12 @@ impl Gatepost {
             }
         }
         jobs::update(&mut tx, id, &row, &clock::now()).await?;
+        let otherwise =
+            (row.dest_imap_security, row.dest_insecure_tls) != (before.dest_imap_security, before.dest_insecure_tls);
+        if moved || otherwise {
+            // What was found of these log-ins was found at another place.
+            gatepost_store::login_checks::forget_side(&mut tx, id, MailboxSide::Dest).await?;
+        }
         if patch.phase == Some(Phase::Closed) {
             phases::enter(&mut tx, actor, &before, Phase::Closed, "closed by hand").await?;
         }

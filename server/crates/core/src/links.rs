@@ -83,8 +83,13 @@ pub(crate) struct Signer {
 
 impl Signer {
     pub fn new(installation: &Secret) -> Result<Self> {
+        Self::for_purpose(installation, PURPOSE)
+    }
+
+    /// The same for links of another purpose: what one has signed, the other does not accept.
+    pub fn for_purpose(installation: &Secret, purpose: &[u8]) -> Result<Self> {
         let mut derive = Hmac::<Sha256>::new_from_slice(installation.0.as_bytes()).map_err(Error::internal)?;
-        derive.update(PURPOSE);
+        derive.update(purpose);
         let key = Hmac::new_from_slice(&derive.finalize().into_bytes()).map_err(Error::internal)?;
         Ok(Self {
             key,
@@ -94,14 +99,14 @@ impl Signer {
         })
     }
 
-    fn sign(&self, id: LinkId, nonce: &str) -> Secret {
+    pub(crate) fn sign(&self, id: LinkId, nonce: &str) -> Secret {
         let named = format!("{id}.{nonce}");
         let signature = self.over(&named).finalize().into_bytes();
         Secret(format!("{named}.{}", BASE64.encode(signature)))
     }
 
     /// What a token names, if the signature is ours.
-    fn open<'t>(&self, token: &'t str) -> Option<(LinkId, &'t str)> {
+    pub(crate) fn open<'t>(&self, token: &'t str) -> Option<(LinkId, &'t str)> {
         if token.len() > MAX_TOKEN {
             return None;
         }
@@ -119,7 +124,7 @@ impl Signer {
     }
 
     /// The refusal of a token, or that there were too many of them from this client.
-    fn refusal(&self, client: IpAddr) -> Error {
+    pub(crate) fn refusal(&self, client: IpAddr) -> Error {
         match self.refused.check(&client.into()) {
             Ok(()) => Error::Forbidden(
                 "This link is not valid: it was withdrawn, has expired, or was not copied whole. Ask for a new one."
@@ -322,7 +327,7 @@ impl Gatepost {
     }
 
     /// Where browsers reach the Desk; nothing where neither the settings nor the request say it.
-    fn base(&self, host: Option<&str>) -> String {
+    pub(crate) fn base(&self, host: Option<&str>) -> String {
         let plain =
             |host: &&str| !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]_".contains(&b));
         match &self.config().public_url {

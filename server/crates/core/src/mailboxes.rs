@@ -1,6 +1,6 @@
 //! Mailboxes of a job, and their sealed secrets.
 
-use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, validate::Checker};
+use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, validate::Checker, ways::Ways};
 use gatepost_contract::{
     Folder, Job, JobId, Mailbox, MailboxId, MailboxPatch, NewMailbox, Phase, Scope, SecretInput, Security, SourceType,
     Tool, UploadState,
@@ -50,6 +50,8 @@ impl Gatepost {
         let now = clock::now();
         let mut ids = Vec::with_capacity(new.len());
         for mailbox in new {
+            let ways = Ways::of(mailbox.source_ssh.as_ref(), mailbox.source_web.as_ref());
+            ways.allowed(actor)?;
             let mut fold = Checker::new();
             let email = fold.email("email", &mailbox.email);
             // What reads a file asks no server.
@@ -81,6 +83,9 @@ impl Gatepost {
                 }
                 other => other.into(),
             })?;
+            if ways.ssh.is_some() || ways.web.is_some() {
+                mailboxes::set_ways(tx, id, ways.ssh, ways.web, &now).await?;
+            }
             for (side, secret) in [(Side::Source, &mailbox.source_secret), (Side::Dest, &mailbox.dest_secret)] {
                 if let Some(secret) = secret {
                     self.seal(tx, id, side, secret).await?;
@@ -156,6 +161,8 @@ impl Gatepost {
         let before = mailboxes::get(&mut tx, id).await?.ok_or(Error::NotFound("mailbox"))?;
         let mut checker = Checker::new();
         check_tool(patch.tool, before.source_type, &mut checker);
+        let ways = Ways::of(patch.source_ssh.as_ref(), patch.source_web.as_ref());
+        ways.check(before.source_type, &mut checker);
         if before.source_type.is_file() {
             check_no_server(&ServerFields::of_patch(&patch), &mut checker);
         } else if patch.source_host.as_ref().is_some_and(|h| h.trim().is_empty()) {
@@ -218,6 +225,16 @@ impl Gatepost {
             uploads::read_again(&mut tx, id, &clock::now()).await?;
         }
         mailboxes::update(&mut tx, id, &row, &clock::now()).await?;
+        // What was found of these log-ins was found with other settings.
+        gatepost_store::login_checks::forget_mailbox(&mut tx, id).await?;
+        // What is sent back as it stood is nobody's decision.
+        let new_ssh = ways.ssh.filter(|ssh| moved || Some(*ssh) != before.source_ssh.as_deref());
+        Ways { ssh: new_ssh, web: None }.allowed(actor)?;
+        // A way by SSH was given for one server.
+        let ssh = if patch.source_ssh.is_some() { ways.ssh } else { before.source_ssh.as_deref().filter(|_| !moved) };
+        let web = if patch.source_web.is_some() { ways.web } else { before.source_web.as_deref().filter(|_| !moved) };
+        mailboxes::set_ways(&mut tx, id, ssh, web, &clock::now()).await?;
+        let other_web = web.is_some() && web != before.source_web.as_deref();
         // A stored secret goes only where the person who gave it meant it to go.
         let weaker = row.source_security != before.source_security && row.source_security != Some(Security::Tls)
             || row.source_insecure_tls && !before.source_insecure_tls;
@@ -228,7 +245,7 @@ impl Gatepost {
         let source_further =
             reaches_further((&row.source_admin, &before.source_admin), (&row.source_user, &before.source_user));
         let dest_further = reaches_further((&row.dest_admin, &before.dest_admin), (&row.dest_user, &before.dest_user));
-        if (moved || weaker || source_further) && patch.source_secret.is_none() {
+        if (moved || weaker || source_further || other_web) && patch.source_secret.is_none() {
             self.forget(&mut tx, id, Side::Source).await?;
         }
         if dest_further && patch.dest_secret.is_none() {
@@ -375,6 +392,7 @@ pub(crate) fn check_new(new: &NewMailbox, checker: &mut Checker) {
         }
     }
     check_tool(new.tool, new.source_type, checker);
+    Ways::of(new.source_ssh.as_ref(), new.source_web.as_ref()).check(new.source_type, checker);
     checker.port("source_port", new.source_port);
     for (field, user) in [
         ("source_user", &new.source_user),
@@ -397,20 +415,21 @@ pub(crate) fn check_new(new: &NewMailbox, checker: &mut Checker) {
     check_folder_map(&new.folder_map, checker);
 }
 
-/// The engines that can be chosen. readpst opens Outlook's files only; imap_upload.py sends what readpst has written.
+/// The engines that can be chosen. readpst opens Outlook's files only, imap_upload.py sends what readpst has written;
+/// imapsync reads any server, doveadm a Dovecot, zmmailbox a Zimbra or Carbonio.
 fn check_tool(tool: Option<Tool>, source_type: SourceType, checker: &mut Checker) {
-    match tool {
-        None | Some(Tool::Native) => {}
-        Some(Tool::Readpst | Tool::ImapUpload) if source_type == SourceType::Pst => {}
-        Some(tool @ (Tool::Readpst | Tool::ImapUpload)) => {
-            checker.error("tool", format!("{tool} reads PST files only; choose native for {source_type}"));
-        }
-        Some(_) => checker.error(
-            "tool",
-            "may be native, the built-in engine; for a PST file also readpst or imap-upload. Others are not part of this \
-             version",
-        ),
+    let Some(tool) = tool else { return };
+    if tool.reads(source_type) {
+        return;
     }
+    let sentence = match tool {
+        Tool::Readpst | Tool::ImapUpload => format!("{tool} reads PST files only; choose native for {source_type}"),
+        Tool::Imapsync => format!("imapsync copies from a server; choose native for {source_type}"),
+        Tool::Doveadm => format!("doveadm copies from one Dovecot to another; choose native for {source_type}"),
+        Tool::Zmmailbox => format!("zmmailbox copies from Zimbra or Carbonio; choose native for {source_type}"),
+        Tool::Native | Tool::Verify => "may be native, imapsync, doveadm, zmmailbox, readpst or imap-upload".to_owned(),
+    };
+    checker.error("tool", sentence);
 }
 
 /// What tells how to reach an old server.

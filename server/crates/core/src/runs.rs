@@ -1,7 +1,7 @@
 //! Starting, watching, cancelling and repeating runs.
 
 use crate::{
-    Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, phases, users::checked_page, webhooks,
+    Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, pauses, phases, users::checked_page, webhooks,
     work::AGAIN,
 };
 use gatepost_contract::{
@@ -71,14 +71,17 @@ impl Gatepost {
         let mut conn = self.store().reader().await?;
         found(jobs::get(&mut conn, job).await?)?;
         let filter = runs::RunFilter { job_id: Some(job), ..runs::RunFilter::default() };
-        Ok(runs::list(&mut conn, &filter, &checked_page(page)?).await?)
+        let mut found = runs::list(&mut conn, &filter, &checked_page(page)?).await?;
+        pauses::explain(&mut conn, &mut found.items).await?;
+        Ok(found)
     }
 
     /// One run with its steps.
     pub async fn get_run(&self, actor: &Actor, id: RunId) -> Result<RunView> {
         actor.read(Scope::JobsRead)?;
         let mut conn = self.store().reader().await?;
-        let run = runs::get(&mut conn, id).await?.ok_or(Error::NotFound("run"))?;
+        let mut run = runs::get(&mut conn, id).await?.ok_or(Error::NotFound("run"))?;
+        pauses::explain(&mut conn, std::slice::from_mut(&mut run)).await?;
         Ok(RunView { run, steps: steps::list(&mut conn, id).await? })
     }
 
@@ -176,6 +179,14 @@ pub(crate) async fn enter_by_run(tx: &mut Conn, actor: &Actor, job: &Job, run_ty
         phases::enter(tx, actor, job, phase, &format!("{run_type} started")).await?;
     }
     Ok(())
+}
+
+/// What a run is told that somebody starts without saying more.
+pub(crate) fn usual_params(run_type: RunType) -> String {
+    match run_type {
+        RunType::Verify => json!({"depth": Depth::Standard}).to_string(),
+        _ => "{}".into(),
+    }
 }
 
 /// What does the work of a run: the preflight is always our own, and so is the proof.

@@ -342,7 +342,7 @@ fn stopped(fault: Fault) -> Error {
 fn access(request: &CopyRequest, side: &Endpoint, gmail_labels: Option<GmailLabels>) -> Result<Access> {
     let credential = match (&side.secret.password, &side.secret.oauth_token) {
         (Some(password), None) => Credential::Password(password.clone()),
-        (None, Some(token)) => Credential::OauthToken(token.clone()),
+        (None, Some(token)) => Credential::token(token.clone()),
         _ => {
             return Err(Error::field(
                 "secret",
@@ -359,6 +359,8 @@ fn access(request: &CopyRequest, side: &Endpoint, gmail_labels: Option<GmailLabe
         user,
         authz,
         credential,
+        ssh: None,
+        web: None,
         gmail_labels,
         ca_file: request.ca_file.clone(),
         allow_plaintext: request.allow_plaintext,

@@ -3,8 +3,9 @@
 
 use crate::Access;
 use async_trait::async_trait;
-use gatepost_contract::Level;
-use gatepost_transfer::{Fault, FaultKind};
+use gatepost_contract::{CauseKind, Level, RunType, Tool};
+use gatepost_transfer::{Fault, FaultKind, RemoteFolder, UidSet};
+use serde_json::{Map, Value};
 use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
@@ -17,8 +18,21 @@ pub struct ToolRun<'a> {
     pub log: &'a Path,
     /// Takes what is worth a line in the run's log.
     pub note: &'a (dyn Fn(Level, String) + Send + Sync),
+    /// Takes what the program says it has moved, as it says so: shown as progress, and not believed.
+    pub moved: &'a (dyn Fn(EngineMoved<'_>) + Send + Sync),
     /// Ends it.
     pub cancel: &'a CancellationToken,
+}
+
+/// Messages that a program says it has moved just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineMoved<'a> {
+    /// The source's folder, as the server writes its name; `None` where the program does not say.
+    pub folder: Option<&'a str>,
+    /// How many.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// An mbox that is to be appended to a folder.
@@ -43,9 +57,78 @@ pub struct MboxUploaded {
     pub failure: Option<String>,
 }
 
+/// What a program that moves a whole account by itself is to do. The folders are at the destination by then, and what had
+/// arrived before is in the ledger.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineJob<'a> {
+    /// Which program.
+    pub tool: Tool,
+    /// For what kind of run.
+    pub run_type: RunType,
+    /// The account that is read.
+    pub source: &'a Access,
+    /// The account that is written to.
+    pub dest: &'a Access,
+    /// Where each folder goes.
+    pub folders: &'a [EngineFolder],
+    /// Bytes in a second that both hosts grant, where they grant no more.
+    pub bytes_per_second: Option<u64>,
+    /// Messages in a second, likewise.
+    pub messages_per_second: Option<f64>,
+}
+
+/// A folder on both sides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineFolder {
+    /// At the source, with the name as the server writes it.
+    pub source: RemoteFolder,
+    /// At the destination.
+    pub dest: RemoteFolder,
+    /// How many of its messages have not arrived yet.
+    pub pending: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Their UIDs at the source: what has arrived, was refused or was given up is not to be copied again.
+    pub uids: UidSet,
+}
+
+/// A message that a program could not copy, by its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineRefusal {
+    /// The source's folder, as the server writes its name.
+    pub folder: String,
+    /// The message's UID there.
+    pub uid: u32,
+    /// What kind of cause it is.
+    pub kind: CauseKind,
+    /// The program's words.
+    pub cause: String,
+}
+
+/// What a program says of a run. Noted, and not believed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EngineSaid {
+    /// Its exit code, where it ended by itself.
+    pub exit_code: Option<i32>,
+    /// Its figures by name, as they are shown beside our own.
+    pub stats: Map<String, Value>,
+    /// What it could not copy.
+    pub refused: Vec<EngineRefusal>,
+    /// Why it did not come to a good end, and what to do, where it did not.
+    pub failure: Option<String>,
+    /// Whether the same run once more may end well, without anybody doing anything.
+    pub again: bool,
+}
+
 /// Runs external programs.
 #[async_trait]
 pub trait ExternalTools: Send + Sync {
+    /// Lets a program move an account.
+    async fn engine(&self, job: EngineJob<'_>, run: ToolRun<'_>) -> Result<EngineSaid, Fault>;
+
+    /// Lets a program try whether it could move an account, without changing anything: what it says, line by line.
+    async fn try_engine(&self, job: EngineJob<'_>, run: ToolRun<'_>) -> Result<EngineSaid, Fault>;
+
     /// Lets readpst write every item of a PST below a folder.
     async fn readpst(&self, pst: &Path, into: &Path, run: ToolRun<'_>) -> Result<(), Fault>;
 
@@ -65,6 +148,14 @@ pub struct NoTools;
 
 #[async_trait]
 impl ExternalTools for NoTools {
+    async fn engine(&self, job: EngineJob<'_>, _: ToolRun<'_>) -> Result<EngineSaid, Fault> {
+        Err(missing(job.tool.as_str()))
+    }
+
+    async fn try_engine(&self, job: EngineJob<'_>, _: ToolRun<'_>) -> Result<EngineSaid, Fault> {
+        Err(missing(job.tool.as_str()))
+    }
+
     async fn readpst(&self, _: &Path, _: &Path, _: ToolRun<'_>) -> Result<(), Fault> {
         Err(missing("readpst"))
     }

@@ -23,7 +23,7 @@ use std::{
     collections::{HashMap, HashSet},
     convert::Infallible,
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
     time::{Duration, Instant},
 };
 use tokio::{sync::Notify, task::JoinSet};
@@ -95,6 +95,7 @@ impl Gatepost {
             return Ok(());
         }
         self.release_dead_workers().await?;
+        self.keep_default_schedule().await?;
         let mut hands = self.crew().hands.lock().await;
         let affordable = usize::try_from(self.config().memory_budget_mb / RUN_MB).unwrap_or(usize::MAX);
         if affordable < self.config().workers {
@@ -112,7 +113,15 @@ impl Gatepost {
         let gatepost = self.clone();
         hands.spawn(async move { gatepost.tend().await });
         let gatepost = self.clone();
+        hands.spawn(async move { gatepost.keep_measuring().await });
+        let gatepost = self.clone();
+        hands.spawn(async move { gatepost.keep_schedules().await });
+        let gatepost = self.clone();
         hands.spawn(async move { gatepost.keep_uploads().await });
+        let gatepost = self.clone();
+        hands.spawn(async move { gatepost.tend_logins().await });
+        let gatepost = self.clone();
+        hands.spawn(async move { gatepost.watch_devices().await });
         Ok(())
     }
 
@@ -186,7 +195,10 @@ impl Gatepost {
             claimed
         };
         let Some(run) = claimed else { return Ok(false) };
-        self.do_run(run).await?;
+        // Every line that is logged from here on says which run it is about.
+        let (number, mailbox) = (run.id.0, run.mailbox_id.map(|m| m.0));
+        let span = tracing::info_span!("run", run = number, job = run.job_id.0, mailbox, kind = %run.run_type, tool = %run.tool);
+        tracing::Instrument::instrument(self.do_run(run), span).await?;
         Ok(true)
     }
 
@@ -202,31 +214,29 @@ impl Gatepost {
         watch.note(Level::Info, "run", format!("{} began{again}.", run.run_type));
         self.changed(run.id);
 
-        let span = tracing::info_span!("run", run = %run.id, job = %run.job_id, mailbox = ?run.mailbox_id.map(|m| m.0), kind = %run.run_type);
-        let ended = tracing::Instrument::instrument(
-            async {
-                // On the heap, because it is large. A panic is a fault of ours, and must not leave the run without an end.
-                let work = Box::pin(work::execute(self, &run, watch.clone(), cancel.clone()));
-                let work = AssertUnwindSafe(work).catch_unwind();
-                let through = CancellationToken::new();
-                let working = async {
-                    let ended = tokio::select! {
-                        ended = work => ended.unwrap_or_else(|_| Ended::failed(&work::internal("the run panicked"))),
-                        never = self.keep_lease(run.id, &cancel) => match never {},
-                    };
-                    through.cancel();
-                    ended
-                };
-                tokio::join!(working, watch.keep_writing(self, &through)).0
-            },
-            span,
-        )
-        .await;
+        // The sentence of the pause that holds the run, once one does.
+        let held = OnceLock::new();
+        // On the heap, because it is large. A panic is a fault of ours, and must not leave the run without an end.
+        let work = Box::pin(work::execute(self, &run, watch.clone(), cancel.clone()));
+        let work = AssertUnwindSafe(work).catch_unwind();
+        let through = CancellationToken::new();
+        let working = async {
+            let ended = tokio::select! {
+                ended = work => ended.unwrap_or_else(|_| Ended::failed(&work::internal("the run panicked"))),
+                never = self.keep_lease(run.id, &cancel, &watch, &held) => match never {},
+            };
+            through.cancel();
+            ended
+        };
+        let ended = tokio::join!(working, watch.keep_writing(self, &through)).0;
         self.crew().at_work().remove(&run.id);
 
-        let handed_back = self.crew().stopping.is_cancelled() && ended.exit_code == 130;
+        let stopping = self.crew().stopping.is_cancelled();
+        let rests = held.get().is_some() && !self.is_cancelled(run.id).await?;
+        let handed_back = (stopping || rests) && ended.exit_code == 130;
         if handed_back {
-            watch.note(Level::Info, "run", "The worker is shutting down; the run goes back to the queue.".into());
+            let why = held.get().map_or("The worker is shutting down.", String::as_str);
+            watch.note(Level::Info, "run", format!("{why} The run goes back to the queue."));
         } else {
             let level = match ended.status {
                 RunStatus::Failed => Level::Error,
@@ -238,7 +248,9 @@ impl Gatepost {
         watch.flush(self).await;
         if handed_back {
             let mut tx = self.store().begin().await?;
-            runs::hand_back(&mut tx, run.id, &self.crew().name).await?;
+            if runs::hand_back(&mut tx, run.id, &self.crew().name).await? && rests {
+                rest(&mut tx, &run).await?;
+            }
             tx.commit().await?;
         } else if let Err(error) = self.conclude(&run, &ended).await {
             self.end_unsettled(&run, error).await?;
@@ -250,8 +262,23 @@ impl Gatepost {
         Ok(())
     }
 
-    /// Renews the lease until dropped; cancels the run when a person asks for it, or when the lease was lost.
-    async fn keep_lease(&self, run: RunId, cancel: &CancellationToken) -> Infallible {
+    /// Whether a person wants a run of this worker to end.
+    async fn is_cancelled(&self, run: RunId) -> Result<bool> {
+        let mut tx = self.store().begin().await?;
+        let renewed = runs::renew(&mut tx, run, &self.crew().name, clock::seconds() + LEASE_SECONDS).await?;
+        tx.commit().await?;
+        Ok(renewed.cancel_requested)
+    }
+
+    /// Renews the lease until dropped; cancels the run when a person asks for it, when a pause holds it, or when the lease
+    /// was lost. Keeps its speed in step with its wave.
+    async fn keep_lease(
+        &self,
+        run: RunId,
+        cancel: &CancellationToken,
+        watch: &RunWatch,
+        held: &OnceLock<String>,
+    ) -> Infallible {
         let mut tick = tokio::time::interval(HEARTBEAT);
         let mut renewed_at = Instant::now();
         loop {
@@ -268,8 +295,23 @@ impl Gatepost {
             };
             match renewed.await {
                 Ok(renewed) if renewed.still_mine && !renewed.cancel_requested => renewed_at = Instant::now(),
-                Ok(_) => cancel.cancel(),
+                Ok(_) => {
+                    cancel.cancel();
+                    continue;
+                }
                 Err(error) => tracing::warn!(%run, %error, "the lease of a run could not be renewed"),
+            }
+            // What a person has cancelled ends; it does not rest.
+            match self.held_back(run).await {
+                Ok(Some(why)) if !cancel.is_cancelled() => {
+                    let _ = held.set(why);
+                    cancel.cancel();
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%run, %error, "it could not be read whether a run is paused"),
+            }
+            if let Err(error) = self.keep_speed(run, &watch.throttle).await {
+                tracing::warn!(%run, %error, "the speed of a run could not be read");
             }
         }
     }
@@ -302,8 +344,7 @@ impl Gatepost {
         self.judge_job(&mut tx, &Actor::Worker, run.job_id).await?;
         webhooks::run_finished(&mut tx, run.id).await?;
         tx.commit().await?;
-        metrics::counter!("gatepost_runs_total", "type" => run.run_type.as_str(), "status" => ended.status.as_str())
-            .increment(1);
+        self.meter().ended(run.run_type, run.tool, ended.status, &ended.stats);
         Ok(())
     }
 
@@ -403,6 +444,16 @@ async fn contradictions(tx: &mut Conn, run: &ClaimedRun, ended: &Ended) -> Resul
         }
     }
     Ok(stats)
+}
+
+/// A mailbox whose run rests is not being copied.
+async fn rest(tx: &mut Conn, run: &ClaimedRun) -> Result<()> {
+    let Some(mailbox) = run.mailbox_id else { return Ok(()) };
+    let status = match messages::mailbox_tally(tx, mailbox).await?.quarantined {
+        0 => MailboxStatus::Pending,
+        _ => MailboxStatus::Quarantine,
+    };
+    Ok(mailboxes::set_status(tx, mailbox, status, None, &clock::now()).await?)
 }
 
 async fn settle_mailbox(tx: &mut Conn, mailbox: MailboxId, run: &ClaimedRun, ended: &Ended, now: &str) -> Result<()> {

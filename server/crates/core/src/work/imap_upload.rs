@@ -255,7 +255,7 @@ impl Uploading<'_> {
             self.scene.gatepost.config().data_path.join("logs").join(format!("run-{}-imap-upload", self.scene.run));
         let watch = &self.scene.watch;
         let note = |level, sentence| watch.note(level, "imap-upload", sentence);
-        let run = ToolRun { work: &self.work, log: &log, note: &note, cancel: &self.scene.cancel };
+        let run = ToolRun { work: &self.work, log: &log, note: &note, moved: &|_| {}, cancel: &self.scene.cancel };
         let upload = MboxUpload { folder: &place.dest.native, mbox, errors: &self.errors };
         let tools = self.scene.gatepost.drivers().tools();
         let said = tools.imap_upload(self.account.clone(), &[upload], run).await?;

@@ -1,5 +1,6 @@
 //! What a run does once a worker has it.
 
+pub(crate) mod external;
 mod extract;
 mod imap_upload;
 mod preflight;
@@ -202,6 +203,7 @@ async fn set_scene(
     let source_budget = source.budget(gatepost).await.map_err(internal)?;
     let dest_budget = budgets.of(store, &dest.host, dest.owner()).await.map_err(internal)?;
     watch.bind(source_budget.budget.clone(), dest_budget.budget.clone());
+    watch.count(gatepost.meter().count(server.map(|access| access.host.as_str()), &dest.host));
     Ok(Scene {
         gatepost: gatepost.clone(),
         run: claimed.id,

@@ -1,6 +1,6 @@
 //! `preflight`: looking at both sides and changing nothing.
 
-use super::{Ended, Scene, internal};
+use super::{Ended, Scene, external, internal};
 use crate::ledger::StoredLedger;
 use gatepost_contract::{Level, Upload, UploadState};
 use gatepost_store::uploads;
@@ -44,6 +44,15 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
     }
 
     let mut stats = Map::new();
+    if scene.mailbox.tool.moves_accounts() {
+        let tool = scene.mailbox.tool;
+        let (said, hindrance) = external::check(scene).await?;
+        stats.insert(tool.as_str().to_owned(), Value::Object(said.stats));
+        if let Some(hindrance) = hindrance {
+            report.errors.push(format!("{tool} cannot do its work: {hindrance}"));
+            report.ok = false;
+        }
+    }
     stats.insert("folders".into(), report.folders.len().into());
     stats.insert("messages".into(), report.messages.into());
     stats.insert("bytes".into(), report.bytes.into());

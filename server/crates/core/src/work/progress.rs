@@ -3,15 +3,16 @@
 
 use crate::{
     Gatepost, clock,
+    meter::Count,
     pace::{self, Figures, Pace},
 };
 use gatepost_contract::{Level, Progress, RunId, RunStatus};
 use gatepost_store::{events, runs, steps};
-use gatepost_transfer::{Budget, Watch};
+use gatepost_transfer::{Budget, Throttle, Watch};
 use std::{
     io::Write,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
     time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,10 @@ pub(crate) struct RunWatch {
     run: RunId,
     worker: String,
     log_path: PathBuf,
+    /// How fast bytes may pass: as the run's wave says.
+    pub throttle: Arc<Throttle>,
+    /// Where what it copies is counted, once its hosts are known.
+    count: OnceLock<Count>,
     state: Mutex<State>,
 }
 
@@ -60,7 +65,7 @@ struct Line {
 
 impl RunWatch {
     pub fn new(run: RunId, worker: String, log_path: PathBuf) -> Self {
-        Self { run, worker, log_path, state: Mutex::default() }
+        Self { run, worker, log_path, throttle: Arc::default(), count: OnceLock::new(), state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -75,6 +80,11 @@ impl RunWatch {
             state.dirty = true;
             state.waiting = None;
         }
+    }
+
+    /// What the run copies is counted here.
+    pub fn count(&self, count: Count) {
+        let _ = self.count.set(count);
     }
 
     /// The run is bound by these budgets, of the source and of the destination.
@@ -279,6 +289,12 @@ impl Watch for RunWatch {
         self.step(step, |s| s.figures.add(messages, bytes));
     }
 
+    fn copied(&self, messages: u64, bytes: u64) {
+        if let Some(count) = self.count.get() {
+            count.copied(messages, bytes);
+        }
+    }
+
     fn end(&self, step: usize, result: Result<Option<String>, String>) {
         self.step(step, |s| {
             s.finished_at = Some(clock::now());
@@ -296,6 +312,12 @@ impl Watch for RunWatch {
         if level == Level::Warn && matches!(kind, "budget" | "connection") {
             state.waiting = Some(message.clone());
             state.dirty = true;
+        }
+        match level {
+            Level::Error => tracing::error!(about = kind, "{message}"),
+            Level::Warn => tracing::warn!(about = kind, "{message}"),
+            Level::Info => tracing::info!(about = kind, "{message}"),
+            Level::Debug => tracing::debug!(about = kind, "{message}"),
         }
         state.lines.push(Line { at: clock::now(), level, kind: kind.to_owned(), message });
     }

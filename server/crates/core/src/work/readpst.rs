@@ -34,7 +34,7 @@ pub(super) async fn write(reading: &Reading<'_>, file: &StoredUpload, pst: &Path
     }
     let note = |level: Level, sentence: String| reading.watch.note(level, "readpst", sentence);
     note(Level::Info, format!("readpst writes the messages of {}.", file.upload.name));
-    let run = ToolRun { work: &work, log: &log, note: &note, cancel: reading.cancel };
+    let run = ToolRun { work: &work, log: &log, note: &note, moved: &|_| {}, cancel: reading.cancel };
     let ended = reading.gatepost.drivers().tools().readpst(pst, &begun, run).await;
     let _ = remove(&work);
     if let Err(fault) = ended {

@@ -1,7 +1,7 @@
 //! `initial`, `delta` and `final`: copying. A `final` run proves at its end what it has copied, so that the gate can
 //! be judged on it at once.
 
-use super::{Ended, Scene, imap_upload, verify};
+use super::{Ended, Scene, external, imap_upload, verify};
 use crate::ledger::StoredLedger;
 use gatepost_contract::{Depth, RunStatus, RunType, Tool};
 use gatepost_transfer::{
@@ -14,33 +14,20 @@ use std::time::Instant;
 pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
     let began = Instant::now();
     let ledger = StoredLedger { store: scene.gatepost.store().clone(), mailbox: scene.mailbox.id };
-    let copy = Copy {
-        source: &*scene.source,
-        dest: &*scene.dest,
-        ledger: &ledger,
-        watch: &*scene.watch,
-        options: CopyOptions {
-            folder_map: scene.mailbox.folder_map.clone(),
-            thorough: scene.run_type == RunType::Final,
-            // After the cutover the user works at the destination: their flags win.
-            carry_flags: scene.job.dns_cutover_at.is_none(),
-            // Another program sends; we record what there is to send, and recognise what has arrived.
-            record_only: scene.mailbox.tool == Tool::ImapUpload,
-            ..CopyOptions::default()
-        },
-        source_budget: scene.source_budget.budget.clone(),
-        dest_budget: scene.dest_budget.budget.clone(),
-        cancel: scene.cancel.clone(),
-        progress: CopyState::default(),
-    };
-    let mut outcome = copy.run().await?;
-    if scene.mailbox.tool == Tool::ImapUpload && !outcome.cancelled {
+    let mut outcome = copy(scene, &ledger).run().await?;
+    let tool = scene.mailbox.tool;
+    let mut said = None;
+    if tool.moves_accounts() && !outcome.cancelled {
+        said = external::run(scene, &ledger, &mut outcome).await?;
+    }
+    if tool == Tool::ImapUpload && !outcome.cancelled {
         imap_upload::run(scene, &ledger, &mut outcome).await?;
         outcome.pending = ledger.standing(None).await?.iter().map(|(_, standing)| standing.pending).sum();
     }
-    metrics::counter!("gatepost_messages_copied_total").increment(outcome.transferred);
-    metrics::counter!("gatepost_bytes_copied_total").increment(outcome.bytes);
     let mut ended = ended(&outcome, began.elapsed().as_secs_f64());
+    if let Some(said) = said {
+        external::tell(&mut ended, tool, said, &outcome);
+    }
     if scene.resumed {
         ended.stats.insert("resumed".into(), true.into());
     }
@@ -54,6 +41,30 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
         }
     }
     Ok(ended)
+}
+
+/// The copy of a run. Where another program sends, it only records what there is to send and recognises what has arrived.
+pub(super) fn copy<'a>(scene: &'a Scene, ledger: &'a StoredLedger) -> Copy<'a> {
+    let tool = scene.mailbox.tool;
+    Copy {
+        source: &*scene.source,
+        dest: &*scene.dest,
+        ledger,
+        watch: &*scene.watch,
+        options: CopyOptions {
+            folder_map: scene.mailbox.folder_map.clone(),
+            thorough: scene.run_type == RunType::Final,
+            // After the cutover the user works at the destination: their flags win.
+            carry_flags: scene.job.dns_cutover_at.is_none(),
+            record_only: tool == Tool::ImapUpload || tool.moves_accounts(),
+            throttle: scene.watch.throttle.clone(),
+            ..CopyOptions::default()
+        },
+        source_budget: scene.source_budget.budget.clone(),
+        dest_budget: scene.dest_budget.budget.clone(),
+        cancel: scene.cancel.clone(),
+        progress: CopyState::default(),
+    }
 }
 
 fn ended(outcome: &CopyOutcome, seconds: f64) -> Ended {

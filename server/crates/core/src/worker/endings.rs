@@ -13,6 +13,7 @@ use gatepost_store::{
     tenants, uploads, users,
 };
 use gatepost_transfer::{Driver, Fault};
+use gatepost_web::{Web, WebError, WebReply, WebRequest};
 use serde_json::{Map, json};
 use std::{collections::BTreeMap, path::Path};
 use time::{Duration as Span, OffsetDateTime};
@@ -49,6 +50,17 @@ impl Drivers for NoMail {
 
     fn courier(&self, _: Outbound) -> Arc<dyn Courier> {
         Arc::new(NoMail)
+    }
+
+    fn web(&self, _: Outbound) -> Arc<dyn Web> {
+        Arc::new(NoMail)
+    }
+}
+
+#[async_trait::async_trait]
+impl Web for NoMail {
+    async fn ask(&self, _: &WebRequest) -> std::result::Result<WebReply, WebError> {
+        panic!("there is no web in these tests");
     }
 }
 

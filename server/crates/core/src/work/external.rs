@@ -1,0 +1,374 @@
+//! Copying by a program that moves whole accounts by itself: imapsync, doveadm, zmmailbox.
+//!
+//! Our ledger says what is to be copied and our own reading what has arrived; in between the program does its work. What
+//! it says of itself is kept beside our figures and decides nothing but one thing: a message that it names as refused,
+//! and that is truly not there, is quarantined with its words.
+
+use super::{Ended, Scene, internal, sync::copy};
+use crate::{
+    Access, EngineFolder, EngineJob, EngineMoved, EngineRefusal, EngineSaid, ToolRun,
+    access::{SourceAccess, dest_access, source_access},
+    ledger::StoredLedger,
+};
+use gatepost_contract::{CauseKind, Level, RunStatus, Tool};
+use gatepost_transfer::{
+    Fault, FaultKind, Ledger as _, PlacedFolder, Refusal, RemoteFolder, UidSet, Watch as _, Way, copy::CopyOutcome,
+};
+use serde_json::{Map, Value};
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+
+/// How many rows of the ledger are looked at together.
+const PAGE: u32 = 5_000;
+/// How many refusals get a line each in the run's log; the ledger has them all.
+const REFUSALS_NOTED: usize = 100;
+
+/// Lets the mailbox's program copy what is pending, and looks at what has arrived. The folders are there and the ledger
+/// is up to date. `None` where nothing was left to do.
+pub(super) async fn run(
+    scene: &Scene,
+    ledger: &StoredLedger,
+    outcome: &mut CopyOutcome,
+) -> Result<Option<EngineSaid>, Fault> {
+    let tool = scene.mailbox.tool;
+    let before = standing(ledger).await?;
+    outcome.pending = before.pending;
+    if before.pending == 0 {
+        return Ok(None);
+    }
+    let (source, dest) = accesses(scene).await?;
+    let granted = scene.connections().await?;
+    let folders = folders(scene, ledger, outcome).await?;
+    scene.watch.clear(&scene.gatepost).await.map_err(internal)?;
+    let call = Call { scene, source: &source, dest: &dest, folders: &folders };
+    let said = call.engine().await;
+    drop(granted);
+    if scene.cancel.is_cancelled() {
+        // What has arrived is recognised when the next run begins.
+        outcome.cancelled = true;
+        return said.map(Some).or_else(|fault| if fault.kind == FaultKind::Cancelled { Ok(None) } else { Err(fault) });
+    }
+    let said = said?;
+    note_words(scene, &said);
+
+    scene.watch.clear(&scene.gatepost).await.map_err(internal)?;
+    let mut look = copy(scene, ledger);
+    if said.failure.is_none() {
+        // Nothing of it is under way any more.
+        look.options.settle = Duration::ZERO;
+    }
+    let found = look.run().await?;
+    let after = standing(ledger).await?;
+    outcome.transferred += found.adopted;
+    outcome.bytes += before.pending_bytes.saturating_sub(after.pending_bytes);
+    outcome.quarantined += found.quarantined;
+    outcome.vanished += found.vanished;
+    outcome.flags_changed += found.flags_changed;
+    outcome.cancelled |= found.cancelled;
+    outcome.failed_folders = found.failed_folders;
+    if !outcome.cancelled {
+        outcome.quarantined += refuse(scene, ledger, &folders, &said.refused).await?;
+    }
+    outcome.pending = standing(ledger).await?.pending;
+    if after.pending < before.pending || said.refused.is_empty() {
+        let sentence = format!(
+            "{} of {} messages that were to be copied have arrived.",
+            before.pending.saturating_sub(after.pending),
+            before.pending
+        );
+        scene.watch.note(Level::Info, tool.as_str(), sentence);
+    }
+    Ok(Some(said))
+}
+
+/// Lets the mailbox's program try whether it could do its work. What hinders it, in a sentence, where something does.
+pub(super) async fn check(scene: &Scene) -> Result<(EngineSaid, Option<String>), Fault> {
+    let (source, dest) = accesses(scene).await?;
+    let said = Call { scene, source: &source, dest: &dest, folders: &[] }.check().await;
+    match said {
+        Ok(said) => {
+            note_words(scene, &said);
+            let failure = said.failure.clone();
+            Ok((said, failure))
+        }
+        Err(fault) if fault.kind == FaultKind::Cancelled => Err(fault),
+        Err(fault) => Ok((EngineSaid::default(), Some(fault.sentence))),
+    }
+}
+
+/// What a program said, in a run's figures and in its closing sentence.
+pub(super) fn tell(ended: &mut Ended, tool: Tool, said: EngineSaid, outcome: &CopyOutcome) {
+    let mut stats: Map<String, Value> = said.stats;
+    if let Some(code) = said.exit_code {
+        stats.insert("exit_code".into(), code.into());
+    }
+    if !said.refused.is_empty() {
+        stats.insert("refused".into(), said.refused.len().into());
+    }
+    if said.again {
+        stats.insert("again".into(), true.into());
+    }
+    if let Some(failure) = &said.failure {
+        stats.insert("failure".into(), failure.as_str().into());
+    }
+    ended.stats.insert(tool.as_str().to_owned(), Value::Object(stats));
+    if outcome.cancelled {
+        return;
+    }
+    let whole = outcome.pending == 0 && outcome.quarantined == 0 && outcome.failed_folders.is_empty();
+    let words = match said.failure {
+        Some(failure) if whole => {
+            ended.summary.push_str(&format!(" All has arrived by our own reading, although: {failure}"));
+            return;
+        }
+        Some(failure) => failure,
+        None if outcome.pending > 0 => format!(
+            "{tool} says that it has done its work, and {} messages have not arrived. The run's log and {tool}'s own log say \
+             more.",
+            outcome.pending
+        ),
+        None => return,
+    };
+    let words = if said.again { format!("{words} Start the run again.") } else { words };
+    ended.summary = format!("{} {words}", ended.summary);
+    if outcome.transferred == 0 && outcome.quarantined == 0 {
+        (ended.status, ended.exit_code) = (RunStatus::Failed, 1);
+    }
+    ended.error = Some(match ended.error.take() {
+        Some(error) => format!("{words} {error}"),
+        None => words,
+    });
+}
+
+/// How both accounts are reached.
+async fn accesses(scene: &Scene) -> Result<(Access, Access), Fault> {
+    let mut conn = scene.gatepost.store().reader().await.map_err(internal)?;
+    let SourceAccess::Server(source) = source_access(&scene.gatepost, &mut conn, &scene.mailbox).await? else {
+        let sentence = format!("{} moves accounts and reads no files. Choose native.", scene.mailbox.tool);
+        return Err(Fault::new(FaultKind::WrongService, sentence));
+    };
+    let dest = dest_access(&scene.gatepost, &mut conn, &scene.job, &scene.mailbox).await?;
+    Ok((source, dest))
+}
+
+#[derive(Clone, Copy, Default)]
+struct Pending {
+    pending: u64,
+    pending_bytes: u64,
+}
+
+async fn standing(ledger: &StoredLedger) -> Result<Pending, Fault> {
+    let mut sum = Pending::default();
+    for (_, standing) in ledger.standing(None).await? {
+        sum.pending += standing.pending;
+        sum.pending_bytes += standing.pending_bytes;
+    }
+    Ok(sum)
+}
+
+/// A folder of the ledger with what the program is told of it.
+struct Placed {
+    own: PlacedFolder,
+    engine: EngineFolder,
+}
+
+/// The folders in which something is pending, as both servers name them.
+async fn folders(scene: &Scene, ledger: &StoredLedger, outcome: &mut CopyOutcome) -> Result<Vec<Placed>, Fault> {
+    let (mut source, mut dest) = tokio::try_join!(scene.source.source(), scene.dest.destination())?;
+    let listed = async { tokio::try_join!(source.folders(), dest.folders()) }.await;
+    tokio::join!(source.close(), dest.close());
+    let (at_source, at_dest) = listed?;
+    let mut all = Vec::new();
+    for own in ledger.placed().await? {
+        let standing = ledger.standing(Some(own.id)).await?.first().map(|(_, s)| *s).unwrap_or_default();
+        if standing.pending == 0 {
+            continue;
+        }
+        let source = at_source.iter().find(|f| f.path == own.source).cloned();
+        let same = |f: &&RemoteFolder| f.path == own.dest || f.path.is_inbox() && own.dest.is_inbox();
+        let dest = at_dest.iter().find(same).cloned();
+        let (Some(source), Some(dest)) = (source, dest) else {
+            let sentence = "The folder is missing on one side.".to_owned();
+            outcome.failed_folders.push((own.source.to_string(), sentence));
+            continue;
+        };
+        let uids = pending_uids(ledger, &own).await?;
+        let engine = EngineFolder { source, dest, pending: standing.pending, bytes: standing.pending_bytes, uids };
+        all.push(Placed { own, engine });
+    }
+    Ok(all)
+}
+
+async fn pending_uids(ledger: &StoredLedger, folder: &PlacedFolder) -> Result<UidSet, Fault> {
+    let (mut uids, mut after) = (Vec::new(), None);
+    loop {
+        let rows = ledger.pending(folder.id, after, PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(uids.into_iter().collect()) };
+        after = Some(last.id);
+        uids.extend(rows.iter().map(|row| row.uid));
+    }
+}
+
+struct Call<'a> {
+    scene: &'a Scene,
+    source: &'a Access,
+    dest: &'a Access,
+    folders: &'a [Placed],
+}
+
+impl Call<'_> {
+    async fn engine(&self) -> Result<EngineSaid, Fault> {
+        let scene = self.scene;
+        let names: Vec<String> = self.folders.iter().map(|f| f.own.source.to_string()).collect();
+        scene.watch.steps(&names);
+        for (step, folder) in self.folders.iter().enumerate() {
+            scene.watch.begin(step, folder.engine.pending, folder.engine.bytes);
+        }
+        let steps: HashMap<&str, usize> =
+            self.folders.iter().enumerate().map(|(n, f)| (f.engine.source.native.as_str(), n)).collect();
+        // A budget that is spent ends the program; the run says why.
+        let (stop, spent) = (scene.cancel.child_token(), Mutex::new(None));
+        let moved = |moved: EngineMoved<'_>| {
+            if let Some(step) = moved.folder.and_then(|folder| steps.get(folder)) {
+                scene.watch.done(*step, moved.messages, moved.bytes);
+            }
+            scene.watch.copied(moved.messages, moved.bytes);
+            for (budget, way) in [(&scene.source_budget, Way::Down), (&scene.dest_budget, Way::Up)] {
+                if let Err(why) = budget.budget.moved(way, moved.bytes) {
+                    *spent.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+                    stop.cancel();
+                }
+            }
+        };
+        let said = self.call(&stop, &moved, Which::Engine).await;
+        let spent = spent.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let said = match (said, spent) {
+            (Err(fault), Some(why)) if fault.kind == FaultKind::Cancelled && !scene.cancel.is_cancelled() => {
+                Ok(EngineSaid { failure: Some(why), again: true, ..EngineSaid::default() })
+            }
+            (said, _) => said,
+        };
+        let note = match &said {
+            Ok(EngineSaid { failure: None, .. }) => Ok(None),
+            Ok(EngineSaid { failure: Some(words), .. }) => Err(words.clone()),
+            Err(fault) => Err(fault.sentence.clone()),
+        };
+        for step in 0..self.folders.len() {
+            scene.watch.end(step, note.clone());
+        }
+        said
+    }
+
+    async fn check(&self) -> Result<EngineSaid, Fault> {
+        self.call(&self.scene.cancel, &|_| {}, Which::Check).await
+    }
+
+    async fn call(
+        &self,
+        cancel: &CancellationToken,
+        moved: &(dyn Fn(EngineMoved<'_>) + Send + Sync),
+        which: Which,
+    ) -> Result<EngineSaid, Fault> {
+        let scene = self.scene;
+        let tool = scene.mailbox.tool;
+        let data = &scene.gatepost.config().data_path;
+        let work = data.join("work").join(format!("run-{}", scene.run));
+        let log = log_path(data, scene.run, tool);
+        for folder in [&work, &data.join("logs")] {
+            make_private(folder)?;
+        }
+        let note = |level, sentence| scene.watch.note(level, tool.as_str(), sentence);
+        let rates = [&scene.source_budget, &scene.dest_budget].map(|kept| kept.budget.rate());
+        let engine: Vec<EngineFolder> = self.folders.iter().map(|f| f.engine.clone()).collect();
+        let job = EngineJob {
+            tool,
+            run_type: scene.run_type,
+            source: self.source,
+            dest: self.dest,
+            folders: &engine,
+            bytes_per_second: None,
+            messages_per_second: rates.into_iter().flatten().reduce(f64::min),
+        };
+        let run = ToolRun { work: &work, log: &log, note: &note, moved, cancel };
+        let tools = scene.gatepost.drivers().tools();
+        let said = match which {
+            Which::Engine => tools.engine(job, run).await,
+            Which::Check => tools.try_engine(job, run).await,
+        };
+        let _ = fs::remove_dir_all(&work);
+        said
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Which {
+    Engine,
+    Check,
+}
+
+/// Where the whole log of a run's program is kept, compressed. A program that is called several times adds to the name.
+pub(crate) fn log_path(data: &Path, run: gatepost_contract::RunId, tool: Tool) -> PathBuf {
+    data.join("logs").join(format!("run-{run}-{tool}.gz"))
+}
+
+fn make_private(folder: &Path) -> Result<(), Fault> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(internal)
+}
+
+fn note_words(scene: &Scene, said: &EngineSaid) {
+    let tool = scene.mailbox.tool;
+    if let Some(failure) = &said.failure {
+        scene.watch.note(Level::Warn, tool.as_str(), failure.clone());
+    }
+    for refusal in said.refused.iter().take(REFUSALS_NOTED) {
+        let sentence = format!("{}/{}: {}", refusal.folder, refusal.uid, refusal.cause);
+        scene.watch.note(Level::Warn, tool.as_str(), sentence);
+    }
+}
+
+/// Quarantines what the program says was refused and what has truly not arrived. Gives how many.
+async fn refuse(
+    scene: &Scene,
+    ledger: &StoredLedger,
+    folders: &[Placed],
+    refused: &[EngineRefusal],
+) -> Result<u64, Fault> {
+    let mut count = 0;
+    for folder in folders {
+        // The last word on a message counts.
+        let mut words: HashMap<u32, &EngineRefusal> = HashMap::new();
+        words.extend(refused.iter().filter(|r| r.folder == folder.engine.source.native).map(|r| (r.uid, r)));
+        if words.is_empty() {
+            continue;
+        }
+        let mut after = None;
+        loop {
+            let rows = ledger.pending(folder.own.id, after, PAGE).await?;
+            let Some(last) = rows.last() else { break };
+            after = Some(last.id);
+            let of_row = |kind: fn(CauseKind) -> bool| -> Vec<Refusal> {
+                let of = rows.iter().filter_map(|row| words.get(&row.uid)).filter(|r| kind(r.kind));
+                let tool = scene.mailbox.tool;
+                of.map(|r| Refusal { uid: r.uid, kind: r.kind, cause: format!("{tool}: {}", r.cause) }).collect()
+            };
+            // A line that broke off at a message says nothing against it: it is tried again.
+            let hindered = of_row(|kind| kind == CauseKind::Disconnects);
+            let refusals = of_row(|kind| kind != CauseKind::Disconnects);
+            if !hindered.is_empty() {
+                ledger.hindered(folder.own.id, &hindered).await?;
+            }
+            if !refusals.is_empty() {
+                count += refusals.len() as u64;
+                ledger.refused(folder.own.id, &refusals).await?;
+            }
+        }
+    }
+    Ok(count)
+}
