@@ -14,6 +14,7 @@ mod pst;
 mod report;
 mod serve;
 mod source;
+mod ssh;
 mod table;
 mod url;
 mod vault;
@@ -70,6 +71,9 @@ enum Command {
     /// Keys of the stored secrets
     #[command(subcommand)]
     Vault(vault::Vault),
+    /// Machines where programs are run by SSH: which are trusted
+    #[command(subcommand)]
+    Ssh(ssh::Ssh),
     /// The audit log
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -201,6 +205,7 @@ async fn with_settings(command: Command, config: Config) -> Outcome {
         Command::Report(report) => report::run(report, config).await,
         Command::Admin(admin) => admin::run(admin, config).await,
         Command::Vault(vault) => vault::run(vault, config).await,
+        Command::Ssh(ssh) => ssh::run(ssh, config).await,
         Command::Audit(audit) => audit::run(audit, config).await,
         Command::Backup(backup) => backup::run(backup, config).await,
         Command::Config(_) | Command::Doctor(_) | Command::Completions { .. } | Command::Man(_) => Ok(Exit::Done),

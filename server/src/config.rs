@@ -13,6 +13,7 @@ pub use source::{Fault, Settings};
 use crate::http::client::Network;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use gatepost_contract::{Role, Secret, Security};
+use gatepost_tools::ssh::Destination;
 use std::{
     fmt,
     net::SocketAddr,
@@ -24,9 +25,12 @@ pub const SAMPLE: &str = include_str!("config/sample.toml");
 
 /// Every variable that the program knows.
 pub const NAMES: &[&str] = &[
+    "GATEPOST_CARBONIO_URL",
     "GATEPOST_CONFIG",
     "GATEPOST_DATABASE_URL",
     "GATEPOST_DELTA_MAX_AGE_HOURS",
+    "GATEPOST_DELTA_SCHEDULE",
+    "GATEPOST_DISCOVERY_ISPDB",
     "GATEPOST_DNS_RESOLVERS",
     "GATEPOST_DNS_WEBHOOK_SECRET",
     "GATEPOST_EVIDENCE_MAX_AGE_HOURS",
@@ -39,6 +43,8 @@ pub const NAMES: &[&str] = &[
     "GATEPOST_MEMORY_BUDGET_MB",
     "GATEPOST_PUBLIC_URL",
     "GATEPOST_SITE_ROOT",
+    "GATEPOST_SSH_KEY_FILE",
+    "GATEPOST_TIME_ZONE",
     "GATEPOST_TRUSTED_PROXIES",
     "GATEPOST_UPLOAD_EXPIRY_HOURS",
     "GATEPOST_UPLOAD_RESERVE_MB",
@@ -54,6 +60,8 @@ pub const NAMES: &[&str] = &[
     "MIGRATION_DEST_IMAP_HOST",
     "MIGRATION_DEST_IMAP_PORT",
     "MIGRATION_DEST_IMAP_SSL",
+    "MIGRATION_DOVEADM_BIN",
+    "MIGRATION_DOVEADM_CONFIG",
     "MIGRATION_ENABLED",
     "MIGRATION_GATE_MIN_RATIO",
     "MIGRATION_GATE_OVERRIDE_ROLES",
@@ -85,10 +93,22 @@ pub struct Tools {
     pub readpst: Option<PathBuf>,
     /// imap_upload.py.
     pub imap_upload: Option<PathBuf>,
-    /// `user@host` where zmmailbox is run.
-    pub carbonio_ssh: Option<String>,
-    /// As whom.
+    /// doveadm.
+    pub doveadm: Option<PathBuf>,
+    /// The configuration of the Dovecot that doveadm works for.
+    pub doveadm_config: Option<PathBuf>,
+    /// Where zmmailbox of the new server is run.
+    pub carbonio_ssh: Option<Destination>,
+    /// As whom zmmailbox is run, here and at old servers.
     pub zmmailbox_user: Option<String>,
+    /// Where the new server answers HTTPS, if that is not its own name: `https://HOST:PORT`.
+    pub carbonio_url: Option<String>,
+    /// The new server that those two are of, where it is not the one that `carbonio_ssh` names.
+    pub carbonio_host: Option<String>,
+    /// The private key that logs in by SSH.
+    pub ssh_key: Option<PathBuf>,
+    /// The confirmed host keys.
+    pub known_hosts: PathBuf,
 }
 
 /// All settings, checked.
@@ -125,7 +145,11 @@ impl fmt::Display for Unusable {
 
 impl std::error::Error for Unusable {}
 
-/// Reads the process's environment, and the file of `--config` or `GATEPOST_CONFIG` below it.
+/// Where packages put the settings of the service.
+const INSTALLED: &str = "/etc/gatepost/gatepost.toml";
+
+/// Reads the process's environment, and below it the file of `--config` or `GATEPOST_CONFIG`; where neither is given the
+/// service's own, if it is there for whoever asks.
 pub fn load(file: Option<&Path>) -> Result<Config, Unusable> {
     let mut environment = Vec::new();
     for (name, value) in std::env::vars_os() {
@@ -138,7 +162,8 @@ pub fn load(file: Option<&Path>) -> Result<Config, Unusable> {
         }
     }
     let named = environment.iter().find(|(name, value)| name == "GATEPOST_CONFIG" && !value.is_empty());
-    let path = file.map(Path::to_path_buf).or_else(|| named.map(|(_, value)| PathBuf::from(value)));
+    let installed = || Some(PathBuf::from(INSTALLED)).filter(|path| std::fs::File::open(path).is_ok());
+    let path = file.map(Path::to_path_buf).or_else(|| named.map(|(_, value)| PathBuf::from(value))).or_else(installed);
     let text = match &path {
         None => None,
         Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
@@ -215,10 +240,14 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
                 |text| gatepost_dns::parse_resolvers(text).map(Some),
             )
             .unwrap_or_else(gatepost_dns::system_resolvers),
+        discovery_ispdb: s.truth("GATEPOST_DISCOVERY_ISPDB", false),
         dns_webhook_secret: webhook_secret(&s),
+        delta_schedule: delta_schedule(&s),
+        time_zone: time_zone(&s),
         hosts: hosts::read(&s),
         data_path,
     };
+    let (carbonio_host, known_hosts) = (core.dest_imap_host.clone(), core.data_path.join("ssh").join("known_hosts"));
     let config = Config {
         core,
         listen: s.parsed(
@@ -251,8 +280,22 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
             imapsync: s.text("MIGRATION_IMAPSYNC_BIN").map(PathBuf::from),
             readpst: s.text("MIGRATION_READPST_BIN").map(PathBuf::from),
             imap_upload: s.text("MIGRATION_IMAP_UPLOAD").map(PathBuf::from),
-            carbonio_ssh: s.text("MIGRATION_CARBONIO_SSH"),
-            zmmailbox_user: s.text("MIGRATION_ZMMAILBOX_USER"),
+            doveadm: s.text("MIGRATION_DOVEADM_BIN").map(PathBuf::from),
+            doveadm_config: file(&s, "MIGRATION_DOVEADM_CONFIG"),
+            carbonio_ssh: s.parsed(
+                "MIGRATION_CARBONIO_SSH",
+                None,
+                "USER@HOST or USER@HOST:PORT, e.g. root@mail.example.net",
+                |text| text.parse().map(Some).map_err(|_| ()),
+            ),
+            zmmailbox_user: s.parsed("MIGRATION_ZMMAILBOX_USER", None, "a unix user, e.g. zextras or zimbra", |text| {
+                let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+                (text.bytes().all(plain) && !text.starts_with('-')).then(|| Some(text.to_owned())).ok_or(())
+            }),
+            carbonio_url: s.parsed("GATEPOST_CARBONIO_URL", None, "an https URL without path", public_url),
+            carbonio_host,
+            ssh_key: file(&s, "GATEPOST_SSH_KEY_FILE"),
+            known_hosts,
         },
     };
     let faults = s.into_faults();
@@ -312,6 +355,29 @@ fn webhook_secret(s: &Settings) -> Option<Secret> {
         "must be whsec_ and 24 to 64 random bytes in Base64, e.g. whsec_ and what `openssl rand -base64 32` prints",
     );
     None
+}
+
+/// When deltas start by themselves; `off` for never.
+fn delta_schedule(s: &Settings) -> Option<String> {
+    let text = s.text("GATEPOST_DELTA_SCHEDULE").unwrap_or_else(|| "0 */6 * * *".into());
+    if matches!(text.to_ascii_lowercase().as_str(), "off" | "none" | "never") {
+        return None;
+    }
+    if let Err(why) = gatepost_core::check_schedule(&text, "UTC") {
+        s.fault("GATEPOST_DELTA_SCHEDULE", format!("cannot be used: its {why}; it may be off"));
+    }
+    Some(text)
+}
+
+fn time_zone(s: &Settings) -> String {
+    let name = s.text("GATEPOST_TIME_ZONE").unwrap_or_else(|| "UTC".into());
+    if gatepost_core::check_schedule("0 0 * * *", &name).is_err() {
+        s.fault(
+            "GATEPOST_TIME_ZONE",
+            "names no time zone of the IANA database; it may be UTC, Europe/Lisbon, America/Sao_Paulo, ...",
+        );
+    }
+    name
 }
 
 fn file(s: &Settings, name: &str) -> Option<PathBuf> {

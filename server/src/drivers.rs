@@ -1,12 +1,14 @@
 //! The protocols and formats that this program brings: core asks here for a driver and knows none of them itself.
 
-use crate::config::Tools;
+use crate::{config::Tools, prober::ImapProber};
 use gatepost_archive::{ArchiveAccount, ArchiveDriver, FileSource, Limits};
 use gatepost_contract::Inspection;
 use gatepost_core::{Access, Courier, Credential, Drivers, ExternalTools, FileAccess, GmailLabels, MailFile, Outbound};
-use gatepost_courier::HttpCourier;
+use gatepost_courier::{HttpCourier, HttpWeb};
+use gatepost_discovery::Prober;
 use gatepost_imap::{Account, ImapDriver, NetPolicy, Timeouts};
 use gatepost_transfer::{Driver, Fault, FaultKind};
+use gatepost_web::Web;
 use std::{path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
@@ -60,13 +62,21 @@ impl Drivers for BuiltIn {
     fn courier(&self, outbound: Outbound) -> Arc<dyn Courier> {
         Arc::new(HttpCourier::new(outbound))
     }
+
+    fn web(&self, outbound: Outbound) -> Arc<dyn Web> {
+        Arc::new(HttpWeb::new(outbound))
+    }
+
+    fn prober(&self, outbound: Outbound) -> Arc<dyn Prober> {
+        Arc::new(ImapProber(outbound))
+    }
 }
 
 /// The account as the IMAP engine knows it.
 pub(crate) fn account(access: Access) -> Account {
     let secret = match access.credential {
         Credential::Password(password) => gatepost_imap::Credential::Password(password),
-        Credential::OauthToken(token) => gatepost_imap::Credential::OauthToken(token),
+        Credential::Oauth(tokens) => gatepost_imap::Credential::Oauth(tokens),
     };
     Account {
         host: access.host,
@@ -84,6 +94,7 @@ pub(crate) fn account(access: Access) -> Account {
         policy: NetPolicy {
             allow_plaintext_beyond_loopback: access.allow_plaintext,
             allowed_hosts: access.allowed_hosts,
+            public_only: false,
             timeouts: Timeouts::default(),
         },
     }

@@ -5,6 +5,7 @@ pub mod api;
 pub mod audit_file;
 mod care;
 pub mod client;
+mod consent;
 mod csrf;
 mod csv;
 mod desk;
@@ -109,11 +110,15 @@ pub fn router(app: &App) -> Router {
     // With a signed link nobody is known: no session is read, no user looked up.
     let mut linked = Router::new().nest("/api/v1", api.linked);
     if migration {
-        linked = linked.merge(shared::routes());
+        linked = linked.merge(shared::routes()).merge(consent::routes());
     }
 
+    let mut desk = desk::routes(app);
+    if migration {
+        desk = desk.merge(consent::staff_routes());
+    }
     let usual = Router::new()
-        .merge(for_known_callers(rest.merge(desk::routes(app)), app))
+        .merge(for_known_callers(rest.merge(desk), app))
         .merge(linked)
         .merge(care)
         .merge(desk::assets(app))

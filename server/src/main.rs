@@ -8,6 +8,7 @@ mod config;
 mod drivers;
 mod http;
 mod logging;
+mod prober;
 mod tools;
 
 use std::process::ExitCode;

@@ -1,9 +1,14 @@
 //! External programs on this machine: where they lie, how they are called, what is made of their words.
 
+mod doveadm;
+mod imapsync;
+mod ssh;
+mod zmmailbox;
+
 use crate::{config::Tools, drivers::account};
 use async_trait::async_trait;
-use gatepost_contract::Level;
-use gatepost_core::{Access, ExternalTools, MboxUpload, MboxUploaded, ToolRun};
+use gatepost_contract::{Level, Tool};
+use gatepost_core::{Access, EngineJob, EngineSaid, ExternalTools, MboxUpload, MboxUploaded, ToolRun};
 use gatepost_imap::Relay;
 use gatepost_tools::{Ended, Line, Program, Stop, Stream, ToolError, find, imap_upload, readpst};
 use gatepost_transfer::{Fault, FaultKind};
@@ -28,6 +33,24 @@ impl Tools {
 
 #[async_trait]
 impl ExternalTools for Tools {
+    async fn engine(&self, job: EngineJob<'_>, run: ToolRun<'_>) -> Result<EngineSaid, Fault> {
+        match job.tool {
+            Tool::Imapsync => imapsync::sync(self, job, run).await,
+            Tool::Doveadm => doveadm::sync(self, job, run).await,
+            Tool::Zmmailbox => zmmailbox::transfer(self, job, run).await,
+            other => Err(no_engine(other)),
+        }
+    }
+
+    async fn try_engine(&self, job: EngineJob<'_>, run: ToolRun<'_>) -> Result<EngineSaid, Fault> {
+        match job.tool {
+            Tool::Imapsync => imapsync::check(self, job, run).await,
+            Tool::Doveadm => doveadm::check(self, job, run).await,
+            Tool::Zmmailbox => zmmailbox::check(self, job, run).await,
+            other => Err(no_engine(other)),
+        }
+    }
+
     async fn readpst(&self, pst: &Path, into: &Path, run: ToolRun<'_>) -> Result<(), Fault> {
         let program = self.find_readpst().ok_or_else(|| {
             missing("readpst", "MIGRATION_READPST_BIN", "install it (Debian and Ubuntu: apt-get install pst-utils)")
@@ -122,6 +145,10 @@ async fn start(program: Program, run: ToolRun<'_>, on_line: &mut (dyn FnMut(Line
         return Err(Fault::cancelled());
     }
     Ok(ended)
+}
+
+fn no_engine(tool: Tool) -> Fault {
+    Fault::new(FaultKind::Internal, format!("{tool} does not move whole accounts."))
 }
 
 fn missing(program: &str, variable: &str, advice: &str) -> Fault {

@@ -246,7 +246,7 @@ fn authorities(config: &Config) -> Vec<Finding> {
 
 fn site(config: &Config) -> Finding {
     match Site::find(config.site_root.as_deref()) {
-        Ok(site) => Finding::ok("site", format!("assets in {}", site.assets.display())),
+        Ok(site) => Finding::ok("site", site.to_string()),
         Err(error) => Finding::fail("site", error.to_string(), "scripts/build makes them"),
     }
 }
@@ -270,9 +270,16 @@ fn tools(config: &Config) -> Vec<Finding> {
         ("doveadm", "doveadm", None, "apt-get install dovecot-core"),
         ("ssh", "ssh", None, "apt-get install openssh-client; needed for Zimbra alone"),
     ];
-    let zimbra = tools.carbonio_ssh.as_ref().map(|host| {
-        let user = tools.zmmailbox_user.as_deref().unwrap_or("zimbra");
-        Finding::ok("zmmailbox", format!("would be run as {user} by ssh {host}; not contacted here"))
+    let zimbra = tools.carbonio_ssh.as_ref().map(|to| {
+        let user = tools.zmmailbox_user.as_deref().or(to.user.as_deref()).unwrap_or("the user who logs in");
+        match tools.ssh().and_then(|ssh| ssh.ready(to).map_err(|trouble| trouble.to_string())) {
+            Ok(()) => {
+                Finding::ok("zmmailbox", format!("would be run as {user} by ssh on {to}, whose host key was confirmed"))
+            }
+            Err(sentence) => {
+                Finding::warn("zmmailbox", sentence, "mailboxes can be moved natively or by HTTPS meanwhile")
+            }
+        }
     });
     wanted
         .into_iter()

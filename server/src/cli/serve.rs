@@ -21,6 +21,9 @@ const HAND_BACK: Duration = Duration::from_secs(30);
 /// Seconds; from what a cached answer takes to what a reader would give up on.
 const DURATIONS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
+/// Seconds; from a delta that finds nothing new to a day.
+const RUN_DURATIONS: &[f64] = &[1.0, 5.0, 30.0, 120.0, 600.0, 1_800.0, 3_600.0, 14_400.0, 43_200.0, 86_400.0];
+
 /// Run the Desk, the API and a worker in one process
 #[derive(Debug, Args)]
 pub struct Serve {
@@ -34,9 +37,13 @@ pub async fn run(serve: Serve, config: Config) -> Outcome {
     let site = Site::find(config.site_root.as_deref())?;
     let metrics = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full("gatepost_http_request_duration_seconds".to_owned()), DURATIONS)
-        .context("the histogram's limits")?
+        .and_then(|builder| {
+            builder.set_buckets_for_metric(Matcher::Full("gatepost_run_duration_seconds".to_owned()), RUN_DURATIONS)
+        })
+        .context("the histograms' limits")?
         .install_recorder()
         .context("measuring cannot be started")?;
+    gatepost_core::describe();
     let listen = serve.listen.unwrap_or(config.listen);
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
@@ -54,6 +61,7 @@ pub async fn run(serve: Serve, config: Config) -> Outcome {
     end_leftovers(&config);
     core.start_workers().await?;
     print_line(format_args!("Gatepost listens on http://{address}"))?;
+    tell_service_manager("READY=1");
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     http::serve(app, listener).await;
     hand_back(&core).await;
@@ -70,6 +78,7 @@ pub async fn worker(config: Config) -> Outcome {
     end_leftovers(&config);
     core.start_workers().await?;
     tracing::info!(workers = config.core.workers, "working");
+    tell_service_manager("READY=1");
     ending.cancelled().await;
     hand_back(&core).await;
     Ok(Exit::Done)
@@ -84,7 +93,25 @@ fn end_leftovers(config: &Config) {
     }
 }
 
+/// Tells systemd how far the service is (sd_notify(3)), where it was started by it.
+fn tell_service_manager(state: &str) {
+    use std::os::{
+        linux::net::SocketAddrExt as _,
+        unix::net::{SocketAddr, UnixDatagram},
+    };
+    let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let told = match name.to_str().and_then(|name| name.strip_prefix('@')) {
+        Some(hidden) => SocketAddr::from_abstract_name(hidden),
+        None => SocketAddr::from_pathname(&name),
+    }
+    .and_then(|address| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address));
+    if let Err(error) = told {
+        tracing::warn!(%error, state, "the service manager could not be told");
+    }
+}
+
 async fn hand_back(core: &Gatepost) {
+    tell_service_manager("STOPPING=1");
     tracing::info!("ending: runs at work are handed back and go on with the next start");
     if tokio::time::timeout(HAND_BACK, core.shutdown()).await.is_err() {
         tracing::warn!("some runs did not end in {} seconds; the next start resumes them", HAND_BACK.as_secs());

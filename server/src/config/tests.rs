@@ -25,6 +25,9 @@ fn a_wrong_value_is_named_with_what_it_may_be() {
         ("GATEPOST_WORKERS", "0", "from 1 to 64"),
         ("GATEPOST_EVIDENCE_MAX_AGE_HOURS", "0", "from 1 to 8760"),
         ("GATEPOST_DELTA_MAX_AGE_HOURS", "8761", "from 1 to 8760"),
+        ("GATEPOST_DELTA_SCHEDULE", "0 0 31 2 *", "never comes"),
+        ("GATEPOST_DELTA_SCHEDULE", "every six hours", "five fields"),
+        ("GATEPOST_TIME_ZONE", "Lisbon", "Europe/Lisbon"),
         ("GATEPOST_PUBLIC_URL", "desk.example", "http or https"),
         ("GATEPOST_PUBLIC_URL", "https://desk.example/path", "without path"),
         ("GATEPOST_DATABASE_URL", "mysql://x", "sqlite://PATH"),
@@ -143,7 +146,9 @@ fn every_line_of_the_sample_is_a_setting_that_can_be_used() {
             Some(_) => None,
             None => Some(line),
         })
-        .filter(|line| !["_key =", "_secret =", "ca_file", "import_path ="].iter().any(|own| line.contains(own)))
+        .filter(|line| {
+            !["_key =", "_secret =", "ca_file", "import_path =", "ssh_key_file"].iter().any(|own| line.contains(own))
+        })
         .map(|line| format!("{line}\n"))
         .collect();
     let settings = Settings::new([], Some((Path::new("sample.toml"), &lines)));

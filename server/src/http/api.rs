@@ -3,22 +3,30 @@
 mod audit;
 mod auth;
 mod cutover;
+mod dashboard;
+mod discovery;
 mod events;
 mod evidence;
 mod gate;
+mod imports;
 mod jobs;
 mod links;
+mod logins;
 mod mailboxes;
+mod oauth;
+mod pauses;
 mod quarantine;
 mod report;
 mod residue;
 mod runs;
+mod schedules;
 mod tenants;
 mod tickets;
 mod tokens;
 pub mod uploads;
 mod users;
 mod waivers;
+mod waves;
 mod webhooks;
 
 use super::{
@@ -92,14 +100,25 @@ pub fn router(migration: bool) -> Api {
 }
 
 fn migration_routes() -> OpenApiRouter<App> {
-    let import = OpenApiRouter::new().routes(routes!(mailboxes::import)).layer(DefaultBodyLimit::max(MAX_CSV));
+    let import = OpenApiRouter::new()
+        .routes(routes!(mailboxes::import))
+        .routes(routes!(imports::preview))
+        .layer(DefaultBodyLimit::max(MAX_CSV));
     OpenApiRouter::new()
         .routes(routes!(jobs::list, jobs::create))
         .routes(routes!(jobs::get, jobs::update))
         .routes(routes!(jobs::overview))
+        .routes(routes!(dashboard::read))
         .routes(routes!(jobs::phases))
         .routes(routes!(mailboxes::list, mailboxes::create))
         .merge(import)
+        .routes(routes!(imports::template))
+        .routes(routes!(imports::get, imports::store))
+        .routes(routes!(imports::errors))
+        .routes(routes!(discovery::discover))
+        .routes(routes!(logins::report))
+        .routes(routes!(logins::counts))
+        .routes(routes!(logins::check))
         .routes(routes!(mailboxes::get, mailboxes::update, mailboxes::remove))
         .routes(routes!(mailboxes::folders))
         .routes(routes!(uploads::of_mailbox))
@@ -113,6 +132,7 @@ fn migration_routes() -> OpenApiRouter<App> {
         .routes(routes!(runs::list))
         .routes(routes!(runs::get))
         .routes(routes!(runs::log))
+        .routes(routes!(runs::tool_log))
         .routes(routes!(events::follow))
         .routes(routes!(runs::cancel))
         .routes(routes!(runs::retry))
@@ -130,6 +150,14 @@ fn migration_routes() -> OpenApiRouter<App> {
         .routes(routes!(waivers::get, waivers::withdraw))
         .routes(routes!(links::list, links::create))
         .routes(routes!(links::revoke))
+        .routes(routes!(oauth::list_apps, oauth::create_app))
+        .routes(routes!(oauth::get_app, oauth::update_app, oauth::remove_app))
+        .routes(routes!(oauth::of_job, oauth::ask_for_job))
+        .routes(routes!(oauth::of_mailbox, oauth::ask_for_mailbox))
+        .routes(routes!(oauth::get, oauth::withdraw))
+        .routes(routes!(oauth::check))
+        .routes(routes!(oauth::device))
+        .routes(routes!(oauth::link))
         .routes(routes!(gate::approve))
         .routes(routes!(gate::view))
         .routes(routes!(gate::history))
@@ -139,6 +167,17 @@ fn migration_routes() -> OpenApiRouter<App> {
         .routes(routes!(cutover::settings, cutover::set_settings))
         .routes(routes!(cutover::rollback))
         .routes(routes!(cutover::dns_applied))
+        .routes(routes!(schedules::list))
+        .routes(routes!(schedules::preview))
+        .routes(routes!(schedules::occurrences))
+        .routes(routes!(schedules::of_job, schedules::set, schedules::clear))
+        .routes(routes!(waves::list, waves::create))
+        .routes(routes!(waves::get, waves::update, waves::remove))
+        .routes(routes!(waves::members))
+        .routes(routes!(waves::start))
+        .routes(routes!(waves::set_schedule, waves::clear_schedule))
+        .routes(routes!(pauses::list, pauses::create))
+        .routes(routes!(pauses::end))
         .routes(routes!(report::view, report::attach))
         .routes(routes!(report::document))
         .routes(routes!(report::signature))

@@ -17,7 +17,7 @@ use http::{HeaderMap, header};
 /// Refuses what comes from elsewhere.
 pub async fn defend(State(app): State<App>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let asked = !request.method().is_safe() || reads_mail(path);
+    let asked = !request.method().is_safe() || reaches_out(path);
     if !asked || !could_ride(request.headers(), path) {
         return next.run(request).await;
     }
@@ -36,9 +36,9 @@ pub async fn defend(State(app): State<App>, request: Request, next: Next) -> Res
     .into_response()
 }
 
-/// Whether a GET of this address logs in at the old mail server and writes who read a message: another site must not be
-/// able to make somebody do that. A segment with escapes may be any.
-fn reads_mail(path: &str) -> bool {
+/// Whether a GET of this address logs in at the old mail server and writes who read a message, or sends the browser to a
+/// provider to consent: another site must not be able to make somebody do that. A segment with escapes may be any.
+fn reaches_out(path: &str) -> bool {
     let is = |segment: &str, name: &str| segment == name || segment.contains('%');
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     match segments[..] {
@@ -46,6 +46,7 @@ fn reads_mail(path: &str) -> bool {
             is(migration, "migration") && is(quarantine, "quarantine") && (is(what, "message") || is(what, "headers"))
         }
         [jobs, _, messages, _] => is(jobs, "jobs") && is(messages, "messages"),
+        [oauth, start, _] => is(oauth, "oauth") && is(start, "start"),
         _ => false,
     }
 }
@@ -117,10 +118,12 @@ mod tests {
             ("/jobs/1/messages/7/", true),
             ("/jobs//1/%6Dessages/7", true),
             ("/jobs/1/residue", false),
+            ("/oauth/start/7", true),
+            ("/oauth/callback", false),
             ("/jobs/1", false),
             ("/", false),
         ] {
-            assert_eq!(reads_mail(path), reads, "{path}");
+            assert_eq!(reaches_out(path), reads, "{path}");
         }
     }
 

@@ -9,18 +9,22 @@ use super::{App, identity::Identity, session};
 use axum::{
     Router,
     extract::{Request, State},
-    middleware::{from_fn, map_response},
+    middleware::from_fn,
     response::Response,
     routing::get,
 };
 use gatepost_app::{CurrentActor, Flash, app::App as Pages, shell::shell};
+use gatepost_contract::Problem;
 use gatepost_core::Gatepost;
 use http::{HeaderValue, Method, StatusCode, header, request::Parts};
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{LeptosRoutes, generate_route_list, render_route_with_context};
-use std::path::Path;
-use tower::ServiceExt;
-use tower_http::services::ServeDir;
+use tower_sessions::Session;
+
+/// Leaves a refusal for the page that is shown next.
+pub async fn leave_refusal(session: &Session, path: &str, problem: Problem) -> Result<(), Problem> {
+    flash::store(session, path, b"", problem).await
+}
 
 /// Pages and server functions.
 pub fn routes(app: &App) -> Router<App> {
@@ -59,11 +63,9 @@ async fn file_or_lost(State(app): State<App>, request: Request) -> Response {
         for_file.method_mut().clone_from(request.method());
         for_file.uri_mut().clone_from(request.uri());
         for_file.headers_mut().clone_from(request.headers());
-        let found = files(&app.site.root).oneshot(for_file).await;
-        if let Ok(response) = found
-            && !matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)
-        {
-            return cached(response.map(axum::body::Body::new), "public, max-age=3600");
+        let response = app.site.file(for_file).await;
+        if !matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
+            return cached(response, "public, max-age=3600");
         }
     }
     let options = app.site.options.clone();
@@ -78,16 +80,13 @@ async fn file_or_lost(State(app): State<App>, request: Request) -> Response {
 
 /// The assets under their hash: they never change, so that browsers keep them.
 pub fn assets(app: &App) -> Router<App> {
-    let address = format!("/{}", app.site.options.site_pkg_dir);
-    let keep = map_response(|response: Response| async {
-        let kept = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
-        if kept { cached(response, "public, max-age=31536000, immutable") } else { response }
-    });
-    Router::new().nest_service(&address, files(&app.site.assets)).layer(keep)
+    Router::new().route(&format!("/{}/{{*file}}", app.site.options.site_pkg_dir), get(asset))
 }
 
-fn files(root: &Path) -> ServeDir {
-    ServeDir::new(root).append_index_html_on_directories(false).precompressed_br().precompressed_gzip()
+async fn asset(State(app): State<App>, request: Request) -> Response {
+    let response = app.site.file(request).await;
+    let kept = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
+    if kept { cached(response, "public, max-age=31536000, immutable") } else { response }
 }
 
 fn cached(mut response: Response, policy: &'static str) -> Response {

@@ -26,7 +26,7 @@ static KEY_ID: HeaderName = HeaderName::from_static("x-gatepost-key-id");
 static ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 static RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 /// The customer's page takes the Desk's style sheet and nothing else.
-const PAGE_POLICY: &str =
+pub(super) const PAGE_POLICY: &str =
     "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 const FILE_POLICY: &str = "default-src 'none'; sandbox; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 /// The style of the page for a frame never changes.
@@ -163,7 +163,7 @@ fn refused_page(app: &App, error: Error, look: Look) -> Response {
     response
 }
 
-fn style_sheet(app: &App) -> String {
+pub(super) fn style_sheet(app: &App) -> String {
     format!("/{}/{}.css", app.site.options.site_pkg_dir, app.site.options.output_name)
 }
 
@@ -173,13 +173,13 @@ fn token_and_rest(path: &str) -> (&str, &str) {
     path.split_once('/').unwrap_or((path, ""))
 }
 
-fn html(status: StatusCode, page: String) -> Response {
+pub(super) fn html(status: StatusCode, page: String) -> Response {
     let kind = (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     (status, [kind], Body::from(page)).into_response()
 }
 
 /// What all of them carry: the address holds a token, so it goes to nobody else and is kept by nobody.
-fn common(response: &mut Response, policy: &str, status: StatusCode) {
+pub(super) fn common(response: &mut Response, policy: &str, status: StatusCode) {
     let headers = response.headers_mut();
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
@@ -194,7 +194,7 @@ fn common(response: &mut Response, policy: &str, status: StatusCode) {
 }
 
 /// What a refusal looks like to somebody outside.
-fn why(error: Error) -> (StatusCode, Refused) {
+pub(super) fn why(error: Error) -> (StatusCode, Refused) {
     match error {
         Error::TooMany { retry_after } => (StatusCode::TOO_MANY_REQUESTS, Refused::TooMany { seconds: retry_after }),
         Error::Forbidden(_) => (StatusCode::FORBIDDEN, Refused::Invalid),
@@ -229,7 +229,7 @@ fn is_known(headers: &HeaderMap, tag: &str) -> bool {
 
 /// The query, read leniently: what makes no sense counts as left out, so that a picture stays a picture.
 #[derive(Default)]
-struct Query {
+pub(super) struct Query {
     token: Option<String>,
     language: Option<String>,
     theme: Option<String>,
@@ -237,7 +237,7 @@ struct Query {
 }
 
 impl Query {
-    fn of(uri: &Uri) -> Self {
+    pub(super) fn of(uri: &Uri) -> Self {
         let mut query = Self::default();
         for (name, value) in url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
             let place = match &*name {
@@ -252,7 +252,7 @@ impl Query {
         query
     }
 
-    fn look(&self, headers: &HeaderMap) -> Look {
+    pub(super) fn look(&self, headers: &HeaderMap) -> Look {
         let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         Look::of(self.language.as_deref(), accepted, self.theme.as_deref())
     }

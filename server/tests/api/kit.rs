@@ -86,6 +86,8 @@ pub fn gatepost(dir: &Path) -> Command {
         .env("GATEPOST_LISTEN", "127.0.0.1:0")
         .env("GATEPOST_LOG", "warn")
         .env("GATEPOST_DNS_RESOLVERS", "none")
+        // Whatever the hour, nothing starts by itself unless a test wants it.
+        .env("GATEPOST_DELTA_SCHEDULE", "off")
         .stdin(Stdio::null());
     command
 }

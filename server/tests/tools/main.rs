@@ -3,6 +3,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod doveadm;
+mod imapsync;
 
 use common::{Journey, NEW_PASSWORD, USER, check, id, kit::Reply, new_server, number, stat, text};
 use gatepost_testkit::{Dovecot, Snapshot, pst};

@@ -5,12 +5,19 @@ use crate::http::{
     extract::{Accepted, Json, OptionalJson, Paging, Path, Query},
     identity::Caller,
 };
-use axum::extract::State;
+use axum::{
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use futures::{StreamExt as _, stream};
 use gatepost_contract::{
     Event, EventId, JobId, Page, PageQuery, Problem, Run, RunId, RunView, Started, SyncRequest, VerifyRequest,
 };
 use gatepost_core::Gatepost;
+use http::header;
 use serde::Deserialize;
+use tokio_util::io::ReaderStream;
 
 /// Start a preflight
 ///
@@ -101,6 +108,22 @@ pub async fn log(
         return Err(Problem::field("limit", "must be from 1 to 1000").into());
     }
     Ok(Json(core.run_log(&actor, id, query.after, limit).await?))
+}
+
+/// Download the log of a run's external program
+///
+/// All that it printed, compressed. Subjects and addresses may stand in it: it is for staff.
+#[utoipa::path(get, path = "/migration/runs/{id}/tool-log", tag = "runs", params(("id" = i64, Path, description = "The run")),
+    responses((status = 200, description = "A gzip file", body = Vec<u8>, content_type = "application/gzip"),
+        (status = 404, description = "No external program was at work")))]
+pub async fn tool_log(State(core): State<Gatepost>, Caller(actor): Caller, Path(id): Path<RunId>) -> Answer<Response> {
+    let log = core.tool_log(&actor, id).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/gzip".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", log.name)),
+    ];
+    let pieces = stream::iter(log.pieces).flat_map(|file| ReaderStream::new(tokio::fs::File::from_std(file)));
+    Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
 /// Cancel a run

@@ -1,20 +1,31 @@
-//! Where the built site is: `pkg/<hash>/gatepost.{js,wasm,css}` below its root, and files such as the favicon.
+//! Where the built site is: `pkg/<hash>/gatepost.{js,wasm,css}` below its root, and files such as the favicon. A packaged
+//! program holds all of them itself; any other finds them in a folder.
 
+mod inside;
+
+use axum::{body::Body, extract::Request, response::Response};
+use http::StatusCode;
 use leptos::config::LeptosOptions;
 use std::{
     fmt,
     path::{Path, PathBuf},
 };
+use tower::ServiceExt;
+use tower_http::services::ServeDir;
 
 /// The built site.
 #[derive(Clone)]
 pub struct Site {
-    /// The directory with everything.
-    pub root: PathBuf,
-    /// The directory whose name is the hash.
-    pub assets: PathBuf,
+    place: Place,
     /// What the pages need to know of it.
     pub options: LeptosOptions,
+}
+
+#[derive(Clone)]
+enum Place {
+    /// Within the program.
+    Inside,
+    Folder(PathBuf),
 }
 
 /// There is no site where it was looked for.
@@ -33,9 +44,24 @@ impl fmt::Display for NoSite {
 
 impl std::error::Error for NoSite {}
 
+/// Where the assets are, for people.
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hash = self.options.site_pkg_dir.trim_start_matches("pkg/");
+        match &self.place {
+            Place::Inside => write!(f, "assets {hash} within the program"),
+            Place::Folder(root) => write!(f, "assets {hash} in {}", root.display()),
+        }
+    }
+}
+
 impl Site {
-    /// Looks in the configured place, or beside the program, one level up and in `target/site`.
+    /// Takes the configured place; else what the program holds itself; else looks beside the program, one level up and
+    /// in `target/site`.
     pub fn find(configured: Option<&Path>) -> Result<Self, NoSite> {
+        if let (None, Some(hash)) = (configured, inside::hash()) {
+            return Ok(Self::new(Place::Inside, hash));
+        }
         let candidates: Vec<PathBuf> = match configured {
             Some(path) => vec![path.to_path_buf()],
             None => {
@@ -61,14 +87,44 @@ impl Site {
             })
             .max()?;
         let hash = assets.file_name()?.to_str()?.to_owned();
+        Some(Self::new(Place::Folder(root.to_path_buf()), &hash))
+    }
+
+    fn new(place: Place, hash: &str) -> Self {
+        let root = match &place {
+            Place::Inside => String::new(),
+            Place::Folder(root) => root.to_string_lossy().into_owned(),
+        };
         let options = LeptosOptions::builder()
             .output_name("gatepost")
-            .site_root(root.to_string_lossy().into_owned())
+            .site_root(root)
             .site_pkg_dir(format!("pkg/{hash}"))
             .env(leptos::config::Env::PROD)
             .build();
-        Some(Self { root: root.to_path_buf(), assets, options })
+        Self { place, options }
     }
+
+    /// The file that a request asks for, compressed as the browser takes it; 404 where there is none.
+    pub async fn file(&self, request: Request) -> Response {
+        match &self.place {
+            Place::Inside => inside::answer(request.uri().path(), request.headers()),
+            Place::Folder(root) => {
+                let folder =
+                    ServeDir::new(root).append_index_html_on_directories(false).precompressed_br().precompressed_gzip();
+                match folder.oneshot(request).await {
+                    Ok(response) => response.map(Body::new),
+                    Err(never) => match never {},
+                }
+            }
+        }
+    }
+}
+
+/// An answer without a body.
+fn bare(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
 }
 
 #[cfg(test)]

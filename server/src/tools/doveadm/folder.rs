@@ -1,0 +1,207 @@
+//! One folder: filled by dsync where it is empty, else copied in small batches, so that little is done again after a
+//! failure and a message that cannot be copied is found and named.
+
+use super::{Call, Outcome, sentence, unsayable};
+use gatepost_contract::{CauseKind, Level};
+use gatepost_core::{EngineFolder, EngineMoved, EngineRefusal};
+use gatepost_tools::doveadm::{self, End};
+use gatepost_transfer::{Fault, UidSet};
+use std::time::{Duration, Instant};
+
+/// A batch is stored as a whole or not at all.
+const BATCH_MESSAGES: u64 = 500;
+const BATCH_BYTES: u64 = 64 << 20;
+/// So many messages that are refused one after another are no fault of theirs.
+const IN_A_ROW: usize = 5;
+/// How often a call is repeated that ended with "again", and how long is waited before the first time.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(2);
+
+impl Call<'_> {
+    /// Moves a folder; false where nothing more can be done for any other.
+    pub(super) async fn folder(&mut self, folder: &EngineFolder, outcome: &mut Outcome) -> Result<bool, Fault> {
+        let name = &folder.dest.native;
+        let (end, status) = self.status(name).await?;
+        let Some((messages, next, _)) = status else {
+            let hopeless = matches!(end, End::Hopeless(_));
+            let again = matches!(end, End::Again(_));
+            let words = sentence(end, "doveadm does not know this folder.");
+            outcome.trouble(name, &words, again);
+            return Ok(!hopeless);
+        };
+        if messages == 0 && folder.source.native == *name && self.is_wholly_pending(folder).await? {
+            match self.fill(folder).await? {
+                End::Fine => {
+                    outcome.filled += 1;
+                    outcome.stored += folder.pending;
+                    self.moved(folder, folder.pending);
+                    return Ok(true);
+                }
+                End::Full(words) => {
+                    outcome.trouble(name, &words, false);
+                    return Ok(false);
+                }
+                end => {
+                    let words = sentence(end, "");
+                    match self.status(name).await?.1 {
+                        Some((0, now, _)) if now == next => {
+                            (self.run.note)(Level::Warn, format!("{name} is copied by imapc instead: {words}"));
+                        }
+                        // To sync once more could take away what is deleted at the source meanwhile. What has come is
+                        // recognised by our own reading, and the next run copies the rest.
+                        _ => {
+                            outcome.trouble(name, &words, true);
+                            return Ok(true);
+                        }
+                    }
+                }
+            }
+        }
+        self.copy(folder, next, outcome).await
+    }
+
+    /// Whether every message of the source's folder is to be copied: dsync leaves none out.
+    async fn is_wholly_pending(&self, folder: &EngineFolder) -> Result<bool, Fault> {
+        let (_, status) = self.status(&self.name_at_source(&folder.source.native)).await?;
+        Ok(status.is_some_and(|(messages, ..)| messages == folder.pending))
+    }
+
+    async fn fill(&self, folder: &EngineFolder) -> Result<End, Fault> {
+        let program = self.doveadm(&self.filling).fill(&folder.dest.native, &self.from()?);
+        Ok(self.run(program).await?.0)
+    }
+
+    async fn copy(&mut self, folder: &EngineFolder, mut next: u64, outcome: &mut Outcome) -> Result<bool, Fault> {
+        let name = &folder.dest.native;
+        if let Err(fault) = unsayable(doveadm::folder(&folder.source.native)) {
+            outcome.trouble(name, &fault.sentence, false);
+            return Ok(true);
+        }
+        let source = self.name_at_source(&folder.source.native);
+        let size = folder.bytes.checked_div(folder.pending).unwrap_or_default().max(1);
+        let mut batches = in_batches(&folder.uids, (BATCH_BYTES / size).clamp(1, BATCH_MESSAGES));
+        batches.reverse();
+        outcome.copied += 1;
+        let (mut tries, mut in_a_row) = (0, 0);
+        while let Some(batch) = batches.pop() {
+            let began = Instant::now();
+            let program = self.doveadm(&self.copying).copy(&source, batch.ranges(), name);
+            let (end, _) = self.run(program).await?;
+            let now = self.status(name).await?.1.map(|(_, next, _)| next);
+            if end == End::Fine {
+                let stored = now.map_or(0, |now| now.saturating_sub(next)).min(batch.len());
+                outcome.stored += stored;
+                self.moved(folder, stored);
+                next = now.unwrap_or(next);
+                (tries, in_a_row) = (0, 0);
+                self.wait(self.pace(stored, began.elapsed())).await?;
+                continue;
+            }
+            if now != Some(next) {
+                // Something was stored, by doveadm or by a delivery: to copy the batch once more could double it.
+                outcome.trouble(name, &sentence(end, ""), true);
+                return Ok(true);
+            }
+            match end {
+                End::Again(_) if tries < TRIES => {
+                    tries += 1;
+                    self.wait(PAUSE * tries).await?;
+                    batches.push(batch);
+                }
+                End::Again(words) => {
+                    outcome.trouble(name, &words, true);
+                    return Ok(true);
+                }
+                End::Hopeless(words) => {
+                    outcome.trouble(name, &words, false);
+                    return Ok(false);
+                }
+                End::Full(_) | End::Failed(_) | End::Fine if batch.len() > 1 => {
+                    let half = batch.len() / 2;
+                    let mut halves = in_batches(&batch, batch.len() - half);
+                    halves.reverse();
+                    batches.extend(halves);
+                }
+                End::Full(words) if !is_about_size(&words) => {
+                    outcome.trouble(name, &words, false);
+                    return Ok(false);
+                }
+                End::Full(words) => {
+                    outcome.refused.push(refusal(folder, &batch, CauseKind::TooLarge, words));
+                    in_a_row = 0;
+                }
+                End::Failed(words) => {
+                    outcome.refused.push(refusal(folder, &batch, CauseKind::Refused, words.clone()));
+                    in_a_row += 1;
+                    if in_a_row == IN_A_ROW {
+                        outcome.refused.truncate(outcome.refused.len() - IN_A_ROW);
+                        outcome.trouble(name, &format!("doveadm fails at every message. {words}"), false);
+                        return Ok(true);
+                    }
+                }
+                End::Fine => {}
+            }
+        }
+        Ok(true)
+    }
+
+    fn moved(&self, folder: &EngineFolder, messages: u64) {
+        // doveadm does not say how large they were.
+        let bytes = u128::from(folder.bytes) * u128::from(messages) / u128::from(folder.pending.max(1));
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        (self.run.moved)(EngineMoved { folder: Some(&folder.source.native), messages, bytes });
+    }
+
+    /// How long to wait after so many messages, so that the rate is kept on average.
+    fn pace(&self, messages: u64, took: Duration) -> Duration {
+        let due = self.job.messages_per_second.filter(|rate| *rate > 0.0).map(|rate| messages as f64 / rate);
+        due.map_or(Duration::ZERO, |due| Duration::from_secs_f64(due.min(3600.0)).saturating_sub(took))
+    }
+
+    async fn wait(&self, time: Duration) -> Result<(), Fault> {
+        tokio::select! {
+            () = tokio::time::sleep(time) => Ok(()),
+            () = self.run.cancel.cancelled() => Err(Fault::cancelled()),
+        }
+    }
+}
+
+fn refusal(folder: &EngineFolder, one: &UidSet, kind: CauseKind, cause: String) -> EngineRefusal {
+    EngineRefusal { folder: folder.source.native.clone(), uid: one.iter().next().unwrap_or_default(), kind, cause }
+}
+
+/// Dovecot's quota refuses a message that is too large with the code of a full mailbox.
+fn is_about_size(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    words.contains("mail size") || words.contains("too large") || words.contains("larger than")
+}
+
+/// UIDs in batches of so many, in their order.
+fn in_batches(uids: &UidSet, most: u64) -> Vec<UidSet> {
+    let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
+    let all: Vec<u32> = uids.iter().collect();
+    all.chunks(most).map(|chunk| chunk.iter().copied().collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_hold_every_uid_once_and_in_order() {
+        let uids: UidSet = [1, 2, 3, 7, 9, 10].into_iter().collect();
+        let batches = in_batches(&uids, 4);
+        assert_eq!(
+            batches.iter().map(|b| b.ranges().to_vec()).collect::<Vec<_>>(),
+            [vec![(1, 3), (7, 7)], vec![(9, 10)]]
+        );
+        assert_eq!(in_batches(&uids, 0).len(), 6);
+        assert!(in_batches(&UidSet::default(), 4).is_empty());
+    }
+
+    #[test]
+    fn a_message_that_is_too_large_is_not_a_full_mailbox() {
+        assert!(is_about_size("It said: Mail size is larger than the maximum size allowed by server configuration"));
+        assert!(!is_about_size("It said: Quota exceeded (mailbox for user is full)"));
+    }
+}

@@ -1,0 +1,302 @@
+//! Mailboxes that are moved by imapsync, for which a stand-in is called that copies by IMAP and prints imapsync's lines.
+//! Whatever it does and claims, the ledger and the proof are our own.
+
+use crate::common::{
+    DOMAIN, Journey, NEW_PASSWORD, OLD_PASSWORD, USER, assert_same, deliver, kit::Reply, letter, mail, mailbox,
+    new_server, number, old_server, sized_letter, stat, text, wait_for,
+};
+use gatepost_testkit::{Dovecot, Snapshot, fill};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    io::Read as _,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+
+/// Two servers and a job whose mailbox is moved by the stand-in.
+struct Desk {
+    old: Dovecot,
+    new: Dovecot,
+    journey: Journey,
+    scripts: TempDir,
+}
+
+impl Desk {
+    fn with(mode: &str) -> Self {
+        Self::between(old_server().start().expect("a server"), new_server().start().expect("a server"), mode)
+    }
+
+    fn between(old: Dovecot, new: Dovecot, mode: &str) -> Self {
+        let scripts = tempfile::tempdir().expect("a folder");
+        let path = scripts.path().join("imapsync");
+        fs::copy(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/tools/imapsync.py"), &path).expect("copied");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("made executable");
+        let path = path.display().to_string();
+        let mut moved = mailbox(USER, old.imap_port());
+        moved["tool"] = "imapsync".into();
+        let journey = Journey::with(&[("MIGRATION_IMAPSYNC_BIN", &path)], new.imap_port(), &[moved]);
+        let desk = Self { old, new, journey, scripts };
+        desk.mode(mode);
+        desk
+    }
+
+    fn mode(&self, mode: &str) {
+        fs::write(self.scripts.path().join("mode"), mode).expect("written");
+    }
+
+    fn choose(&self, tool: &str) -> Reply {
+        let path = format!("/migration/mailboxes/{}", self.journey.mailbox()["id"]);
+        self.journey.server.call(&self.journey.technician, "PATCH", &path, &json!({"tool": tool}))
+    }
+
+    #[track_caller]
+    fn run(&self, what: &str) -> Value {
+        self.journey.run(what).remove(0)
+    }
+
+    #[track_caller]
+    fn totals(&self) -> [i64; 4] {
+        self.journey.succeed_or_not("verify");
+        let totals = self.journey.evidence()["totals"].clone();
+        ["source", "arrived", "pending", "quarantined"].map(|part| number(&totals[part]))
+    }
+
+    #[track_caller]
+    fn residue(&self) -> Vec<Value> {
+        self.journey.get(&self.journey.path("/residue?sort=id"))["items"].as_array().expect("a list").clone()
+    }
+
+    fn there(&self) -> Snapshot {
+        Snapshot::read(&self.new.account(USER)).expect("it reads")
+    }
+
+    fn source(&self) -> Snapshot {
+        Snapshot::read(&self.old.account(USER)).expect("it reads")
+    }
+
+    /// Everything that the stand-in printed in a run.
+    fn tool_log(&self, run: &Value) -> String {
+        let logs = self.journey.server.dir.path().join("data/logs");
+        let path = logs.join(format!("run-{}-imapsync.gz", run["id"]));
+        let mut text = Vec::new();
+        let file = fs::File::open(&path).expect("a log");
+        flate2::read::MultiGzDecoder::new(file).read_to_end(&mut text).expect("gzip");
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}
+
+impl Journey {
+    /// A verification, whatever it finds.
+    fn succeed_or_not(&self, what: &str) -> Value {
+        self.run(what).remove(0)
+    }
+}
+
+#[test]
+fn what_it_copies_is_recorded_and_proved_by_us() {
+    let desk = Desk::with("");
+    // Messages that imapsync leaves out unless it goes by UID: twins, and one that has no Message-Id.
+    let mut nameless = letter("INBOX", "nameless", &["\\Seen"]);
+    let text = String::from_utf8(nameless.bytes).expect("text");
+    nameless.bytes = text.replace("Message-Id: <nameless@b.example>\r\n", "").into_bytes();
+    let twin = || letter("INBOX", "twin", &["\\Flagged"]);
+    deliver(&desk.old.account(USER), [nameless, twin(), twin()]);
+    fill(&desk.old.account(USER), &mail(40)).expect("mail is generated");
+    let before = desk.source();
+    let preflight = desk.journey.succeed("preflight");
+    assert_eq!(preflight["stats"]["imapsync"]["version"], "2.229", "{preflight:#}");
+    assert_eq!(number(&preflight["stats"]["imapsync"]["sizes"]["messages_source"]), 43);
+
+    let run = desk.journey.succeed("initial");
+    assert_eq!((run["tool"].as_str(), stat(&run, "transferred")), (Some("imapsync"), 43), "{run:#}");
+    let said = &run["stats"]["imapsync"];
+    assert_eq!((number(&said["transferred"]), number(&said["exit_code"])), (43, 0), "{run:#}");
+    assert!(stat(&run, "bytes") > 0 && number(&said["bytes"]) > 0, "{run:#}");
+    desk.journey.succeed("delta");
+    desk.journey.succeed("verify");
+    assert_same(&desk.old.account(USER), &desk.new.account(USER));
+    assert_eq!(desk.journey.gate()["gate"], "warning", "only the approval is missing");
+    let after = desk.source();
+    assert_eq!(format!("{before:?}"), format!("{after:?}"), "the source is as it was");
+    let log = desk.tool_log(&run);
+    assert!(log.contains("copied to"), "{log}");
+    assert!(!log.contains(OLD_PASSWORD) && !log.contains(NEW_PASSWORD));
+
+    // What is new since, and a changed flag, and nothing twice.
+    deliver(&desk.old.account(USER), [letter("INBOX", "new", &[])]);
+    let run = desk.journey.succeed("delta");
+    assert_eq!((stat(&run, "transferred"), number(&run["stats"]["imapsync"]["transferred"])), (1, 1), "{run:#}");
+    assert_eq!(desk.totals(), [44, 44, 0, 0]);
+}
+
+#[test]
+fn one_that_claims_success_and_copies_nothing_opens_no_gate() {
+    let desk = Desk::with("liar");
+    fill(&desk.old.account(USER), &mail(10)).expect("mail is generated");
+    desk.journey.succeed("preflight");
+    let run = desk.run("initial");
+    assert_eq!((run["status"].as_str(), stat(&run, "transferred")), (Some("failed"), 0), "{run:#}");
+    assert_eq!(number(&run["stats"]["imapsync"]["transferred"]), 10, "what it says is shown beside it");
+    assert!(text(&run["summary"]).contains("10 messages have not arrived"), "{run:#}");
+    assert_eq!(desk.totals(), [10, 0, 10, 0]);
+    assert_eq!(desk.journey.gate()["gate"], "blocked");
+    // Another engine goes on from there.
+    desk.choose("native").expect(200);
+    desk.journey.run("initial");
+    assert_eq!(desk.totals(), [10, 10, 0, 0]);
+}
+
+#[test]
+fn what_it_names_as_failed_is_in_quarantine_and_what_it_leaves_out_in_silence_is_pending() {
+    let desk = Desk::with("fetch skip twins");
+    let messages =
+        ["one", "UNREADABLE", "OVERSIZE", "twin", "twin", "two"].map(|subject| letter("INBOX", subject, &[]));
+    deliver(&desk.old.account(USER), messages);
+    desk.journey.succeed("preflight");
+    let run = desk.run("initial");
+    assert_eq!((run["status"].as_str(), stat(&run, "transferred")), (Some("partial"), 3), "{run:#}");
+    assert_eq!(stat(&run, "quarantined"), 2, "{run:#}");
+    assert_eq!(desk.totals(), [6, 3, 1, 2]);
+    let residue = desk.residue();
+    let causes: Vec<_> = residue
+        .iter()
+        .filter(|r| r["state"] == "quarantined")
+        .map(|r| (text(&r["cause_kind"]), text(&r["cause"])))
+        .collect();
+    assert!(causes[0].0 == "unreadable" && causes[0].1.contains("NO damaged"), "{causes:?}");
+    assert!(causes[1].0 == "too_large" && causes[1].1.contains("maxsize"), "{causes:?}");
+    // In quarantine they are not shown to it again; a retry shows them to it once more.
+    desk.mode("");
+    let run = desk.journey.run("delta").remove(0);
+    assert_eq!(stat(&run, "transferred"), 1, "{run:#}");
+    assert_eq!(desk.totals(), [6, 4, 0, 2]);
+    let retried = desk.journey.post(&desk.journey.path("/quarantine/retry"), &json!({})).expect(202).json();
+    desk.journey.ended(number(&retried["run_ids"][0]));
+    assert_eq!(desk.totals(), [6, 6, 0, 0]);
+}
+
+#[test]
+fn one_that_is_killed_in_the_middle_doubles_nothing() {
+    let desk = Desk::with("signal");
+    let messages = (0..8).map(|n| letter("INBOX", &format!("m{n}"), &["\\Seen"]));
+    deliver(&desk.old.account(USER), messages);
+    desk.journey.succeed("preflight");
+    let run = desk.run("initial");
+    assert_eq!((run["status"].as_str(), stat(&run, "transferred")), (Some("partial"), 3), "{run:#}");
+    assert!(text(&run["summary"]).contains("signal 9"), "{run:#}");
+    assert!(text(&run["summary"]).contains("Start the run again"), "{run:#}");
+    desk.mode("");
+    let run = desk.journey.succeed("initial");
+    assert_eq!(stat(&run, "transferred"), 5, "{run:#}");
+    assert_eq!(desk.totals(), [8, 8, 0, 0]);
+    assert_same(&desk.old.account(USER), &desk.new.account(USER));
+}
+
+#[test]
+fn whatever_it_tries_the_source_stays_and_nothing_is_deleted_at_the_destination() {
+    let desk = Desk::with("vandal");
+    deliver(&desk.old.account(USER), [letter("INBOX", "one", &["\\Seen"]), letter("Enviados", "two", &[])]);
+    deliver(&desk.new.account(USER), [letter("INBOX", "there before", &["\\Deleted"])]);
+    let before = desk.source();
+    desk.journey.succeed("preflight");
+    let run = desk.journey.succeed("initial");
+    let log = desk.tool_log(&run);
+    assert!(log.contains("was answered with NO") && !log.contains("was answered with OK"), "{log}");
+    assert_eq!(format!("{before:?}"), format!("{:?}", desk.source()));
+    assert_eq!(desk.there().messages.len(), 3);
+    assert!(desk.there().messages.iter().filter(|m| m.flags.iter().any(|f| f == "\\Deleted")).count() == 1);
+}
+
+#[test]
+fn folders_keep_their_names_and_one_that_it_cannot_be_told_is_said() {
+    let desk = Desk::with("");
+    let folders = ["Projetos 📁/Migração ✉️", "R&D", "Aspas \"duplas\" e \\ barra", "Notas ", "日本語", "Enviados"];
+    deliver(&desk.old.account(USER), folders.iter().map(|folder| letter(folder, "hello", &[])));
+    desk.journey.succeed("preflight");
+    desk.journey.succeed("initial");
+    assert_eq!(desk.totals(), [6, 6, 0, 0]);
+    assert_same(&desk.old.account(USER), &desk.new.account(USER));
+
+    deliver(&desk.old.account(USER), [letter("a=b", "unspeakable", &[]), letter("INBOX", "speakable", &[])]);
+    let run = desk.run("delta");
+    assert_eq!((run["status"].as_str(), stat(&run, "transferred")), (Some("partial"), 1), "{run:#}");
+    assert!(text(&run["summary"]).contains("a=b") && text(&run["summary"]).contains("native"), "{run:#}");
+}
+
+#[test]
+fn binary_noise_another_version_and_a_child_left_behind_change_nothing() {
+    let desk = Desk::with("binary other fork");
+    deliver(&desk.old.account(USER), [sized_letter("INBOX", "one", &[], 200_000), letter("INBOX", "two", &[])]);
+    desk.journey.succeed("preflight");
+    let run = desk.journey.succeed("initial");
+    assert_eq!(stat(&run, "transferred"), 2, "{run:#}");
+    let log = desk.journey.log(&run);
+    assert!(log.contains("version 9.9") && log.contains("left running"), "{log}");
+    let child = fs::read_to_string(desk.scripts.path().join("child")).expect("a child");
+    let alive = Path::new("/proc").join(child.trim()).join("cmdline");
+    assert!(fs::read(alive).is_ok_and(|line| line.is_empty()) || !Path::new("/proc").join(child.trim()).exists());
+}
+
+#[test]
+fn one_that_hangs_ends_when_the_run_is_cancelled() {
+    let desk = Desk::with("hang");
+    deliver(&desk.old.account(USER), [letter("INBOX", "one", &[])]);
+    desk.journey.succeed("preflight");
+    let id = desk.journey.start("initial")[0];
+    wait_for("the start of imapsync", || {
+        let log = desk.journey.get(&format!("/migration/runs/{id}"));
+        (log["run"]["status"] == "running").then_some(())
+    });
+    desk.journey.post(&format!("/migration/runs/{id}/cancel"), &Value::Null).expect(200);
+    let run = desk.journey.ended(id);
+    assert_eq!((run["status"].as_str(), number(&run["exit_code"])), (Some("partial"), 130), "{run:#}");
+    desk.mode("");
+    desk.journey.succeed("initial");
+    assert_eq!(desk.totals(), [1, 1, 0, 0]);
+}
+
+#[test]
+fn a_program_that_is_missing_and_a_refused_log_in_are_said_before_anything_is_copied() {
+    let desk = Desk::with("");
+    deliver(&desk.old.account(USER), [letter("INBOX", "one", &[])]);
+    fs::remove_file(desk.scripts.path().join("imapsync")).expect("removed");
+    let run = desk.run("preflight");
+    assert_eq!(run["status"], "failed", "{run:#}");
+    assert!(text(&run["summary"]).contains("MIGRATION_IMAPSYNC_BIN"), "{run:#}");
+    let path = format!("/migration/mailboxes/{}", desk.journey.mailbox()["id"]);
+    let wrong = json!({"source_secret": {"password": "wrong"}});
+    desk.journey.server.call(&desk.journey.technician, "PATCH", &path, &wrong).expect(200);
+    let run = desk.run("preflight");
+    assert_eq!(run["status"], "failed", "{run:#}");
+    assert_eq!(desk.journey.gate()["domain"], DOMAIN);
+}
+
+#[test]
+fn it_is_offered_for_servers_and_not_for_files() {
+    let desk = Desk::with("");
+    for (source_type, tool, fits) in [
+        ("dovecot", "imapsync", true),
+        ("zimbra", "imapsync", true),
+        ("imap", "doveadm", false),
+        ("imap", "zmmailbox", false),
+        ("imap", "readpst", false),
+        ("mbox", "imapsync", false),
+        ("imap", "verify", false),
+    ] {
+        let mut new = match source_type {
+            "mbox" => json!({"email": USER, "dest_secret": {"password": NEW_PASSWORD}}),
+            _ => mailbox(&format!("{source_type}-{tool}@move.example"), desk.old.imap_port()),
+        };
+        new["email"] = format!("{source_type}-{tool}@move.example").into();
+        new["source_type"] = source_type.into();
+        new["tool"] = tool.into();
+        let reply = desk.journey.post(&desk.journey.path("/mailboxes"), &new);
+        if fits {
+            reply.expect(201);
+        } else {
+            reply.problem(422, "validation");
+        }
+    }
+}
