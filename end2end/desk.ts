@@ -13,6 +13,8 @@ export interface MovedJob {
   mailbox: number;
   /** A run that ended well. */
   run: number;
+  /** The wave that the job is in. */
+  wave: number;
 }
 
 /** What a test may announce, and how it gets to its pages. */
@@ -181,12 +183,13 @@ async function move(lab: Lab): Promise<MovedJob> {
   const mailboxes = await lab.must('technician', 'GET', `${job}/mailboxes`);
   const runs = await lab.must('technician', 'GET', `${job}/runs?per_page=200`);
   const run = runs.items.find((one: any) => one.run_type === 'initial' && one.status === 'success');
-  return { ...made, mailbox: (mailboxes.items ?? mailboxes)[0].id, run: run.id };
+  const wave = await lab.must('technician', 'POST', '/migration/waves', { name: 'Bakeries', job_ids: [made.job] });
+  return { ...made, mailbox: (mailboxes.items ?? mailboxes)[0].id, run: run.id, wave: wave.id };
 }
 
 /** Every page of the Desk, with the lowest role that may see it. */
 export function pages(moved: MovedJob): { name: string; path: string; role: Role | null }[] {
-  const { job, ticket, mailbox, run } = moved;
+  const { job, ticket, mailbox, run, wave } = moved;
   return [
     { name: 'log-in', path: '/login', role: null },
     { name: 'overview', path: '/', role: 'technician' },
@@ -200,16 +203,27 @@ export function pages(moved: MovedJob): { name: string; path: string; role: Role
     { name: 'new-mailbox', path: `/jobs/${job}/mailboxes/new`, role: 'technician' },
     { name: 'new-mailbox-from-file', path: `/jobs/${job}/mailboxes/new?from=file`, role: 'technician' },
     { name: 'import', path: `/jobs/${job}/import`, role: 'technician' },
+    { name: 'discover', path: `/jobs/${job}/discover`, role: 'technician' },
+    { name: 'log-ins', path: `/jobs/${job}/logins`, role: 'technician' },
     { name: 'evidence', path: `/jobs/${job}/evidence`, role: 'technician' },
     { name: 'residue', path: `/jobs/${job}/residue`, role: 'ops_lead' },
     { name: 'timeline', path: `/jobs/${job}/timeline`, role: 'technician' },
     { name: 'quarantine', path: `/jobs/${job}/quarantine`, role: 'ops_lead' },
+    { name: 'schedule', path: `/jobs/${job}/schedule`, role: 'technician' },
     { name: 'cutover', path: `/jobs/${job}/cutover`, role: 'ops_lead' },
     { name: 'report', path: `/jobs/${job}/report`, role: 'technician' },
     { name: 'timeline', path: `/jobs/${job}/timeline`, role: 'ops_lead' },
     { name: 'approval', path: `/jobs/${job}/approve`, role: 'super_admin' },
     { name: 'mailbox', path: `/mailboxes/${mailbox}`, role: 'technician' },
     { name: 'run', path: `/runs/${run}`, role: 'technician' },
+    { name: 'waves', path: '/waves', role: 'ops_lead' },
+    { name: 'wave', path: `/waves/${wave}`, role: 'technician' },
+    { name: 'join-wave', path: `/waves/${wave}/join`, role: 'technician' },
+    { name: 'join-wave-mailboxes', path: `/waves/${wave}/join?job_id=${job}`, role: 'technician' },
+    { name: 'schedules', path: '/schedules', role: 'technician' },
+    { name: 'consents', path: `/jobs/${job}/consents`, role: 'ops_lead' },
+    { name: 'mailbox-consent', path: `/mailboxes/${mailbox}/consent`, role: 'technician' },
+    { name: 'oauth-applications', path: '/settings/oauth', role: 'ops_lead' },
     { name: 'tenants', path: '/tenants', role: 'technician' },
     { name: 'audit', path: '/audit', role: 'ops_lead' },
     { name: 'users', path: '/users', role: 'super_admin' },

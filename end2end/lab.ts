@@ -47,6 +47,9 @@ const MAILBOXES = {
   oversize: { email: 'joao@padaria.test', messages: 40, largeMb: 3 },
   /** Filled from files. */
   filed: { email: 'lia@arquivo.test', messages: 1, largeMb: 0 },
+  /** Opened by a consent of their owners, or of their administrator. */
+  consenting: { email: 'eva@consente.test', messages: 1, largeMb: 0 },
+  delegated: { email: 'leo@consente.test', messages: 1, largeMb: 0 },
 } as const;
 
 export type MailboxName = keyof typeof MAILBOXES;
@@ -61,6 +64,17 @@ interface Dovecot {
   imap_port: number;
   imaps_port: number;
   ca_file: string;
+}
+
+/** A provider of OAuth 2 and the mail server that asks it about tokens. */
+export interface Provider {
+  url: string;
+  /** The key file of its service account. */
+  serviceAccount: string;
+  clientId: string;
+  clientSecret: string;
+  /** Port of the mail server, without TLS. */
+  imapPort: number;
 }
 
 /** An answer of the REST interface. */
@@ -82,6 +96,7 @@ export class Lab {
   private readonly children: ChildProcess[] = [];
   private readonly bearers = new Map<Role, string>();
   private log = '';
+  private providing?: Promise<Provider>;
 
   private constructor(private readonly dir: string) {
     // When a worker ends without its teardown, nothing of it stays behind.
@@ -109,6 +124,8 @@ export class Lab {
       moved: account('moved'),
       oversize: account('oversize'),
       filed: account('filed'),
+      consenting: account('consenting'),
+      delegated: account('delegated'),
     };
   }
 
@@ -171,6 +188,42 @@ export class Lab {
     return this.line(name, args);
   }
 
+  /** The provider, started when it is first asked for. Its accounts are those that consent, with their old passwords. */
+  provider(): Promise<Provider> {
+    this.providing ??= this.startProvider();
+    return this.providing;
+  }
+
+  /** Turns a switch of the provider: `revoke`, `expire`, `delegate`, … */
+  async turn(what: string, fields: Record<string, string> = {}): Promise<void> {
+    const { url } = await this.provider();
+    const answer = await fetch(`${url}/control/${what}`, { method: 'POST', body: new URLSearchParams(fields) });
+    if (!answer.ok) throw new Error(`${what}: ${answer.status}`);
+  }
+
+  private async startProvider(): Promise<Provider> {
+    const [clientId, clientSecret] = ['gatepost-desk', randomBytes(18).toString('base64url')];
+    const people = (['consenting', 'delegated'] as const).map((name) => this.accounts[name]);
+    const users = await this.file('provider.users', people.map((one) => `${one.email}:${one.sourcePassword}`).join('\n'));
+    const clients = await this.file('provider.clients', `${clientId}:${clientSecret}`);
+    const started = await this.line('provider', ['serve-oauth', '--users-file', users, '--clients-file', clients]);
+    const args = ['serve-dovecot', '--users-file', users, '--special-use', 'portuguese', '--until-stdin-closes'];
+    const mail = await this.line('oauth', [...args, '--oauth2', started.url]);
+    await this.fill(mail.imap_port, 'consenting', 71);
+    await this.fill(mail.imap_port, 'delegated', 72);
+    return { url: started.url, serviceAccount: started.service_account, clientId, clientSecret, imapPort: mail.imap_port };
+  }
+
+  /** A DNS server that knows one domain, whose old server is that of the laboratory. */
+  private async dns(): Promise<string> {
+    const zone = [
+      'procura.test 300 MX 10 mx.procura.test.',
+      `_imaps._tcp.procura.test 300 SRV 0 1 ${this.sourcePort} localhost.`,
+    ];
+    const { address } = await this.line('dns', ['serve-dns', '--zone', await this.file('zone', zone.join('\n'))]);
+    return address;
+  }
+
   private async fill(port: number, name: MailboxName, seed: number): Promise<void> {
     const { email, sourcePassword } = this.accounts[name];
     const { messages, largeMb } = MAILBOXES[name];
@@ -194,7 +247,11 @@ export class Lab {
       GATEPOST_SITE_ROOT: site,
       GATEPOST_IMPORT_PATH: this.importPath,
       GATEPOST_LISTEN: `127.0.0.1:${port}`,
-      GATEPOST_DNS_RESOLVERS: 'none',
+      GATEPOST_DNS_RESOLVERS: await this.dns(),
+      // The provider of OAuth 2 is on this machine.
+      MIGRATION_ALLOWED_HOSTS: '127.0.0.1',
+      // Whatever the hour, nothing starts by itself.
+      GATEPOST_DELTA_SCHEDULE: 'off',
       GATEPOST_LOG: 'warn',
     };
     for (const person of Object.values(this.people)) {
@@ -257,6 +314,13 @@ export class Lab {
       source_secret: { password: sourcePassword },
       dest_secret: { password: destPassword },
     };
+  }
+
+  /** The same for one that is opened by OAuth 2. */
+  async oauthMailbox(name: MailboxName): Promise<Record<string, unknown>> {
+    const { source_secret: _, ...mailbox } = this.mailbox(name);
+    const port = (await this.provider()).imapPort;
+    return { ...mailbox, source_type: 'imap_oauth', source_host: '127.0.0.1', source_port: port, source_security: 'plain' };
   }
 
   /** Starts runs and waits for their ends; answers their states. */

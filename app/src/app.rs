@@ -36,18 +36,30 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/jobs/:id/edit") view=pages::job::edit::EditJob ssr=all.clone()/>
                     <Route path=path!("/jobs/:id/mailboxes/new") view=pages::mailbox::new::NewMailbox ssr=all.clone()/>
                     <Route path=path!("/jobs/:id/import") view=pages::mailbox::import::ImportMailboxes ssr=all.clone()/>
+                    <Route path=path!("/jobs/:id/import/:preview") view=pages::mailbox::preview::PreviewImport ssr=all.clone()/>
+                    <Route path=path!("/jobs/:id/discover") view=pages::job::discover::DiscoverServer ssr=all.clone()/>
+                    <Route path=path!("/jobs/:id/logins") view=pages::job::logins::ShowLogins ssr=all.clone()/>
                     <Route path=path!("/jobs/:id/evidence") view=pages::job::evidence::ShowEvidence ssr=all.clone()/>
                     <Route path=path!("/jobs/:id/residue") view=pages::job::residue::ShowResidue ssr=all.clone()/>
                     <Route path=path!("/jobs/:id/quarantine") view=pages::job::quarantine::ShowQuarantine ssr=all.clone()/>
                     <Route path=path!("/jobs/:id/messages/:message") view=pages::job::message::ShowMessage ssr=all.clone()/>
                     <Route path=path!("/jobs/:id/timeline") view=pages::job::timeline::ShowTimeline ssr=all.clone()/>
+                    <Route path=path!("/jobs/:id/schedule") view=pages::job::schedule::ShowSchedule ssr=all.clone()/>
                     <Route path=path!("/jobs/:id/report") view=pages::job::report::ShowReport ssr=all.clone()/>
                     <Route path=path!("/jobs/:id/cutover") view=pages::job::cutover::ShowCutover ssr=all.clone()/>
                     <Route path=path!("/jobs/:id/approve") view=pages::job::approve::ApproveJob ssr=all.clone()/>
                     <Route path=path!("/mailboxes/:id") view=pages::mailbox::show::ShowMailbox ssr=all.clone()/>
                     <Route path=path!("/mailboxes/:id/files") view=pages::mailbox::files::MailboxFiles ssr=all.clone()/>
                     <Route path=path!("/mailboxes/:id/files/:file") view=pages::mailbox::inspect::InspectFile ssr=all.clone()/>
+                    <Route path=path!("/mailboxes/:id/consent") view=pages::oauth::mailbox::MailboxConsent ssr=all.clone()/>
+                    <Route path=path!("/jobs/:id/consents") view=pages::oauth::job::JobConsents ssr=all.clone()/>
+                    <Route path=path!("/settings/oauth") view=pages::oauth::list::OauthAppList ssr=all.clone()/>
+                    <Route path=path!("/settings/oauth/:id") view=pages::oauth::show::ShowOauthApp ssr=all.clone()/>
                     <Route path=path!("/runs/:id") view=pages::run::ShowRun ssr=all.clone()/>
+                    <Route path=path!("/waves") view=pages::wave::list::WaveList ssr=all.clone()/>
+                    <Route path=path!("/waves/:id") view=pages::wave::show::ShowWave ssr=all.clone()/>
+                    <Route path=path!("/waves/:id/join") view=pages::wave::join::JoinPage ssr=all.clone()/>
+                    <Route path=path!("/schedules") view=pages::schedule::list::ScheduleList ssr=all.clone()/>
                     <Route path=path!("/tenants") view=pages::tenant::TenantList ssr=all.clone()/>
                     <Route path=path!("/audit") view=pages::audit::AuditLog ssr=all.clone()/>
                     <Route path=path!("/webhooks") view=pages::webhook::list::WebhookList ssr=all.clone()/>

@@ -97,6 +97,23 @@ pub fn go(path: &str) {
     leptos_axum::redirect(if is_local(path) { path } else { "/" });
 }
 
+/// Sends the browser back to the page of this site that a form stood on, which then tells what happened.
+pub fn go_back(path: &str, notice: &str) {
+    go(&with_notice(path, notice));
+}
+
+/// A path whose query says what happened, and nothing of what happened before.
+fn with_notice(path: &str, notice: &str) -> String {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let mut said = query
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("notice="))
+        .fold(format!("{path}?"), |all, pair| format!("{all}{pair}&"));
+    said.push_str("notice=");
+    said.push_str(notice);
+    said
+}
+
 /// Whether a path leads to this site and nowhere else: `//host`, `/\host` and control characters do not.
 pub fn is_local(path: &str) -> bool {
     path.starts_with('/')
@@ -121,7 +138,7 @@ pub fn encode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{encode, is_local};
+    use super::{encode, is_local, with_notice};
 
     #[test]
     fn only_paths_of_this_site_are_followed() {
@@ -132,6 +149,17 @@ mod tests {
             ["", "jobs", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nSet-Cookie: x", "/ü"]
         {
             assert!(!is_local(path), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_tells_what_happened_last_and_keeps_the_rest_of_its_query() {
+        for (path, then) in [
+            ("/", "/?notice=paused"),
+            ("/jobs?q=a&notice=saved&page=2", "/jobs?q=a&page=2&notice=paused"),
+            ("//evil.example", "//evil.example?notice=paused"),
+        ] {
+            assert_eq!(with_notice(path, "paused"), then);
         }
     }
 

@@ -35,7 +35,9 @@ impl Flash {
     #[must_use]
     pub fn is_secret(field: &str) -> bool {
         let field = field.to_ascii_lowercase();
-        ["password", "secret", "token"].iter().any(|word| field.contains(word)) || field == "csv"
+        // Where tokens are given is no token.
+        let named = ["password", "secret", "token"].iter().any(|word| field.contains(word)) && field != "token_url";
+        named || ["csv", "private_key", "service_account"].contains(&field.as_str())
     }
 
     /// The refusal that this page is to show, if there is one.
@@ -58,9 +60,17 @@ mod tests {
 
     #[test]
     fn a_refused_form_is_remembered_without_its_secrets() {
-        let typed = [("email", "a@b.example"), ("source_password", "hunter2"), ("dest_oauth_token", "t"), ("csv", "x")];
+        let typed = [
+            ("email", "a@b.example"),
+            ("token_url", "https://login.example/token"),
+            ("source_password", "hunter2"),
+            ("dest_oauth_token", "t"),
+            ("service_account", "{}"),
+            ("private_key", "k"),
+            ("csv", "x"),
+        ];
         let typed = typed.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let flash = Flash::new("/api/fn/add_mailbox", typed, Problem::internal());
-        assert_eq!(flash.values.keys().collect::<Vec<_>>(), ["email"]);
+        assert_eq!(flash.values.keys().collect::<Vec<_>>(), ["email", "token_url"]);
     }
 }

@@ -28,7 +28,7 @@ test('the approval dialog has no obstacle, keeps the focus and gives it back', a
   const link = page.getByRole('region', { name: 'DNS gate' }).getByRole('link', { name: 'Override …' });
   await link.focus();
   await page.keyboard.press('Enter');
-  const dialog = page.getByRole('dialog', { name: 'Approve the gate of padaria.test' });
+  const dialog = page.getByRole('dialog', { name: 'Override the gate of padaria.test' });
   await expect(dialog).toBeVisible();
   expect(await obstacles(page)).toEqual([]);
   const inside = () => page.evaluate(() => document.activeElement?.closest('dialog') !== null);

@@ -4,7 +4,7 @@
 //! refusal of this form and gives each field its value and its error.
 
 use super::{Icon, Shape};
-use crate::flash::Flash;
+use crate::{flash::Flash, i18n::said};
 use leptos::prelude::*;
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ impl FormState {
             .errors
             .iter()
             .find(|error| error.field == name || error.field.split('.').next().is_some_and(|field| field == holder))
-            .map(|error| error.message.clone())
+            .map(|error| said(&error.message))
     }
 }
 

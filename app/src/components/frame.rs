@@ -1,4 +1,4 @@
-//! The frame around every page: skip link, navigation, choices, footer.
+//! The frame around every page: skip link, navigation, content, and the account and choices after it.
 
 use super::{Icon, Shape};
 use crate::{
@@ -28,22 +28,22 @@ pub fn Frame(children: Children) -> AnyView {
                     "Gatepost"
                 </a>
                 {actor.clone().map(|actor| view! { <Navigation actor/> })}
-                <div class="choices">
-                    {actor.map(|actor| view! { <Account actor/> })}
-                    <Language/>
-                    <ThemeToggle
-                        now=shell::theme().to_owned()
-                        here=context::here()
-                        words=ThemeWords {
-                            label: t!(theme.label).to_owned(),
-                            auto: t!(theme.auto).to_owned(),
-                            light: t!(theme.light).to_owned(),
-                            dark: t!(theme.dark).to_owned(),
-                        }
-                    />
-                </div>
             </header>
             <main id="main" tabindex="-1">{children()}</main>
+            <footer class="choices" aria-label=t!(nav.choices)>
+                {actor.map(|actor| view! { <Account actor/> })}
+                <Language/>
+                <ThemeToggle
+                    now=shell::theme().to_owned()
+                    here=context::here()
+                    words=ThemeWords {
+                        label: t!(theme.label).to_owned(),
+                        auto: t!(theme.auto).to_owned(),
+                        light: t!(theme.light).to_owned(),
+                        dark: t!(theme.dark).to_owned(),
+                    }
+                />
+            </footer>
         </div>
     }
     .into_any()
@@ -56,10 +56,13 @@ fn Navigation(actor: Actor) -> AnyView {
         ("/", Shape::Home, t!(nav.overview)),
         ("/tickets", Shape::Ticket, t!(nav.tickets)),
         ("/jobs", Shape::Move, t!(nav.jobs)),
+        ("/waves", Shape::Wave, t!(nav.waves)),
+        ("/schedules", Shape::Clock, t!(nav.schedules)),
         ("/tenants", Shape::People, t!(nav.tenants)),
     ];
     if actor.can_approve() {
         items.push(("/audit", Shape::Scroll, t!(nav.audit)));
+        items.push(("/settings/oauth", Shape::Lock, t!(nav.oauth)));
     }
     if actor.is_admin() {
         items.push(("/users", Shape::People, t!(nav.users)));

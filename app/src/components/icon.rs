@@ -37,6 +37,12 @@ pub enum Shape {
     Bell,
     /// The audit log.
     Scroll,
+    /// Waves.
+    Wave,
+    /// Schedules.
+    Clock,
+    /// A pause.
+    Pause,
     /// A lock, for secrets.
     Lock,
     /// Log out.
@@ -69,6 +75,11 @@ impl Shape {
                 "M3.4 11.6h9.2c-1-1-1.4-2-1.4-4.2a3.2 3.2 0 0 0-6.4 0c0 2.2-.4 3.2-1.4 4.2zM6.6 13.8h2.8M8 4.2V2.4"
             }
             Self::Scroll => "M3.6 1.8h6.6l2.4 2.4v10H3.6zM6 6.4h4.4M6 8.8h4.4M6 11.2h2.8",
+            Self::Wave => {
+                "M1.6 6.2c1.6-2 3.2-2 4.8 0s3.2 2 4.8 0 2.4-1.6 3.2-.6M1.6 11c1.6-2 3.2-2 4.8 0s3.2 2 4.8 0 2.4-1.6 3.2-.6"
+            }
+            Self::Clock => "M8 2.2a5.8 5.8 0 1 0 0 11.6A5.8 5.8 0 0 0 8 2.2zM8 4.8V8l2.2 1.6",
+            Self::Pause => "M5.4 3.2v9.6M10.6 3.2v9.6",
             Self::Lock => "M3.4 7.2h9.2v6.4H3.4zM5.4 7.2V5a2.6 2.6 0 0 1 5.2 0v2.2",
             Self::Leave => "M9.4 2.4H3v11.2h6.4M6.6 8h7.2M11.2 5.4 13.8 8l-2.6 2.6",
         }

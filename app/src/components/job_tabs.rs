@@ -18,13 +18,26 @@ pub enum JobTab {
     Cutover,
     /// The report and the links to it.
     Report,
+    /// What it does by itself.
+    Schedule,
+    /// Who consented to what.
+    Consents,
     /// What happened, in order.
     Timeline,
 }
 
 impl JobTab {
-    const ALL: [Self; 7] =
-        [Self::Overview, Self::Evidence, Self::Residue, Self::Quarantine, Self::Cutover, Self::Report, Self::Timeline];
+    const ALL: [Self; 9] = [
+        Self::Overview,
+        Self::Evidence,
+        Self::Residue,
+        Self::Quarantine,
+        Self::Schedule,
+        Self::Consents,
+        Self::Cutover,
+        Self::Report,
+        Self::Timeline,
+    ];
 
     fn below(self) -> &'static str {
         match self {
@@ -34,6 +47,8 @@ impl JobTab {
             Self::Quarantine => "/quarantine",
             Self::Cutover => "/cutover",
             Self::Report => "/report",
+            Self::Schedule => "/schedule",
+            Self::Consents => "/consents",
             Self::Timeline => "/timeline",
         }
     }
@@ -46,6 +61,8 @@ impl JobTab {
             Self::Quarantine => t!(tabs.quarantine),
             Self::Cutover => t!(tabs.cutover),
             Self::Report => t!(tabs.report),
+            Self::Schedule => t!(tabs.schedule),
+            Self::Consents => t!(consent.tab),
             Self::Timeline => t!(tabs.timeline),
         }
     }

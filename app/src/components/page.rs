@@ -4,7 +4,7 @@ use super::{Icon, Shape, count, field_id, percent};
 use crate::{
     context::{self, Desk},
     flash::Flash,
-    i18n::names,
+    i18n::{names, said},
 };
 use gatepost_contract::Problem;
 use leptos::prelude::*;
@@ -41,7 +41,7 @@ pub fn refused(problem: Problem) -> AnyView {
         <section class="refused">
             <p class="status">{problem.status}</p>
             <h1>{title}</h1>
-            <p>{problem.detail}</p>
+            <p>{said(&problem.detail)}</p>
             <p><a class="button" href="/">{t!(problem.home)}</a></p>
         </section>
     }
@@ -128,7 +128,7 @@ pub fn Refusal(problem: Problem) -> AnyView {
     let fields = (!problem.errors.is_empty()).then(|| {
         let items = problem.errors.iter().map(|error| {
             let href = format!("#{}", field_id(error.field.split('.').next().unwrap_or(&error.field)));
-            let text = format!("{}: {}", names::field(&error.field), error.message);
+            let text = format!("{}: {}", names::field(&error.field), said(&error.message));
             if error.field.starts_with("line ") {
                 view! { <li>{text}</li> }.into_any()
             } else {
@@ -137,6 +137,11 @@ pub fn Refusal(problem: Problem) -> AnyView {
         });
         view! { <ul>{items.collect_view()}</ul> }
     });
+    // One wrong field is named as its label, not as programs know it.
+    let detail = match problem.errors.as_slice() {
+        [one] => format!("{}: {}", names::field(&one.field), said(&one.message)),
+        _ => said(&problem.detail),
+    };
     let checks = (!problem.checks.is_empty()).then(|| {
         let items = problem.checks.iter().map(|check| {
             view! { <li><b>{names::check(check.check_id)}</b>": "{check.message.clone()}</li> }
@@ -153,7 +158,7 @@ pub fn Refusal(problem: Problem) -> AnyView {
     view! {
         <div class="notice bad" role="alert" tabindex="-1" autofocus=true id="refusal">
             <h2><Icon shape=Shape::Warn/>{heading}</h2>
-            <p>{problem.detail}</p>
+            <p>{detail}</p>
             {fields}
             {checks}
             {changes}
@@ -162,7 +167,6 @@ pub fn Refusal(problem: Problem) -> AnyView {
     .into_any()
 }
 
-/// The text of `?notice=`; unknown ones are nothing.
 /// A figure of an approval, written as people read it.
 fn figure(name: &str, value: &serde_json::Number) -> String {
     match value.as_i64() {
@@ -171,11 +175,17 @@ fn figure(name: &str, value: &serde_json::Number) -> String {
     }
 }
 
+/// The text of `?notice=`; unknown ones are nothing.
 fn notice() -> Option<&'static str> {
     Some(match query("notice").as_str() {
         "approved" => t!(notice.approved),
         "cancelled" => t!(notice.cancelled),
         "created" => t!(notice.created),
+        "consent_asked" => t!(consent.notice_asked),
+        "consent_checked" => t!(consent.notice_checked),
+        "consent_code" => t!(consent.notice_code),
+        "consent_withdrawn" => t!(consent.notice_withdrawn),
+        "consented" => t!(consent.notice_given),
         "deleted" => t!(notice.deleted),
         "dns_applied" => t!(notice.dns_applied),
         "dns_read" => t!(notice.dns_read),
@@ -184,13 +194,22 @@ fn notice() -> Option<&'static str> {
         "imported" => t!(notice.imported),
         "link_revoked" => t!(notice.link_revoked),
         "logged_out" => t!(notice.logged_out),
+        "paused" => t!(notice.paused),
+        "oauth_app_created" => t!(oauth.created),
+        "oauth_app_deleted" => t!(oauth.deleted),
         "report_attached" => t!(notice.report_attached),
+        "resumed" => t!(notice.resumed),
         "retried" => t!(notice.retried),
         "revoked" => t!(notice.revoked),
         "saved" => t!(notice.saved),
+        "schedule_cleared" => t!(notice.schedule_cleared),
         "started" => t!(notice.started),
         "waived" => t!(notice.waived),
         "waived_many" => t!(notice.waived_many),
+        "wave_created" => t!(notice.wave_created),
+        "wave_deleted" => t!(notice.wave_deleted),
+        "wave_joined" => t!(notice.wave_joined),
+        "wave_left" => t!(notice.wave_left),
         "webhook_created" => t!(notice.webhook_created),
         "webhook_deleted" => t!(notice.webhook_deleted),
         "webhook_replayed" => t!(notice.webhook_replayed),

@@ -9,6 +9,8 @@ macro_rules! t {
 }
 
 pub mod names;
+mod said;
+pub mod wave_names;
 
 use crate::{context, numbers::Numbers};
 use http::request::Parts;
@@ -20,6 +22,7 @@ mod generated {
 }
 
 pub use generated::i18n::Locale;
+pub use said::said;
 
 /// The cookie that holds the language that was chosen.
 pub const COOKIE: &str = "gatepost_lang";

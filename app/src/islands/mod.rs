@@ -12,5 +12,6 @@ pub mod csv;
 pub mod dialog;
 pub mod live;
 pub mod log;
+pub mod logins;
 pub mod theme;
 pub mod upload;

@@ -1,15 +1,19 @@
 //! The pages, one noun a folder.
 
 pub mod audit;
+mod dashboard;
 pub mod job;
 pub mod mailbox;
+pub mod oauth;
 pub mod overview;
 pub mod run;
+pub mod schedule;
 pub mod session;
 pub mod tenant;
 pub mod ticket;
 pub mod token;
 pub mod user;
+pub mod wave;
 pub mod webhook;
 
 use crate::components::refused;

@@ -1,18 +1,21 @@
-//! The overview: what needs a person now.
+//! The overview: what needs a person now, and how the whole goes.
 
 use crate::{
-    components::{Empty, GateBadge, PageHead, PhaseBadge, RunBadge, Share, count, load},
+    components::{Empty, GateBadge, PageHead, Pauses, PhaseBadge, RunBadge, Share, count, load, query_as},
     i18n::names,
-    pages::job::list::job_table,
+    pages::{dashboard::DashboardPanel, job::list::job_table},
 };
-use gatepost_contract::Run;
+use gatepost_contract::{DashboardQuery, Run};
 use leptos::prelude::*;
 
 /// The first page after a log-in.
 #[component]
 pub fn Overview() -> AnyView {
-    load(|desk| async move {
+    let range = query_as("range");
+    load(move |desk| async move {
         let overview = desk.gatepost.overview(&desk.actor).await?;
+        let dashboard = desk.gatepost.dashboard(&desk.actor, DashboardQuery { range }).await?;
+        let pauses = desk.gatepost.pauses(&desk.actor).await?;
         let none = overview.by_phase.iter().all(|(_, jobs)| *jobs == 0);
         let gates = overview.by_gate.into_iter().map(|(gate, jobs)| {
             view! { <li><a href=format!("/jobs?gate={gate}")><b>{count(jobs)}</b><GateBadge gate/></a></li> }
@@ -36,6 +39,7 @@ pub fn Overview() -> AnyView {
             <PageHead title=t!(nav.overview).to_owned()>
                 <a class="button primary" href="/jobs/new">{t!(job.new)}</a>
             </PageHead>
+            <Pauses pauses/>
             {none.then(|| view! {
                 <section class="welcome">
                     <h2>{t!(overview.welcome)}</h2>
@@ -66,6 +70,7 @@ pub fn Overview() -> AnyView {
             </section>
             <section aria-labelledby="approval"><h2 id="approval">{t!(overview.approval)}</h2>{approval}</section>
             <section aria-labelledby="attention"><h2 id="attention">{t!(overview.attention)}</h2>{attention}</section>
+            {(!none).then(|| view! { <DashboardPanel dashboard here="/"/> })}
         }
         .into_any())
     })

@@ -1,7 +1,9 @@
 //! A run: its steps, its figures, its log.
 
 use crate::{
-    components::{Fact, MaybeAt, PageHead, PostButton, RunBadge, count, level_words, load, param, size},
+    components::{
+        Fact, MaybeAt, PageHead, PostButton, RunBadge, Table, count, head, head_figure, level_words, load, param, size,
+    },
     i18n::{names, numbers},
     islands::{
         live::{LiveWords, RunLive},
@@ -41,6 +43,8 @@ pub fn ShowRun() -> AnyView {
         let name = format!("{} #{}", names::run_type(run.run_type), run.id);
         let live = !run.status.is_final();
         let manage = actor.can_manage();
+        let whole_log =
+            gatepost.has_tool_log(&actor, id).await?.then(|| format!("/api/v1/migration/runs/{id}/tool-log"));
         let again = manage && matches!(run.status, RunStatus::Failed | RunStatus::Partial);
         let words = LogWords {
             label: t!(log.label, run = name.clone()),
@@ -63,6 +67,7 @@ pub fn ShowRun() -> AnyView {
             </PageHead>
             {run.summary.clone().map(|summary| view! { <p class=summary_class(run.status)>{summary}</p> })}
             <RunFacts run=run.clone()/>
+            {tool_said(&run, whole_log)}
             <section aria-labelledby="steps">
                 <h2 id="steps">{t!(run.steps)}</h2>
                 {live_run(view)}
@@ -123,6 +128,71 @@ fn RunFacts(run: Run) -> AnyView {
         </dl>
     }
     .into_any()
+}
+
+/// What an external program says of the run beside what we have read ourselves, and the way to its whole log.
+fn tool_said(run: &Run, whole_log: Option<String>) -> Option<AnyView> {
+    let tool = names::tool(run.tool);
+    let said = run.stats.get(run.tool.as_str()).and_then(|said| said.as_object());
+    if said.is_none() && whole_log.is_none() {
+        return None;
+    }
+    let figures: [Figure; 12] = [
+        ("transferred", t!(stats.transferred), count),
+        ("refused", t!(engine.refused), count),
+        ("errors", t!(stats.errors), count),
+        ("skipped", t!(engine.skipped), count),
+        ("folders_done", t!(stats.folders), count),
+        ("bytes", t!(stats.bytes), size),
+        ("seconds", t!(stats.seconds), |seconds| numbers().duration(seconds)),
+        ("reconnections_source", t!(engine.reconnections_source), count),
+        ("reconnections_dest", t!(engine.reconnections_dest), count),
+        ("calls", t!(engine.rounds), count),
+        ("exit_code", t!(engine.exit_code), |code| code.to_string()),
+        ("messages", t!(mailbox.messages), count),
+    ];
+    // Its own name for a figure is ours as well, where both have one.
+    let ours = |name: &str| {
+        let name = match name {
+            "folders_done" => "folders",
+            "refused" => "quarantined",
+            "exit_code" => return None,
+            other => other,
+        };
+        run.stats.get(name)
+    };
+    let number = |value: &serde_json::Value| value.as_i64().or_else(|| value.as_f64().map(|n| n.round() as i64));
+    let rows = figures.into_iter().filter_map(|(name, label, shown)| {
+        let theirs = number(said?.get(name)?)?;
+        let ours = ours(name).and_then(number).map(shown).unwrap_or_default();
+        Some(view! {
+            <tr>
+                <th scope="row" data-label=t!(engine.figure)>{label}</th>
+                <td data-label=t!(engine.program) class="num">{shown(theirs)}</td>
+                <td data-label=t!(engine.ours) class="num">{ours}</td>
+            </tr>
+        })
+    });
+    let rows = rows.collect::<Vec<_>>();
+    let heads = vec![head(t!(engine.figure)), head_figure(t!(engine.program)), head_figure(t!(engine.ours))];
+    let table = (!rows.is_empty()).then(|| {
+        let caption = t!(engine.said, tool = tool.to_owned());
+        view! { <Table caption heads rows=rows.into_any() class="figures"/> }
+    });
+    let text = |name: &str| said.and_then(|said| said.get(name)).and_then(|value| value.as_str()).map(str::to_owned);
+    Some(
+        view! {
+            <section aria-labelledby="said">
+                <h2 id="said">{t!(engine.said, tool = tool.to_owned())}</h2>
+                <p class="hint">{t!(engine.said_hint)}</p>
+                {text("failure").map(|words| view! { <p class="notice warn">{words}</p> })}
+                {table}
+                {text("version").map(|version| view! { <p class="hint">{t!(engine.version)}" "{version}</p> })}
+                {whole_log.map(|href| view! { <p><a class="button small" href=href download="">{t!(engine.log)}</a></p> })}
+            </section>
+        }
+        .into_any(),
+    )
 }
 
 /// A run's progress, which lives in the browser.

@@ -26,6 +26,10 @@ pub struct MailboxForm {
     pub source_user: String,
     /// Who logs in there for that user.
     pub source_admin: String,
+    /// Where a program there is run by SSH.
+    pub source_ssh: String,
+    /// Its web address.
+    pub source_web: String,
     /// The password there.
     pub source_password: Secret,
     /// The OAuth token there.
@@ -59,6 +63,8 @@ pub async fn add_mailbox(job_id: JobId, #[server(flatten)] form: MailboxForm) ->
         source_insecure_tls: ticked(&form.source_insecure_tls),
         source_user: text(&form.source_user),
         source_admin: text(&form.source_admin),
+        source_ssh: text(&form.source_ssh),
+        source_web: text(&form.source_web),
         source_secret: secret(form.source_password, form.source_oauth_token),
         dest_user: text(&form.dest_user),
         dest_admin: text(&form.dest_admin),
@@ -70,6 +76,9 @@ pub async fn add_mailbox(job_id: JobId, #[server(flatten)] form: MailboxForm) ->
     // What is filled from files needs them next.
     let next = if mailbox.source_type.is_file() {
         format!("/mailboxes/{}/files?notice=created", mailbox.id)
+    } else if mailbox.source_type == gatepost_contract::SourceType::ImapOauth && !mailbox.has_source_secret {
+        // Nobody has been asked yet.
+        format!("/mailboxes/{}/consent?notice=created", mailbox.id)
     } else {
         format!("/jobs/{job_id}?notice=created")
     };
@@ -105,6 +114,8 @@ pub async fn update_mailbox(mailbox_id: MailboxId, #[server(flatten)] form: Mail
         source_user: text(&form.source_user),
         // An emptied field means that nobody but the user logs in any more.
         source_admin: Some(form.source_admin),
+        source_ssh: Some(form.source_ssh),
+        source_web: Some(form.source_web),
         source_secret: secret(form.source_password, form.source_oauth_token),
         dest_user: text(&form.dest_user),
         dest_admin: Some(form.dest_admin),

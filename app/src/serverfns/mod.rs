@@ -9,19 +9,25 @@
 
 pub mod cutover;
 pub mod gate;
+pub mod import;
 pub mod job;
 pub mod link;
+pub mod login_check;
 pub mod mailbox;
+pub mod oauth;
+pub mod pause;
 pub mod preferences;
 pub mod report;
 pub mod residue;
 pub mod run;
+pub mod schedule;
 pub mod session;
 pub mod tenant;
 pub mod ticket;
 pub mod token;
 pub mod upload;
 pub mod user;
+pub mod wave;
 pub mod webhook;
 
 #[cfg(feature = "ssr")]

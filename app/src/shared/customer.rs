@@ -208,7 +208,7 @@ fn next(phase: Phase) -> &'static str {
     }
 }
 
-fn document(look: Look, title: String, around: Surroundings<'_>, content: AnyView) -> String {
+pub(super) fn document(look: Look, title: String, around: Surroundings<'_>, content: AnyView) -> String {
     let languages = [("en", "English"), ("pt-BR", "Português")].map(|(code, name)| {
         let here = (code == look.language()).then_some("true");
         view! { <li><a href=format!("{}?lang={code}", around.address) lang=code hreflang=code aria-current=here>{name}</a></li> }

@@ -4,6 +4,7 @@
 //! and the headers that go with it, are the HTTP server's business.
 
 pub mod badge;
+pub mod consent;
 pub mod customer;
 pub mod frame;
 

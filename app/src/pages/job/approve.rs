@@ -24,7 +24,7 @@ pub fn ApproveJob() -> AnyView {
         let job = desk.gatepost.get_job(&desk.actor, id).await?;
         let gate = desk.gatepost.gate_view(&desk.actor, id).await?;
         let up = crumbs(&job);
-        let title = t!(approve.title, domain = job.domain.clone());
+        let title = title(&job, overrides(&gate));
         Ok(view! {
             <PageHead title up/>
             <div class="sheet"><ApproveForm job gate actor=desk.actor dialog=false/></div>
@@ -61,7 +61,7 @@ pub fn ApproveForm(
         view! { <div class="notice warn"><p><b>{t!(approval.warnings)}</b></p><ul>{items}</ul></div> }
     });
     let signed = gate.signed.as_ref().is_some_and(|signed| signed.evidence_id == gate.evidence_id);
-    let overrides = !gate.approvable && failing.is_some();
+    let overrides = overrides(&gate);
     // What the form can do: sign, override, or nothing, and then it says why.
     let shut = match (gate.approvable, signed, overrides && actor.can_override()) {
         (true, ..) | (_, false, true) => None,
@@ -80,7 +80,8 @@ pub fn ApproveForm(
     let evidence = gate.evidence_id.map(|id| id.to_string()).unwrap_or_default();
     let number = gate.evidence_id.map_or_else(|| "–".to_owned(), |id| format!("#{id}"));
     view! {
-        {dialog.then(|| view! { <h2 id="approve-heading">{t!(approve.title, domain = job.domain.clone())}</h2> })}
+        // It takes the focus, so that a long dialog opens at its beginning.
+        {dialog.then(|| view! { <h2 id="approve-heading" tabindex="-1" autofocus=true>{title(&job, overrides)}</h2> })}
         <p>{lead}</p>
         {failing}
         <dl class="facts">
@@ -106,7 +107,7 @@ pub fn ApproveForm(
                 <AreaField state=state.clone() name="note" label=t!(approve.note) rows=2 max=2_000/>
                 {overrides.then(|| view! {
                     <TickField state=state.clone() name="override_checks" label=t!(approve.override_) hint=t!(approve.override_hint)/>
-                    <AreaField state=state.clone() name="reason" label=t!(approve.reason) hint=t!(approve.reason_hint) rows=3 max=2_000/>
+                    <AreaField state=state.clone() name="reason" label=t!(approve.reason) hint=t!(approve.reason_hint) required=true rows=3 max=2_000/>
                 })}
                 <div class="submit">
                     <button type="submit" class=if overrides { "button danger" } else { "button primary" }>
@@ -122,6 +123,19 @@ pub fn ApproveForm(
         })}
     }
     .into_any()
+}
+
+/// Whether only an override opens the gate: a check but the approval itself fails.
+fn overrides(gate: &GateView) -> bool {
+    let fails = |check: &gatepost_contract::Check| {
+        check.status == CheckStatus::Fail && check.check_id != CheckId::ManualApproval
+    };
+    !gate.approvable && gate.checks.iter().any(fails)
+}
+
+fn title(job: &Job, overrides: bool) -> String {
+    let domain = job.domain.clone();
+    if overrides { t!(approve.title_override, domain = domain) } else { t!(approve.title, domain = domain) }
 }
 
 fn tally(figures: &GateFigures) -> Tally {

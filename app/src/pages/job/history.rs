@@ -2,10 +2,10 @@
 
 use crate::{
     components::{At, Empty, MaybeAt, PostButton, RunBadge, Share, Table, head, head_actions},
-    i18n::names,
+    i18n::{names, said},
     serverfns::run::RetryRun,
 };
-use gatepost_contract::{AuditEntry, PhaseChange, Run, RunStatus};
+use gatepost_contract::{AuditEntry, PhaseChange, Run, RunStatus, RunType};
 use leptos::{prelude::*, server_fn::ServerFn};
 
 /// A table of runs, newest first.
@@ -61,11 +61,19 @@ pub fn PhaseHistory(changes: Vec<PhaseChange>) -> AnyView {
             <li>
                 <At at=change.at/>
                 <span><b>{names::phase(change.from)}" → "{names::phase(change.to)}</b>" · "{change.actor}</span>
-                <span class="note">{change.reason}</span>
+                <span class="note">{reason(&change.reason)}</span>
             </li>
         }
     });
     view! { <ol class="timeline">{items.collect_view()}</ol> }.into_any()
+}
+
+/// Why a phase changed: the run that began, or a sentence.
+fn reason(text: &str) -> String {
+    match text.strip_suffix(" started").and_then(|run| run.parse::<RunType>().ok()) {
+        Some(run) => t!(timeline.began, what = names::run_type(run)),
+        None => said(text),
+    }
 }
 
 /// A change of more characters than this is folded.

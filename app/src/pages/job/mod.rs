@@ -2,6 +2,7 @@
 
 pub mod approve;
 pub mod cutover;
+pub mod discover;
 mod dns_records;
 pub mod edit;
 pub mod evidence;
@@ -9,6 +10,7 @@ mod gate;
 pub mod history;
 pub mod links;
 pub mod list;
+pub mod logins;
 pub mod message;
 pub mod new;
 pub mod quarantine;
@@ -16,6 +18,7 @@ pub mod report;
 pub mod residue;
 mod residue_form;
 mod residue_rows;
+pub mod schedule;
 pub mod show;
 mod start;
 pub mod timeline;

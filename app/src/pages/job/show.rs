@@ -2,8 +2,8 @@
 
 use crate::{
     components::{
-        At, Badge, Empty, Fact, GateBadge, Icon, JobTab, JobTabs, MailboxBadge, PageHead, PhaseRail, Shape, Share,
-        Table, Tone, count, head, head_figure, load, page_query, param, size,
+        At, Badge, Empty, Fact, GateBadge, Icon, JobTab, JobTabs, MailboxBadge, PageHead, Pauses, PhaseRail, Shape,
+        Share, Table, Tone, count, head, head_figure, load, page_query, param, size,
     },
     i18n::names,
     pages::{
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 use gatepost_contract::{
-    AuditFilter, Job, JobId, Mailbox, PageQuery, Phase, ResidueFilter, Security, Upload, UploadState,
+    AuditFilter, Job, JobId, JobPlan, Mailbox, PageQuery, Phase, ResidueFilter, Security, Upload, UploadState,
 };
 use leptos::prelude::*;
 
@@ -51,6 +51,7 @@ pub fn ShowJob() -> AnyView {
         let first = PageQuery { per_page: FIRST_ROWS, ..PageQuery::default() };
         let residue = gatepost.residue(&actor, id, ResidueFilter::default(), first).await?;
         let phases = gatepost.phase_history(&actor, id).await?;
+        let plan = gatepost.job_plan(&actor, id).await?;
         let audit = if actor.can_approve() {
             let filter = AuditFilter { job_id: Some(id), ..AuditFilter::default() };
             let last = PageQuery { per_page: 8, sort: Some("-id".to_owned()), ..PageQuery::default() };
@@ -76,6 +77,7 @@ pub fn ShowJob() -> AnyView {
                 {manage.then(|| view! { <a class="button small" href=format!("/jobs/{id}/edit")>{t!(job.edit)}</a> })}
             </PageHead>
             <JobTabs id current=JobTab::Overview/>
+            <Pauses pauses=plan.pauses.clone()/>
             <PhaseRail phase=job.phase failed_phase=job.failed_phase/>
             <Warnings job=job.clone() mailboxes=mailboxes.clone() uploads=uploads.clone()/>
             {(!live.is_empty() || waiting > 0).then(|| view! {
@@ -95,6 +97,8 @@ pub fn ShowJob() -> AnyView {
                                 <div class="actions">
                                     <a class="button small" href=format!("/jobs/{id}/mailboxes/new")>{t!(mailbox.new)}</a>
                                     <a class="button small" href=format!("/jobs/{id}/import")>{t!(mailbox.import)}</a>
+                                    <a class="button small" href=format!("/jobs/{id}/discover")>{t!(discover.find)}</a>
+                                    <a class="button small" href=format!("/jobs/{id}/logins")>{t!(logins.check)}</a>
                                 </div>
                             })}
                         </div>
@@ -118,7 +122,7 @@ pub fn ShowJob() -> AnyView {
                 </div>
                 <div>
                     <GatePanel job=job.clone() gate actor=actor.clone()/>
-                    <JobFacts job/>
+                    <JobFacts job plan/>
                 </div>
             </div>
             <section aria-labelledby="evidence">
@@ -159,7 +163,12 @@ pub fn ShowJob() -> AnyView {
 }
 
 #[component]
-fn JobFacts(job: Job) -> AnyView {
+fn JobFacts(job: Job, plan: JobPlan) -> AnyView {
+    let schedule = format!("/jobs/{}/schedule", job.id);
+    let next = match plan.next_at {
+        Some(at) => view! { <a href=schedule><At at/></a> }.into_any(),
+        None => view! { <a href=schedule>{t!(schedule.nothing_next)}</a> }.into_any(),
+    };
     view! {
         <section class="facts-box" aria-labelledby="facts">
             <h2 id="facts">{t!(job.facts)}</h2>
@@ -169,6 +178,8 @@ fn JobFacts(job: Job) -> AnyView {
                 {(!job.source_server_label.is_empty()).then(|| view! { <Fact name=t!(job.source_label)>{job.source_server_label}</Fact> })}
                 <Fact name=t!(job.destination)>{format!("{}:{}", job.dest_imap_host, job.dest_imap_port)}" · "{names::security(job.dest_imap_security)}</Fact>
                 <Fact name=t!(job.messages)>{format!("{} / {}", count(job.messages_dest), count(job.messages_source))}</Fact>
+                <Fact name=t!(wave.next)>{next}</Fact>
+                {plan.wave.map(|wave| view! { <Fact name=t!(wave.wave)><a href=format!("/waves/{}", wave.id)>{wave.name}</a></Fact> })}
                 {job.dns_cutover_at.map(|at| view! { <Fact name=t!(job.dns_cutover)><At at/></Fact> })}
                 <Fact name=t!(job.created)><At at=job.created_at/></Fact>
             </dl>

@@ -8,7 +8,7 @@ use crate::{
         run::{StartPreflight, StartSync, StartVerify},
     },
 };
-use gatepost_contract::{Depth, Job, Phase, RunType};
+use gatepost_contract::{Depth, Gate, Job, Phase, RunType};
 use gatepost_gate::phase::run_allowed;
 use leptos::{prelude::*, server_fn::ServerFn};
 
@@ -54,7 +54,9 @@ pub fn StartButtons(
             </li>
         }
     });
-    view! { <ul class="starts">{items.collect_view()}{close}</ul> }.into_any()
+    let items = items.collect_view();
+    let hint = next.is_none().then(|| by_hand(&job)).flatten().map(|text| view! { <p class="lead">{text}</p> });
+    view! { {hint} <ul class="starts">{items}{close}</ul> }.into_any()
 }
 
 #[component]
@@ -98,6 +100,15 @@ fn reason(job: &Job, run: RunType) -> Option<&'static str> {
         return Some(t!(why.no_mailboxes));
     }
     (job.active_runs > 0).then(|| t!(why.running))
+}
+
+/// What comes next where it is no run.
+fn by_hand(job: &Job) -> Option<&'static str> {
+    match (job.phase, job.migration_gate) {
+        (Phase::DeltaSync | Phase::FinalSync, Gate::Blocked) => Some(t!(start.work_residue)),
+        (Phase::DeltaSync | Phase::CutoverReady, Gate::Warning) => Some(t!(start.approve_next)),
+        _ => None,
+    }
 }
 
 /// Which run a migration needs next.

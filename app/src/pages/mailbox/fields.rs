@@ -1,16 +1,17 @@
 //! The fields of a mailbox, for a new one and for a change.
 
+use super::ways::{WayFields, WayFieldsProps};
 use crate::{
     components::{AreaField, FormState, SelectField, TextField, TickField},
     i18n::names,
     pages::job::new::security_options,
 };
-use gatepost_contract::{Mailbox, Security, SourceType, Tool};
+use gatepost_contract::{Mailbox, Proposal, Security, SourceType, Tool};
 use leptos::prelude::*;
 
 /// The kinds of sources that a mailbox can be copied from over the network.
 pub fn source_options() -> Vec<(String, String)> {
-    [SourceType::Imap, SourceType::ImapOauth, SourceType::Dovecot]
+    [SourceType::Imap, SourceType::ImapOauth, SourceType::Dovecot, SourceType::Zimbra]
         .map(|one| (one.to_string(), names::source_type(one).to_owned()))
         .into()
 }
@@ -27,27 +28,48 @@ pub fn file_options() -> Vec<(String, String)> {
     .into()
 }
 
-/// What reads the files.
+/// What does the copying: what can be chosen for the kind of source, where that is known.
 #[component]
-pub fn ToolField(state: FormState, tool: Tool) -> AnyView {
-    let options = [Tool::Native, Tool::Readpst, Tool::ImapUpload];
-    let options = options.map(|one| (one.to_string(), names::tool(one).to_owned())).into();
+pub fn ToolField(state: FormState, tool: Tool, kinds: Vec<SourceType>) -> AnyView {
+    let fits = |one: &Tool| *one == tool || kinds.iter().any(|kind| one.reads(*kind));
+    let options = Tool::ENGINES.into_iter().filter(fits).map(|one| (one.to_string(), names::tool(one).to_owned()));
+    let files = kinds.iter().all(|kind| kind.is_file());
+    let hint = if files { t!(files.tool_hint) } else { t!(engine.hint) };
     view! {
-        <SelectField state name="tool" label=t!(run.tool) hint=t!(files.tool_hint) value=tool.to_string() options required=true/>
+        <SelectField state name="tool" label=t!(run.tool) hint value=tool.to_string() options=options.collect() required=true/>
     }
     .into_any()
 }
 
 /// The old server, and the log-in there.
 #[component]
-pub fn SourceFields(state: FormState, mailbox: Option<Mailbox>) -> AnyView {
+pub fn SourceFields(
+    /// The form's state.
+    state: FormState,
+    /// The mailbox that is changed.
+    mailbox: Option<Mailbox>,
+    /// Settings that were found and chosen: they stand in the fields before anything was typed.
+    #[prop(optional_no_strip)]
+    proposal: Option<Proposal>,
+    /// The log-in name that goes with them.
+    #[prop(optional, into)]
+    proposed_user: String,
+) -> AnyView {
     let stored = mailbox.as_ref().is_some_and(|mailbox| mailbox.has_source_secret);
     let port = mailbox.as_ref().and_then(|mailbox| mailbox.source_port).map(|port| port.to_string());
     let security = mailbox.as_ref().and_then(|mailbox| mailbox.source_security).unwrap_or(Security::Tls);
     let insecure = mailbox.as_ref().is_some_and(|mailbox| mailbox.source_insecure_tls);
     let host = mailbox.as_ref().and_then(|mailbox| mailbox.source_host.clone()).unwrap_or_default();
     let admin = mailbox.as_ref().and_then(|mailbox| mailbox.source_admin.clone()).unwrap_or_default();
+    let ways = WayFields(WayFieldsProps { state: state.clone(), mailbox: mailbox.clone() });
     let user = mailbox.and_then(|mailbox| mailbox.source_user).unwrap_or_default();
+    let (host, port, security, user) = match proposal {
+        Some(found) => {
+            let user = if proposed_user.is_empty() { user } else { proposed_user };
+            (found.host, Some(found.port.to_string()), found.security, user)
+        }
+        None => (host, port, security, user),
+    };
     let hint = if stored { t!(mailbox.secret_stored) } else { t!(mailbox.secret_hint) };
     view! {
         <fieldset>
@@ -66,6 +88,7 @@ pub fn SourceFields(state: FormState, mailbox: Option<Mailbox>) -> AnyView {
                 <TextField state=state.clone() name="source_password" kind="password" label=t!(user.password) hint max=1_000 autocomplete="new-password"/>
                 <TextField state name="source_oauth_token" kind="password" label=t!(mailbox.oauth_token) hint=t!(mailbox.oauth_hint) max=8_000 autocomplete="new-password"/>
             </div>
+            {ways}
         </fieldset>
     }
     .into_any()

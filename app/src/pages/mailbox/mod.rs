@@ -2,8 +2,11 @@
 
 mod fields;
 pub mod files;
+pub mod find;
 pub mod import;
 pub mod inspect;
 mod inspect_folders;
 pub mod new;
+pub mod preview;
 pub mod show;
+mod ways;

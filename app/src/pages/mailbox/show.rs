@@ -3,6 +3,7 @@
 use super::{
     fields::{DestFields, SourceFields, ToolField},
     files::file_summary,
+    find::{FindForm, Finding, Taken, findings, take_link},
 };
 use crate::{
     components::{
@@ -10,7 +11,13 @@ use crate::{
         count, head, head_figure, load, param, size,
     },
     i18n::names,
-    pages::job::crumbs,
+    pages::{
+        job::{
+            crumbs,
+            schedule::{WaveChoice, wave_names},
+        },
+        oauth::mailbox::consent_fact,
+    },
     serverfns::{
         mailbox::{DeleteMailbox, UpdateMailbox},
         run::StartSync,
@@ -24,14 +31,32 @@ use leptos::{prelude::*, server_fn::ServerFn};
 #[component]
 pub fn ShowMailbox() -> AnyView {
     let id = param::<MailboxId>("id", "mailbox");
+    let asked = Finding::asked();
     load(|desk| async move {
-        let (gatepost, actor, id) = (desk.gatepost, desk.actor, id?);
+        let (gatepost, actor, id) = (desk.gatepost.clone(), desk.actor.clone(), id?);
         let mailbox = gatepost.get_mailbox(&actor, id).await?;
         let job = gatepost.get_job(&actor, mailbox.job_id).await?;
         let folders = gatepost.folders(&actor, id).await?;
+        let of_job = gatepost.wave_of_job(&actor, job.id).await?;
+        let wave = gatepost.wave_of_mailbox(&actor, id).await?.filter(|wave| Some(wave) != of_job.as_ref());
+        let waves = if actor.can_manage() { wave_names(gatepost.waves(&actor).await?) } else { Vec::new() };
         let from_file = mailbox.source_type.is_file();
         let uploads = if from_file { gatepost.uploads_of(&actor, id).await? } else { Vec::new() };
+        let consents = gatepost.mailbox_consents(&actor, id).await?;
+        let consent = consent_fact(&mailbox, &consents);
         let state = FormState::of(UpdateMailbox::url());
+        let found = if actor.can_manage() && !from_file { asked.found(&desk).await } else { None };
+        let taken = asked.taken(found.as_ref());
+        let user = taken.as_ref().and_then(|one| one.user_of(&mailbox.email)).unwrap_or_default();
+        let here = format!("/mailboxes/{id}");
+        let finding = asked.find.clone();
+        let links = {
+            let here = here.clone();
+            move |one: &gatepost_contract::Proposal| take_link(&here, &finding, one, t!(discover.use_))
+        };
+        let proposals = found.filter(|_| taken.is_none()).map(|found| findings(found, links));
+        let find_for = if asked.find.is_empty() { mailbox.email.clone() } else { asked.find.clone() };
+        let asks = taken.is_none() && !from_file;
         let manage = actor.can_manage() && job.phase != Phase::Closed;
         let syncs = [RunType::Initial, RunType::Delta, RunType::Final]
             .into_iter()
@@ -71,6 +96,7 @@ pub fn ShowMailbox() -> AnyView {
                 {from_file.then(|| view! { <Fact name=t!(files.title)>{file_summary(id, &uploads)}</Fact> })}
                 <Fact name=t!(run.tool)>{names::tool(mailbox.tool)}</Fact>
                 {(!from_file).then(|| view! { <Fact name=t!(mailbox.source_secret)>{secret(mailbox.has_source_secret)}</Fact> })}
+                {consent.map(|consent| view! { <Fact name=t!(consent.title)>{consent}</Fact> })}
                 <Fact name=t!(mailbox.dest_secret)>{secret(mailbox.has_dest_secret)}</Fact>
                 <Fact name=t!(mailbox.messages)>{format!("{} / {}", count(mailbox.messages_dest), count(mailbox.messages_source))}</Fact>
                 <Fact name=t!(mailbox.size)>{format!("{} / {}", size(mailbox.bytes_dest), size(mailbox.bytes_source))}</Fact>
@@ -81,16 +107,23 @@ pub fn ShowMailbox() -> AnyView {
                 {folder_table(folders)}
                 <p><a href=format!("/jobs/{}/residue?mailbox_id={id}", job.id)>{t!(residue.all)}</a></p>
             </section>
+            <section aria-labelledby="wave">
+                <h2 id="wave">{t!(wave.wave)}</h2>
+                {of_job.filter(|_| wave.is_none()).map(|wave| view! {
+                    <p>{t!(wave.by_job)}" "<a href=format!("/waves/{}", wave.id)>{wave.name}</a></p>
+                })}
+                <WaveChoice field="mailbox_id" subject=id.to_string() now=wave waves may=manage none=t!(wave.mailbox_in_none)/>
+            </section>
             {manage.then(|| view! {
                 <section aria-labelledby="change">
                     <h2 id="change">{t!(mailbox.change)}</h2>
+                    {asks.then(|| view! { <FindForm action=here.clone() value=find_for.clone()/> })}
+                    {proposals}
+                    {taken.clone().map(|proposal| view! { <Taken proposal/> })}
                     <form method="post" action=UpdateMailbox::url() class="form">
                         <Hidden name="mailbox_id" value=id.to_string()/>
-                        {if from_file {
-                            view! { <ToolField state=state.clone() tool=mailbox.tool/> }.into_any()
-                        } else {
-                            view! { <SourceFields state=state.clone() mailbox=Some(mailbox.clone())/> }.into_any()
-                        }}
+                        <ToolField state=state.clone() tool=mailbox.tool kinds=vec![mailbox.source_type]/>
+                        {(!from_file).then(|| view! { <SourceFields state=state.clone() mailbox=Some(mailbox.clone()) proposal=taken proposed_user=user/> })}
                         <DestFields state mailbox=Some(mailbox.clone())/>
                         <div class="submit"><button type="submit" class="button primary">{t!(form.save)}</button></div>
                     </form>
