@@ -11,6 +11,7 @@ WASM_BINDGEN=0.2.130
 BINARYEN=132.0.0
 ESBUILD=0.28.2
 CARGO_DENY=0.20.2
+CARGO_DEB=3.8.0
 
 say() { printf '%s %s\n' "$(date +%H:%M:%S)" "$*" >&2; }
 fail() { printf 'failed: %s\n' "$*" >&2; exit 1; }
@@ -73,6 +74,12 @@ ensure_cargo_deny() {
   cargo deny --version >/dev/null 2>&1 && return
   say "installing cargo-deny (a few minutes)"
   cargo install -q cargo-deny --version "$CARGO_DENY" --locked
+}
+
+ensure_cargo_deb() {
+  cargo deb --version >/dev/null 2>&1 && return
+  say "installing cargo-deb (a few minutes)"
+  cargo install -q cargo-deb --version "$CARGO_DEB" --locked
 }
 
 ensure_build_tools() {
