@@ -2,7 +2,7 @@
 # Finds or installs the external programs that can be chosen as a mailbox's tool beside the built-in engine.
 #   scripts/install-migration-tools.sh           installs what Debian or Ubuntu has, names what must be fetched by hand
 #   scripts/install-migration-tools.sh --check   only looks; exit 3 when something is missing
-# The built-in engine needs none of them.
+# The built-in engine needs none of them. What no registry has is never fetched by this script: it says where it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -16,6 +16,12 @@ for arg in "$@"; do
   esac
 done
 tools=${MIGRATION_TOOLS_PATH:-/opt/migration-tools}
+# What imapsync wants of Perl, by the names of Debian's packages.
+perl_modules="libauthen-ntlm-perl libcgi-pm-perl libcrypt-openssl-rsa-perl libdata-uniqid-perl libencode-imaputf7-perl \
+libfile-copy-recursive-perl libfile-tail-perl libio-socket-inet6-perl libio-socket-ssl-perl libio-tee-perl \
+libhtml-parser-perl libjson-webtoken-perl libmail-imapclient-perl libparse-recdescent-perl libproc-processtable-perl \
+libreadonly-perl libregexp-common-perl libsys-meminfo-perl libterm-readkey-perl libunicode-string-perl liburi-perl \
+libwww-perl"
 
 if [ "$check" = no ]; then
   ensure_apt readpst pst-utils doveadm dovecot-core ssh openssh-client python3 python3
@@ -35,11 +41,14 @@ at() { for place in "$@"; do [ -n "$place" ] && [ -e "$place" ] && { printf '%s'
 
 readpst=$(at "${MIGRATION_READPST_BIN:-}" "$(command -v readpst || true)")
 look readpst "$readpst" "'$readpst' -V" "apt-get install pst-utils"
-doveadm=$(at "$(command -v doveadm || true)" /usr/bin/doveadm)
+doveadm=$(at "${MIGRATION_DOVEADM_BIN:-}" "$(command -v doveadm || true)" /usr/bin/doveadm)
 look doveadm "$doveadm" "/usr/sbin/dovecot --version" "apt-get install dovecot-core"
+ssh=$(at "$(command -v ssh || true)")
+look ssh "$ssh" "'$ssh' -V" "apt-get install openssh-client"
 imapsync=$(at "${MIGRATION_IMAPSYNC_BIN:-}" "$(command -v imapsync || true)" "$tools/imapsync/imapsync")
 look imapsync "$imapsync" "'$imapsync' --version" \
   "not packaged: fetch it from imapsync.lamiral.info, put it at $tools/imapsync/imapsync or set MIGRATION_IMAPSYNC_BIN"
+[ -n "$imapsync" ] || printf '         %-14s %s\n' '' "its Perl modules: apt-get install $perl_modules"
 upload=$(at "${MIGRATION_IMAP_UPLOAD:-}" "$tools/imap-upload/imap_upload.py")
 look imap-upload "$upload" "python3 '$upload' --version" \
   "not packaged: clone rgladwell/imap-upload to $tools/imap-upload or set MIGRATION_IMAP_UPLOAD"
