@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { expect, makeJob, type Page, test } from '../desk.ts';
 import { section } from '../steps.ts';
 
-/** What axe complains about on a page. */
+/** What axe complains about on a page, in which it runs as a script. */
 async function obstacles(page: Page): Promise<string[]> {
   const { violations } = await new AxeBuilder({ page }).analyze();
   return violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target).join(' ')}`);
@@ -38,7 +38,7 @@ for (const javaScriptEnabled of [true, false]) {
     }
     expect(await page.content()).not.toContain('hidden-');
     await expect(page.getByRole('button', { name: /^Import / })).toHaveCount(0);
-    expect(await obstacles(page)).toEqual([]);
+    if (javaScriptEnabled) expect(await obstacles(page)).toEqual([]);
     const [download] = await Promise.all([
       page.waitForEvent('download'),
       page.getByRole('link', { name: 'Download as CSV' }).click(),
@@ -58,7 +58,7 @@ for (const javaScriptEnabled of [true, false]) {
     await expect(page.getByRole('status')).toContainText('2 mailboxes can be imported');
     await expect(section(page, 'Look at this')).toContainText('lia@other.test');
     await expect(section(page, 'Mailboxes in the list').getByRole('row')).toHaveCount(3);
-    expect(await obstacles(page)).toEqual([]);
+    if (javaScriptEnabled) expect(await obstacles(page)).toEqual([]);
     await page.getByRole('button', { name: 'Import 2 mailboxes' }).click();
     const stored = section(page, 'Mailboxes').getByRole('rowheader');
     await expect(stored).toHaveText([`ana@${domain}`, 'lia@other.test']);
@@ -78,7 +78,7 @@ for (const javaScriptEnabled of [true, false]) {
     await expect(row).toContainText('Fails');
     await expect(row).toContainText('refused the log-in');
     expect(await page.content()).not.toContain('wrong for sure');
-    expect(await obstacles(page)).toEqual([]);
+    if (javaScriptEnabled) expect(await obstacles(page)).toEqual([]);
     await page.getByRole('link', { name: 'only what does not work' }).click();
     await expect(page.getByRole('rowheader')).toHaveText([lab.accounts.oversize.email]);
 
@@ -103,7 +103,7 @@ for (const javaScriptEnabled of [true, false]) {
     const row = found.getByRole('row').filter({ hasText: `localhost:${lab.sourcePort}` });
     await expect(row).toContainText('Likely', { timeout: 30_000 });
     await expect(row).toContainText('SRV record');
-    expect(await obstacles(page)).toEqual([]);
+    if (javaScriptEnabled) expect(await obstacles(page)).toEqual([]);
     await row.getByRole('link', { name: 'New mailbox with it' }).click();
     await expect(page.getByRole('status')).toContainText(`The form is filled with localhost:${lab.sourcePort}`);
     await expect(page.getByLabel('Mailbox', { exact: true })).toHaveValue('ana@procura.test');

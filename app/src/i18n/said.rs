@@ -51,6 +51,8 @@ pub fn said(text: &str) -> String {
         no_mailbox,
         wave_empty,
         wave_name,
+        wave_quarantine,
+        wave_failed,
         schedule_never,
         schedule_fields,
         schedule_unread,

@@ -3,8 +3,10 @@
 
 use crate::{
     components::{
-        At, Chart, Empty, Fact, Figures, Mark, Picture, Share, Table, count, head, head_figure, percent, size,
+        At, Chart, Empty, Fact, Figures, Mark, Picture, Share, Table, count, head, head_actions, head_figure, percent,
+        size,
     },
+    context,
     i18n::{numbers, wave_names},
 };
 use gatepost_contract::{Dashboard, DashboardPoint, DashboardRange, Forecast, HostLoad};
@@ -231,8 +233,14 @@ fn hosts(hosts: Vec<HostLoad>) -> AnyView {
         head_figure(t!(dashboard.read)),
         head_figure(t!(dashboard.written)),
         head(t!(dashboard.busiest)),
+        head_actions(),
     ];
+    let may_pause = context::actor().is_some_and(|actor| actor.can_approve());
     let rows = hosts.into_iter().map(|host| {
+        let pause = (may_pause && !host.host.is_empty()).then(|| {
+            let href = format!("/waves?host={}", context::encode(&host.host));
+            view! { <a class="button small" href=href>{t!(pause.pause)}<span class="hidden">" "{host.host.clone()}</span></a> }
+        });
         let share = host.bytes_read.saturating_add(host.bytes_written) as f64 / most as f64 * 100.0;
         let name = if host.host.is_empty() { t!(dashboard.other_hosts).to_owned() } else { host.host };
         let label = format!("{name}: {}", percent(share));
@@ -242,6 +250,7 @@ fn hosts(hosts: Vec<HostLoad>) -> AnyView {
                 <td data-label=t!(dashboard.read) class="num">{size(host.bytes_read)}</td>
                 <td data-label=t!(dashboard.written) class="num">{size(host.bytes_written)}</td>
                 <td data-label=t!(dashboard.busiest)><progress class="bar" max="100" value=format!("{share:.1}") aria-label=label></progress></td>
+                <td>{pause}</td>
             </tr>
         }
     });

@@ -142,7 +142,10 @@ pub async fn choose_wave(
             gatepost_contract::WaveMembers { remove_jobs: jobs, remove_mailboxes: mailboxes, ..Default::default() },
         ),
         // Nothing was chosen, and nothing was there.
-        (None, None) => return Ok(context::go_back(&next, "saved")),
+        (None, None) => {
+            context::go_back(&next, "saved");
+            return Ok(());
+        }
     };
     desk.gatepost.change_wave_members(&desk.actor, wave, members).await?;
     context::go_back(&next, "saved");

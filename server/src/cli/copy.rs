@@ -51,10 +51,10 @@ pub struct Copy {
     /// A file whose first line is the new mailbox's password
     #[arg(long, value_name = "FILE")]
     dest_password_file: Option<PathBuf>,
-    /// A file whose first line is an OAuth 2 access token for the old mailbox (XOAUTH2), instead of a password
+    /// A file whose first line is an OAuth 2 access token for the old mailbox, instead of a password
     #[arg(long, value_name = "FILE", conflicts_with = "source_password_file")]
     source_token_file: Option<PathBuf>,
-    /// A file whose first line is an OAuth 2 access token for the new mailbox (XOAUTH2), instead of a password
+    /// A file whose first line is an OAuth 2 access token for the new mailbox, instead of a password
     #[arg(long, value_name = "FILE", conflicts_with = "dest_password_file")]
     dest_token_file: Option<PathBuf>,
     /// Log in to the old server as this user for the one in the URL (SASL PLAIN, RFC 4616); the password is this user's

@@ -1,12 +1,13 @@
 //! `gatepost doctor`: looks at everything that the program needs and says what to do.
 
+mod tools;
+
 use super::{Exit, Outcome, open::open, print_json, print_line, table::bytes};
 use crate::{
     config::{self, Config},
     http::Site,
 };
 use clap::Args;
-use gatepost_tools::find;
 use serde::Serialize;
 use std::{
     os::unix::fs::PermissionsExt,
@@ -103,7 +104,7 @@ async fn examine(config: &Config) -> Vec<Finding> {
     findings.push(port(config).await);
     findings.extend(authorities(config));
     findings.push(site(config));
-    findings.extend(tools(config));
+    findings.extend(tools::examine(config).await);
     findings.extend(budgets(config).await);
     findings
 }
@@ -249,47 +250,4 @@ fn site(config: &Config) -> Finding {
         Ok(site) => Finding::ok("site", site.to_string()),
         Err(error) => Finding::fail("site", error.to_string(), "scripts/build makes them"),
     }
-}
-
-fn tools(config: &Config) -> Vec<Finding> {
-    let tools = &config.tools;
-    let wanted: [(&'static str, &str, Option<&PathBuf>, &str); 5] = [
-        (
-            "imapsync",
-            "imapsync",
-            tools.imapsync.as_ref(),
-            "fetch it from imapsync.lamiral.info and set MIGRATION_IMAPSYNC_BIN",
-        ),
-        ("readpst", "readpst", tools.readpst.as_ref(), "apt-get install pst-utils"),
-        (
-            "imap-upload",
-            "imap_upload.py",
-            tools.imap_upload.as_ref(),
-            "clone rgladwell/imap-upload and set MIGRATION_IMAP_UPLOAD",
-        ),
-        ("doveadm", "doveadm", None, "apt-get install dovecot-core"),
-        ("ssh", "ssh", None, "apt-get install openssh-client; needed for Zimbra alone"),
-    ];
-    let zimbra = tools.carbonio_ssh.as_ref().map(|to| {
-        let user = tools.zmmailbox_user.as_deref().or(to.user.as_deref()).unwrap_or("the user who logs in");
-        match tools.ssh().and_then(|ssh| ssh.ready(to).map_err(|trouble| trouble.to_string())) {
-            Ok(()) => {
-                Finding::ok("zmmailbox", format!("would be run as {user} by ssh on {to}, whose host key was confirmed"))
-            }
-            Err(sentence) => {
-                Finding::warn("zmmailbox", sentence, "mailboxes can be moved natively or by HTTPS meanwhile")
-            }
-        }
-    });
-    wanted
-        .into_iter()
-        .map(|(check, program, set, advice)| match find(set.map(PathBuf::as_path), tools.path.as_deref(), &[program]) {
-            Some(path) => Finding::ok(check, path.display().to_string()),
-            None if set.is_some() => {
-                Finding::warn(check, "is not where its variable says", "correct the variable, or remove it")
-            }
-            None => Finding::warn(check, "not found; the built-in engine does without", advice),
-        })
-        .chain(zimbra)
-        .collect()
 }

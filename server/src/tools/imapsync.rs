@@ -4,13 +4,13 @@
 use super::{missing, start};
 use crate::{config::Tools, drivers::account};
 use gatepost_contract::{CauseKind, Level};
-use gatepost_core::{Access, EngineFolder, EngineJob, EngineMoved, EngineRefusal, EngineSaid, ToolRun};
-use gatepost_imap::{ImapDriver, Relay};
+use gatepost_core::{EngineFolder, EngineJob, EngineMoved, EngineRefusal, EngineSaid, ToolRun};
+use gatepost_imap::{Relay, wire::utf7::encode};
 use gatepost_tools::{
     Ended, Exit, Program, find,
     imapsync::{Call, Report, Side, Task, Trouble, ask_to_end, can_name, failure},
 };
-use gatepost_transfer::{Driver as _, Fault, FaultKind, RemoteFolder, UidSet};
+use gatepost_transfer::{Fault, FaultKind, UidSet};
 use serde_json::{Map, Value};
 use std::{collections::HashMap, path::PathBuf, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -39,10 +39,8 @@ impl Tools {
 /// Lets imapsync copy what is pending.
 pub(super) async fn sync(tools: &Tools, job: EngineJob<'_>, run: ToolRun<'_>) -> Result<EngineSaid, Fault> {
     let imapsync = program(tools)?;
-    let names = Names::of(&job).await?;
-    let folders: Vec<Told> = job.folders.iter().filter_map(|folder| names.of_folder(folder)).collect();
     let (named, nameless): (Vec<Told>, Vec<Told>) =
-        folders.into_iter().partition(|folder| can_name(&folder.source, &folder.dest));
+        job.folders.iter().map(Told::of).partition(|folder| can_name(&folder.source, &folder.dest));
     let view: HashMap<String, UidSet> =
         named.iter().map(|told| (told.source.clone(), told.folder.uids.clone())).collect();
     let relays = Relays::open(&job, Some(view)).await?;
@@ -152,44 +150,16 @@ fn program(tools: &Tools) -> Result<PathBuf, Fault> {
         .ok_or_else(|| missing("imapsync", "MIGRATION_IMAPSYNC_BIN", "fetch it from imapsync.lamiral.info"))
 }
 
-/// A folder by the names that imapsync meets.
+/// A folder by the names that imapsync meets: modified UTF-7 (RFC 3501 section 5.1.3), for it knows no other.
 struct Told<'a> {
     folder: &'a EngineFolder,
     source: String,
     dest: String,
 }
 
-/// How a session names folders that has not agreed on UTF-8 (RFC 6855), as imapsync's have not.
-struct Names {
-    source: Option<Vec<RemoteFolder>>,
-    dest: Option<Vec<RemoteFolder>>,
-}
-
-impl Names {
-    async fn of(job: &EngineJob<'_>) -> Result<Self, Fault> {
-        let odd = |folder: &RemoteFolder| !folder.native.is_ascii() || folder.native.contains('&');
-        let source = job.folders.iter().any(|f| odd(&f.source)).then_some(job.source);
-        let dest = job.folders.iter().any(|f| odd(&f.dest)).then_some(job.dest);
-        let list = async |access: Option<&Access>| match access {
-            Some(access) => {
-                let mut listing = ImapDriver::new(account(access.clone())).destination().await?;
-                let folders = listing.folders().await;
-                listing.close().await;
-                folders.map(Some)
-            }
-            None => Ok(None),
-        };
-        let (source, dest) = tokio::try_join!(list(source), list(dest))?;
-        Ok(Self { source, dest })
-    }
-
-    /// `None` for a folder that is not there any more.
-    fn of_folder<'a>(&self, folder: &'a EngineFolder) -> Option<Told<'a>> {
-        let name = |listed: &Option<Vec<RemoteFolder>>, folder: &RemoteFolder| match listed {
-            Some(all) => all.iter().find(|other| other.path == folder.path).map(|found| found.native.clone()),
-            None => Some(folder.native.clone()),
-        };
-        Some(Told { folder, source: name(&self.source, &folder.source)?, dest: name(&self.dest, &folder.dest)? })
+impl<'a> Told<'a> {
+    fn of(folder: &'a EngineFolder) -> Self {
+        Self { folder, source: encode(&folder.source.native), dest: encode(&folder.dest.native) }
     }
 }
 

@@ -136,12 +136,16 @@ fn failure(
     {
         return Some((sentence.clone(), *again));
     }
-    if let Some((sentence, again)) = &export.failure {
+    // An archive that is of no use is not taken to its end: that its sender minds is no news.
+    let of_no_use = matches!(flowed.whole, Err(Broken::Damaged(_) | Broken::NoArchive(_)));
+    if let Some((sentence, again)) = &export.failure
+        && !of_no_use
+    {
         return Some((sentence.clone(), *again));
     }
     if let Err(broken) = &flowed.whole {
         let (mailbox, label) = (source.mailbox(), source.label());
-        let again = matches!(broken, Broken::Cut { .. } | Broken::Empty);
+        let again = !matches!(broken, Broken::NoArchive(_));
         let sentence = if flowed.stalled {
             format!(
                 "The export of {mailbox} came to a stop: {label} sent nothing more, or {} took nothing.",

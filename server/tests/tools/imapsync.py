@@ -23,7 +23,7 @@ def options(arguments):
     flags = {f"--{name}{side}" for name in ("nossl", "notls") for side in "12"}
     flags |= {"--pidfilelocking", "--nolog", "--noreleasecheck", "--nomodulesversion", "--nodockercontext", "--noid"}
     flags |= {"--noautomap", "--nosubscribe", "--syncinternaldates", "--useuid", "--noresyncflags", "--nofoldersizes"}
-    flags |= {"--nofoldersizesatend", "--justlogin", "--justfoldersizes"}
+    flags |= {"--nofoldersizesatend", "--nochecknoabletosearch", "--justlogin", "--justfoldersizes"}
     found, rest = {}, list(arguments)
     while rest:
         name = rest.pop(0)
@@ -99,13 +99,21 @@ class Run:
         say(words)
 
     def copy(self, source, dest, folder, target):
-        self.opened(source.select(quoted(folder)), folder)
-        self.opened(dest.select(quoted(target)), target)
+        for imap, name in [(source, folder), (dest, target)]:
+            # As the real one: SELECT on both sides, whatever it may write to.
+            answer = imap._simple_command("SELECT", quoted(name))
+            if answer[0] != "OK":
+                raise SystemExit(f"Could not select {name}: {answer}")
+            imap.state, imap.is_readonly = "SELECTED", True
         if "vandal" in self.modes:
             self.destroy(source, dest, target)
         found = source.uid("SEARCH", None, "ALL")[1][0]
+        uids = [word.decode() for word in found.split()] if found else []
+        if "--nochecknoabletosearch" not in self.given and len(uids) != int(source.untagged_responses["EXISTS"][-1]):
+            say("Oups, SEARCH ALL does not work on INBOX; listing by FETCH")
+            uids = [re.search(rb"UID (\d+)", line).group(1).decode() for line in source.uid("FETCH", "1:*", "(UID)")[1]]
         seen = set()
-        for uid in [word.decode() for word in found.split()] if found else []:
+        for uid in uids:
             if self.abort.exists():
                 say(f"Asked to terminate by file {self.abort}")
                 self.statistics(99)
@@ -114,11 +122,6 @@ class Run:
             if "signal" in self.modes and self.transferred == 3:
                 os.kill(os.getpid(), signal.SIGKILL)
         self.folders += 1
-
-    @staticmethod
-    def opened(answer, folder):
-        if answer[0] != "OK":
-            raise SystemExit(f"Could not select {folder}: {answer}")
 
     def message(self, source, dest, folder, target, uid, seen):
         flags, date = meta(source.uid("FETCH", uid, "(FLAGS INTERNALDATE RFC822.SIZE)")[1][0])
@@ -159,7 +162,7 @@ class Run:
     def destroy(self, source, dest, target):
         """Whatever is tried has to be refused."""
         for imap, commands in [
-            (source, [("STORE", "1:*", "+FLAGS", "(\\Deleted)"), ("EXPUNGE",), ("UID", "STORE", "1:*", "FLAGS", "()")]),
+            (source, [("UID", "FETCH", "1:*", "(FLAGS)"), ("STORE", "1:*", "+FLAGS", "(\\Deleted)"), ("EXPUNGE",), ("UID", "STORE", "1:*", "FLAGS", "()")]),
             (dest, [("UID", "STORE", "1:*", "+FLAGS", "(\\Deleted)"), ("EXPUNGE",)]),
         ]:
             for command in commands:

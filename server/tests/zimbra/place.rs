@@ -1,7 +1,7 @@
 //! Two Dovecots that look like Zimbras, and a Desk between them.
 
-use crate::common::{Journey, NEW_PASSWORD, OLD_PASSWORD, USER, kit, number};
-use gatepost_testkit::{Account, Dovecot, Profile, Snapshot, SpecialUse, Sshd, compare, fill};
+use crate::common::{Journey, NEW_PASSWORD, OLD_PASSWORD, USER, deliver, kit, number, sized_letter};
+use gatepost_testkit::{Account, Dovecot, Snapshot, SpecialUse, Sshd, compare};
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
@@ -12,6 +12,8 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 use tempfile::TempDir;
+
+const FLAGS: [&[&str]; 4] = [&[], &["\\Seen"], &["\\Seen", "\\Flagged", "projeto"], &["\\Answered", "\\Seen"]];
 
 /// How an end is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,10 +150,44 @@ impl Place {
         place
     }
 
-    /// Puts mail into the old account, in folders that both servers call the same.
+    /// Puts mail into the old account, in folders that both servers call the same. No two are alike: an import takes a
+    /// message that is in its folder twice for one that is there already.
     pub fn fill(&self, messages: usize) {
-        let profile = Profile { seed: 11, messages, average_bytes: 2_000, ..Profile::default() };
-        fill(&self.old_account(), &profile).expect("filled");
+        let (folders, flags) = (["INBOX", "Sent", "Clientes/Ação & Cia", "Aspas \"duplas\" e \\ barra"], FLAGS);
+        let letter = |n: usize| {
+            let length = 500 + n * 131 % 5_000;
+            sized_letter(folders[n % folders.len()], &format!("letter-{n}"), flags[n % flags.len()], length)
+        };
+        let noise = |n: usize| {
+            // Text that cannot be packed to nothing.
+            let mut letter = letter(n);
+            let mut seed = n as u64 + 1;
+            for _ in 0..40 {
+                let line: String = (0..60)
+                    .map(|_| {
+                        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                        char::from(b'a' + u8::try_from(seed >> 60).expect("four bits"))
+                    })
+                    .collect();
+                letter.bytes.extend_from_slice(line.as_bytes());
+                letter.bytes.extend_from_slice(b"\r\n");
+            }
+            letter
+        };
+        deliver(&self.old_account(), (0..messages).map(noise));
+    }
+
+    /// Does a run again that did not end well.
+    #[track_caller]
+    pub fn retry(&self, run: &Value) -> Value {
+        let path = format!("/migration/runs/{}/retry", run["id"]);
+        let started = self.journey.post(&path, &Value::Null).expect(202).json();
+        self.journey.ended(number(&started["run_ids"][0]))
+    }
+
+    /// How many messages the new account holds.
+    pub fn arrived(&self) -> usize {
+        Snapshot::read(&self.new_account()).expect("it reads").messages.len()
     }
 
     /// Tells both stand-ins how to behave.

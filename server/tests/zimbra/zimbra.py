@@ -124,7 +124,8 @@ def export(own, out):
 
 
 def take(own, source, lie):
-    imap, known, there = log_in(own), {}, set(folders(imap))
+    imap, known = log_in(own), {}
+    there = set(folders(imap))
     with tarfile.open(fileobj=source, mode="r|gz") as tar:
         meta = {}
         for entry in tar:
@@ -258,6 +259,22 @@ class Body(io.RawIOBase):
         return len(content)
 
 
+class Chunks(io.RawIOBase):
+    """The body of an answer whose length is not known before its end."""
+
+    def __init__(self, out):
+        self.out = out
+
+    def writable(self):
+        return True
+
+    def write(self, content):
+        content = bytes(content)
+        if content:
+            self.out.write(b"%x\r\n%s\r\n" % (len(content), content))
+        return len(content)
+
+
 class Rest(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -296,11 +313,13 @@ class Rest(http.server.BaseHTTPRequestHandler):
             return
         self.send_response(200)
         self.send_header("Content-Type", "application/x-compressed-tar")
+        self.send_header("Transfer-Encoding", "chunked")
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
         try:
-            export_as_told(own, self.wfile)
+            export_as_told(own, Chunks(self.wfile))
+            self.wfile.write(b"0\r\n\r\n")
         except (BrokenPipeError, ConnectionResetError):
             pass
 

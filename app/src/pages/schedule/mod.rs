@@ -8,7 +8,7 @@ use crate::{
     },
     i18n::wave_names,
 };
-use gatepost_contract::{Occurrence, OccurrenceState, Schedule, ScheduleMoment};
+use gatepost_contract::{Occurrence, OccurrenceState, Schedule, ScheduleMoment, ScheduleScope};
 use leptos::prelude::*;
 
 /// What a schedule says, and when it is due next.
@@ -25,7 +25,8 @@ pub fn ScheduleFacts(
             <Fact name=t!(schedule.time_zone)>{schedule.time_zone}</Fact>
             <Fact name=t!(schedule.window)>{schedule.window.unwrap_or_else(|| t!(schedule.any_hour).to_owned())}</Fact>
             <Fact name=t!(schedule.jitter)>{t!(schedule.minutes, count = count(schedule.jitter_minutes))}</Fact>
-            <Fact name=t!(schedule.changed)>{schedule.updated_by}", "<At at=schedule.updated_at/></Fact>
+            // The installation's comes from the configuration, and is as old as the process.
+            {(schedule.scope != ScheduleScope::Default).then(|| view! { <Fact name=t!(schedule.changed)>{schedule.updated_by}", "<At at=schedule.updated_at/></Fact> })}
         </dl>
         {(!next.is_empty()).then(|| view! { <h3>{t!(schedule.next)}</h3> {moments(next)} })}
     }

@@ -23,7 +23,7 @@ fn WaveFields(state: FormState, wave: Option<Wave>) -> AnyView {
     });
     view! {
         <TextField state=state.clone() name="name" label=t!(wave.name) hint=t!(wave.name_hint) value=name required=true max=100/>
-        <div class="row">
+        <div class="row even">
             <TextField state=state.clone() name="mailboxes_at_once" kind="number" label=t!(wave.at_once) value=at_once min=1 max=1_000/>
             <TextField state=state.clone() name="bytes_per_second" kind="number" label=t!(wave.kilobytes) value=rate min=2 max=100_000_000/>
             {(!new).then(|| view! { <TextField state=state.clone() name="position" kind="number" label=t!(wave.position) value=position min=0 max=1_000_000/> })}

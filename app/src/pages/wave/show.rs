@@ -223,7 +223,7 @@ fn stuck_table(stuck: Vec<WaveTrouble>) -> AnyView {
                     <small><a href=format!("/jobs/{}", one.job_id)>{one.domain}</a></small>
                 </th>
                 <td data-label=t!(wave.trouble)><Badge tone shape text/></td>
-                <td data-label=t!(schedule.why) class="note">{one.why}</td>
+                <td data-label=t!(schedule.why) class="note">{said(&one.why)}</td>
                 <td data-label=t!(run.run)>{more}</td>
             </tr>
         }

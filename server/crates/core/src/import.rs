@@ -220,9 +220,12 @@ fn shown(line: &Line) -> ImportLine {
     }
 }
 
+/// Which lines are meant.
+type Fits<'a> = &'a dyn Fn(&Line) -> bool;
+
 /// What is no mistake and may be one.
 fn warnings(job: &Job, lines: &[Line]) -> Vec<String> {
-    let named = |fits: &dyn Fn(&Line) -> bool| -> Option<(usize, String)> {
+    let named = |fits: Fits<'_>| -> Option<(usize, String)> {
         let all: Vec<&str> = lines.iter().filter(|l| fits(l)).map(|l| l.mailbox.email.as_str()).collect();
         let more = all.len().saturating_sub(NAMED);
         let shown = all.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
@@ -241,7 +244,7 @@ fn warnings(job: &Job, lines: &[Line]) -> Vec<String> {
     let no_dest = |line: &Line| line.mailbox.dest_secret.is_none();
     let unverified = |line: &Line| line.mailbox.source_insecure_tls;
     let plain = |line: &Line| line.mailbox.source_security == Some(gatepost_contract::Security::Plain);
-    let told: [(&dyn Fn(&Line) -> bool, String); 5] = [
+    let told: [(Fits<'_>, String); 5] = [
         (&elsewhere, format!("are not in the domain {}", job.domain)),
         (&no_source, "have no secret for the old server".to_owned()),
         (&no_dest, "have no secret for the new server".to_owned()),

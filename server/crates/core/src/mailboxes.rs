@@ -12,6 +12,7 @@ use gatepost_store::{
 };
 use gatepost_vault::{Sealed, SecretText};
 use serde_json::json;
+use std::collections::HashMap;
 
 impl Gatepost {
     /// Adds a mailbox.
@@ -49,6 +50,7 @@ impl Gatepost {
     ) -> Result<Vec<MailboxId>> {
         let now = clock::now();
         let mut ids = Vec::with_capacity(new.len());
+        let mut accounts = Accounts::of(tx, job, None).await?;
         for mailbox in new {
             let ways = Ways::of(mailbox.source_ssh.as_ref(), mailbox.source_web.as_ref());
             ways.allowed(actor)?;
@@ -76,7 +78,7 @@ impl Gatepost {
                 path: None,
                 folder_map: mailbox.folder_map.clone(),
             };
-            refuse_shared_destination(tx, job, None, (&email, row.dest_user.as_deref()), row.source_type).await?;
+            accounts.add(&email, row.dest_user.as_deref(), row.source_type)?;
             let id = mailboxes::insert(tx, &row, &now).await.map_err(|e| match e {
                 gatepost_store::Error::Exists { .. } => {
                     Error::conflict("exists", format!("{email} is in this job already with the same source."))
@@ -207,8 +209,8 @@ impl Gatepost {
             ));
         }
         if row.dest_user != before.dest_user {
-            let account = (before.email.as_str(), row.dest_user.as_deref());
-            refuse_shared_destination(&mut tx, before.job_id, Some(id), account, before.source_type).await?;
+            let mut accounts = Accounts::of(&mut tx, before.job_id, Some(id)).await?;
+            accounts.add(&before.email, row.dest_user.as_deref(), before.source_type)?;
         }
         if row.tool != before.tool && before.source_type.is_file() {
             if !folders::rows(&mut tx, id).await?.is_empty() {
@@ -337,36 +339,37 @@ impl Gatepost {
     }
 }
 
-/// Two mailboxes that feed one account could each take the other's copies for its own.
-async fn refuse_shared_destination(
-    tx: &mut Conn,
-    job: JobId,
-    itself: Option<MailboxId>,
-    (email, dest_user): (&str, Option<&str>),
-    source_type: SourceType,
-) -> Result<()> {
-    let account = dest_user.unwrap_or(email).to_lowercase();
-    let others = mailboxes::list(tx, job).await?;
-    let taken = others
-        .iter()
-        .filter(|m| Some(m.id) != itself)
-        .find(|m| m.dest_user.as_deref().unwrap_or(&m.email).to_lowercase() == account);
-    match taken {
-        Some(other) => {
-            let instead = match (source_type.is_file(), other.source_type.is_file()) {
-                (true, true) if source_type == other.source_type => " It takes several files: add this one to it.",
-                (false, false) => "",
-                _ => " Open a second job of the domain for the other source: the gate waits for both.",
-            };
-            Err(Error::conflict(
-                "exists",
-                format!(
-                    "{} of this job goes to the account {account} already. One mailbox of a job feeds one account.{instead}",
-                    other.email
-                ),
-            ))
-        }
-        None => Ok(()),
+/// The accounts at the new server that the mailboxes of a job feed, in lower case, each with the mailbox that does: two
+/// that feed one could each take the other's copies for its own.
+struct Accounts(HashMap<String, (String, SourceType)>);
+
+impl Accounts {
+    /// Those of a job, but for one of its mailboxes.
+    async fn of(tx: &mut Conn, job: JobId, but: Option<MailboxId>) -> Result<Self> {
+        let all = mailboxes::list(tx, job).await?.into_iter().filter(|one| Some(one.id) != but);
+        let account = |one: &Mailbox| one.dest_user.as_deref().unwrap_or(&one.email).to_lowercase();
+        Ok(Self(all.map(|one| (account(&one), (one.email, one.source_type))).collect()))
+    }
+
+    /// Adds that of one more mailbox.
+    ///
+    /// # Errors
+    /// Where another mailbox feeds it already.
+    fn add(&mut self, email: &str, dest_user: Option<&str>, source_type: SourceType) -> Result<()> {
+        let account = dest_user.unwrap_or(email).to_lowercase();
+        let Some((other, other_type)) = self.0.get(&account) else {
+            self.0.insert(account, (email.to_owned(), source_type));
+            return Ok(());
+        };
+        let instead = match (source_type.is_file(), other_type.is_file()) {
+            (true, true) if source_type == *other_type => " It takes several files: add this one to it.",
+            (false, false) => "",
+            _ => " Open a second job of the domain for the other source: the gate waits for both.",
+        };
+        let sentence = format!(
+            "{other} of this job goes to the account {account} already. One mailbox of a job feeds one account.{instead}"
+        );
+        Err(Error::conflict("exists", sentence))
     }
 }
 

@@ -92,7 +92,7 @@ impl Meter {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let full = counts.len() >= 2 * HOSTS && !counts.contains_key(&(name, label.to_owned()));
         // The sum without a name is counted apart, so nothing is lost but the name.
-        if !(full && !label.is_empty()) {
+        if !full || label.is_empty() {
             *counts.entry((name, label.to_owned())).or_default() += value;
         }
     }

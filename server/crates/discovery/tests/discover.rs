@@ -1,4 +1,5 @@
 //! The whole search: a real DNS server, a web of stand-ins, servers that answer or do not.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use async_trait::async_trait;
 use gatepost_contract::{Confidence, Discovery, LoginName, ProposalOrigin, SearchOutcome, Security, SourceType};

@@ -157,6 +157,7 @@ pub async fn claim(
 ) -> Result<Option<ClaimedRun>> {
     let skip = Dialect::of(conn).skip_locked();
     let waves = waves::limits(conn, now_seconds, true).await?;
+    // `coalesce` keeps SQLite from looking for the earlier runs of a mailbox among all that are queued.
     let mut sql = Sql::new("UPDATE migration_runs SET status = 'running', worker = ");
     sql.bind(worker.to_owned())?;
     sql.push(", lease_until = ").bind(now_seconds.saturating_add(lease_seconds))?;
@@ -168,7 +169,7 @@ pub async fn claim(
     sql.bind(now_seconds)?;
     sql.push(
         ") AND NOT EXISTS (SELECT 1 FROM migration_runs e WHERE e.mailbox_id = r.mailbox_id AND e.id < r.id
-                 AND e.status IN ('queued', 'running'))
+                 AND coalesce(e.status, '') IN ('queued', 'running'))
              AND NOT EXISTS (SELECT 1 FROM migration_pauses p WHERE ",
     );
     sql.push(pauses::HOLDS).push(")");

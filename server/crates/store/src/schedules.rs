@@ -262,7 +262,7 @@ pub async fn subjects(conn: &mut Conn, job: JobId) -> Result<Vec<Subject>> {
     let rows = sqlx::query(
         "SELECT m.id, m.wave_id, m.source_type, m.source_host,
              CASE WHEN EXISTS (SELECT 1 FROM migration_runs r WHERE r.mailbox_id = m.id
-                 AND r.status IN ('queued', 'running')) THEN 1 ELSE 0 END AS busy,
+                 AND coalesce(r.status, '') IN ('queued', 'running')) THEN 1 ELSE 0 END AS busy,
              (SELECT max(r.finished_at) FROM migration_runs r WHERE r.mailbox_id = m.id
                  AND r.run_type IN ('initial', 'delta', 'final') AND r.status IN ('success', 'partial')) AS copied_at
          FROM migration_mailboxes m WHERE m.job_id = $1 ORDER BY m.id",

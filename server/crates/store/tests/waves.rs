@@ -191,3 +191,31 @@ async fn a_mailbox_counts_in_its_own_wave_else_in_its_jobs() {
         .unwrap();
     assert!(!progress::all(&mut tx).await.unwrap().contains_key(&None));
 }
+
+/// The bound is wide, for a debug build on a busy machine.
+#[tokio::test]
+async fn handing_out_a_run_is_quick_with_five_thousand_in_the_queue_waves_and_pauses() {
+    let store = store().await;
+    let mut tx = store.begin().await.unwrap();
+    let mut all = Vec::new();
+    for n in 0..50 {
+        let w = waves::insert(&mut tx, &wave(&format!("w{n}"), n + 1, Some(1)), "cli", NOW).await.unwrap();
+        let job = job(&mut tx, &format!("d{n}.example")).await;
+        waves::put_jobs(&mut tx, Some(w), &[job], NOW).await.unwrap();
+        for m in 0..100 {
+            let mailbox = mailbox(&mut tx, job, &format!("m{m}@d{n}.example")).await;
+            all.push(runs::enqueue(&mut tx, &sync(job, mailbox), NOW).await.unwrap());
+        }
+        if n < 10 {
+            pause(&mut tx, PauseScope::Job, Some(job), None, None).await;
+        }
+    }
+    pause(&mut tx, PauseScope::Host, None, None, Some("elsewhere.example")).await;
+    let began = std::time::Instant::now();
+    let claimed = all_claimed(&mut tx).await;
+    let took = began.elapsed();
+    println!("{} runs of {} handed out in {took:?}", claimed.len(), all.len());
+    // One of each wave that does not rest, in the order of the waves.
+    assert_eq!(claimed, (10..50).map(|n| all[n * 100]).collect::<Vec<_>>());
+    assert!(took < std::time::Duration::from_secs(10), "{took:?}");
+}

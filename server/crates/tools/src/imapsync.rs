@@ -132,6 +132,9 @@ impl Call<'_> {
                 "--noid",
                 "--noautomap",
                 "--nosubscribe",
+                // A search finds fewer messages than the folder has: what has arrived is not shown. Without this it would
+                // take the search for broken and copy everything once more.
+                "--nochecknoabletosearch",
                 "--syncinternaldates",
                 // By UID, so that no message is too much like another one, or has too few headers, to be copied.
                 "--useuid",

@@ -380,7 +380,8 @@ fn limit(child: &Child, limits: Limits) {
     for (resource, most) in wanted {
         let Some(most) = most else { continue };
         if let Err(error) = prlimit(pid, resource, Rlimit { current: Some(most), maximum: Some(most) }) {
-            tracing::warn!(%error, ?resource, "an external program could not be limited");
+            // It may work as another user by now, as Dovecot's programs do.
+            tracing::debug!(%error, ?resource, "an external program could not be limited");
         }
     }
 }

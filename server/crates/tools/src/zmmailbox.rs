@@ -93,7 +93,8 @@ pub fn failure(ended: &Ended, said: &Said, call: &Call<'_>) -> Option<(String, b
         None if ended.is_success() => return None,
         None => {}
     }
-    let last = said.last().unwrap_or("It said nothing.");
+    let last =
+        said.last().map_or_else(|| "it said nothing.".to_owned(), |last| format!("{}.", last.trim_end_matches('.')));
     let has = |text: &str| said.lines().iter().any(|line| line.contains(text));
     let user = call.user.unwrap_or("the user who logs in");
     let mailbox = call.mailbox;

@@ -290,3 +290,44 @@ async fn memory_is_bounded() {
     let (ended, lines) = bench.run(program, &CancellationToken::new()).await;
     assert!(!ended.is_success(), "{lines:?}");
 }
+
+#[tokio::test]
+async fn one_that_forks_on_and_on_is_ended_with_all_its_children() {
+    let bench = Bench::new();
+    let cancel = CancellationToken::new();
+    let script = "n=0; while [ $n -lt 100 ]; do sleep 1000 & echo $!; n=$((n+1)); done; echo all; while :; do sleep 1000 & wait; done";
+    let mut pids = Vec::new();
+    let ended = run(
+        bench.script(script),
+        &mut |line| match line.text.as_str() {
+            "all" => cancel.cancel(),
+            pid => pids.push(pid.to_owned()),
+        },
+        &cancel,
+    )
+    .await
+    .expect("it runs");
+    assert_eq!((ended.stopped, pids.len()), (Some(Stop::Cancelled), 100));
+    assert!(pids.iter().all(|pid| !is_running(pid)), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_program_tells_its_version_wherever_it_prints_it_or_it_has_none() {
+    let bench = Bench::new();
+    let program = |text: &str| {
+        use std::os::unix::fs::PermissionsExt;
+        let path = bench.folder.path().join("tool");
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("made executable");
+        path
+    };
+    for (text, version) in [
+        ("echo; echo 2.314; echo more", Some("2.314")),
+        ("echo 'tool 9.2' >&2", Some("tool 9.2")),
+        ("exit 0", None),
+        ("kill -KILL $$", None),
+    ] {
+        let told = gatepost_tools::version(&program(text), "--version", &bench.work()).await;
+        assert_eq!(told.as_deref(), version, "{text}");
+    }
+}

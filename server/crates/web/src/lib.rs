@@ -52,12 +52,7 @@ impl WebRequest {
     /// Sends a body to a URL.
     #[must_use]
     pub fn post(url: impl Into<String>, content_type: &'static str, body: impl Into<String>) -> Self {
-        Self {
-            method: Method::Post,
-            content_type: Some(content_type),
-            body: Secret(body.into()),
-            ..Self::get(url)
-        }
+        Self { method: Method::Post, content_type: Some(content_type), body: Secret(body.into()), ..Self::get(url) }
     }
 }
 

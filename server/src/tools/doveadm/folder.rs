@@ -8,14 +8,14 @@ use gatepost_tools::doveadm::{self, End};
 use gatepost_transfer::{Fault, UidSet};
 use std::time::{Duration, Instant};
 
-/// A batch is stored as a whole or not at all.
+/// How much is copied by one call.
 const BATCH_MESSAGES: u64 = 500;
 const BATCH_BYTES: u64 = 64 << 20;
 /// So many messages that are refused one after another are no fault of theirs.
 const IN_A_ROW: usize = 5;
 /// How often a call is repeated that ended with "again", and how long is waited before the first time.
 const TRIES: u32 = 3;
-const PAUSE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl Call<'_> {
     /// Moves a folder; false where nothing more can be done for any other.
@@ -86,27 +86,35 @@ impl Call<'_> {
         while let Some(batch) = batches.pop() {
             let began = Instant::now();
             let program = self.doveadm(&self.copying).copy(&source, batch.ranges(), name);
-            let (end, _) = self.run(program).await?;
+            let (end, report) = self.run(program).await?;
             let now = self.status(name).await?.1.map(|(_, next, _)| next);
+            let stored = now.map_or(0, |now| now.saturating_sub(next));
+            let named: Vec<(u32, String)> = report.failed.into_iter().filter(|(uid, _)| batch.contains(*uid)).collect();
+            let left: UidSet = named.iter().map(|(uid, _)| *uid).collect();
+            outcome.stored += stored.min(batch.len());
+            self.moved(folder, stored.min(batch.len()));
+            next = now.unwrap_or(next);
             if end == End::Fine {
-                let stored = now.map_or(0, |now| now.saturating_sub(next)).min(batch.len());
-                outcome.stored += stored;
-                self.moved(folder, stored);
-                next = now.unwrap_or(next);
                 (tries, in_a_row) = (0, 0);
                 self.wait(self.pace(stored, began.elapsed())).await?;
                 continue;
             }
-            if now != Some(next) {
+            // What is left of the batch is known where nothing was stored, or all that was not named as left.
+            let left = if stored == 0 && now.is_some() {
+                batch
+            } else if !left.is_empty() && stored + left.len() == batch.len() {
+                left
+            } else {
                 // Something was stored, by doveadm or by a delivery: to copy the batch once more could double it.
                 outcome.trouble(name, &sentence(end, ""), true);
                 return Ok(true);
-            }
+            };
             match end {
+                End::Fine => {}
                 End::Again(_) if tries < TRIES => {
                     tries += 1;
                     self.wait(PAUSE * tries).await?;
-                    batches.push(batch);
+                    batches.push(left);
                 }
                 End::Again(words) => {
                     outcome.trouble(name, &words, true);
@@ -116,30 +124,27 @@ impl Call<'_> {
                     outcome.trouble(name, &words, false);
                     return Ok(false);
                 }
-                End::Full(_) | End::Failed(_) | End::Fine if batch.len() > 1 => {
-                    let half = batch.len() / 2;
-                    let mut halves = in_batches(&batch, batch.len() - half);
-                    halves.reverse();
-                    batches.extend(halves);
-                }
                 End::Full(words) if !is_about_size(&words) => {
                     outcome.trouble(name, &words, false);
                     return Ok(false);
                 }
-                End::Full(words) => {
-                    outcome.refused.push(refusal(folder, &batch, CauseKind::TooLarge, words));
-                    in_a_row = 0;
-                }
-                End::Failed(words) => {
-                    outcome.refused.push(refusal(folder, &batch, CauseKind::Refused, words.clone()));
-                    in_a_row += 1;
-                    if in_a_row == IN_A_ROW {
-                        outcome.refused.truncate(outcome.refused.len() - IN_A_ROW);
+                End::Full(words) | End::Failed(words) => {
+                    let all_named = named.len() as u64 == left.len();
+                    if !all_named && left.len() > 1 {
+                        let mut halves = in_batches(&left, left.len().div_ceil(2));
+                        halves.reverse();
+                        batches.extend(halves);
+                        continue;
+                    }
+                    let one = || left.iter().map(|uid| (uid, words.clone())).collect();
+                    let refused: Vec<(u32, String)> = if all_named { named } else { one() };
+                    in_a_row = if stored == 0 { in_a_row + refused.len() } else { 0 };
+                    if in_a_row >= IN_A_ROW {
                         outcome.trouble(name, &format!("doveadm fails at every message. {words}"), false);
                         return Ok(true);
                     }
+                    outcome.refused.extend(refused.into_iter().map(|(uid, cause)| refusal(folder, uid, cause)));
                 }
-                End::Fine => {}
             }
         }
         Ok(true)
@@ -166,8 +171,9 @@ impl Call<'_> {
     }
 }
 
-fn refusal(folder: &EngineFolder, one: &UidSet, kind: CauseKind, cause: String) -> EngineRefusal {
-    EngineRefusal { folder: folder.source.native.clone(), uid: one.iter().next().unwrap_or_default(), kind, cause }
+fn refusal(folder: &EngineFolder, uid: u32, cause: String) -> EngineRefusal {
+    let kind = if is_about_size(&cause) { CauseKind::TooLarge } else { CauseKind::Refused };
+    EngineRefusal { folder: folder.source.native.clone(), uid, kind, cause }
 }
 
 /// Dovecot's quota refuses a message that is too large with the code of a full mailbox.

@@ -130,7 +130,8 @@ impl Web {
     fn refused(&self, status: u16, said: &str) -> Outcome {
         let (label, user) = (self.label(), &self.user);
         let said: String = said.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect();
-        let words = if said.is_empty() || said.starts_with('<') { String::new() } else { format!(" It said: {said}") };
+        let words =
+            if said.is_empty() || said.starts_with('<') { String::new() } else { format!(" It said: {said:?}.") };
         let (sentence, again) = match status {
             401 => (format!("{label} does not take the password of {user}, or not for this mailbox."), false),
             403 => (format!("{label} does not let {user} export or import this mailbox.{words}"), false),

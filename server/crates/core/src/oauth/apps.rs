@@ -255,7 +255,7 @@ impl Gatepost {
         match url::Url::parse(text) {
             Ok(url) if text.len() <= 2000 && self.may_ask(&url) => {}
             Ok(url) if url.scheme() == "http" => {
-                checker.error(field, "must begin with https://, or its host must be named in MIGRATION_ALLOWED_HOSTS")
+                checker.error(field, "must begin with https://, or its host must be named in MIGRATION_ALLOWED_HOSTS");
             }
             _ => checker.error(field, "must be an address that begins with https://"),
         }

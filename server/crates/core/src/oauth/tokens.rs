@@ -187,6 +187,8 @@ impl Wanted {
         let result = if asked.is_ok() { "renewed" } else { "failed" };
         metrics::counter!("gatepost_oauth_renewals_total", "provider" => consent.provider.as_str(), "result" => result)
             .increment(1);
+        // What the provider says now counts, and not what it said before.
+        self.forget();
         let error = match asked {
             Ok(tokens) => return self.keep(renewer, consent, &tokens).await,
             Err(error) => error,
@@ -303,6 +305,11 @@ impl Wanted {
         let mut all = self.gatepost.consents().failed.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, failed| failed.until > Instant::now());
         all.insert((self.consent, self.subject.clone()), failed);
+    }
+
+    fn forget(&self) {
+        let mut all = self.gatepost.consents().failed.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&(self.consent, self.subject.clone()));
     }
 
     fn failed_just_now(&self) -> Option<Fault> {

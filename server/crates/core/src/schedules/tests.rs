@@ -428,7 +428,7 @@ async fn the_installations_schedule_follows_the_configuration_and_counts_from_th
         gatepost.keep_default_schedule().await.unwrap();
         let first = gatepost.schedules(&Actor::Cli).await.unwrap().remove(0);
         gatepost.keep_default_schedule().await.unwrap();
-        assert_eq!(gatepost.schedules(&Actor::Cli).await.unwrap(), [first.clone()], "it is written once");
+        assert_eq!(gatepost.schedules(&Actor::Cli).await.unwrap(), std::slice::from_ref(&first), "it is written once");
         assert_eq!((first.enabled, first.time_zone.as_str(), first.next.is_empty()), (enabled, zone, !enabled));
         if let Some(schedule) = schedule {
             assert_eq!(first.expression, schedule);

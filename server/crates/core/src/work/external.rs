@@ -292,7 +292,7 @@ impl Call<'_> {
             source: self.source,
             dest: self.dest,
             folders: &engine,
-            bytes_per_second: None,
+            bytes_per_second: scene.watch.throttle.rate(),
             messages_per_second: rates.into_iter().flatten().reduce(f64::min),
         };
         let run = ToolRun { work: &work, log: &log, note: &note, moved, cancel };

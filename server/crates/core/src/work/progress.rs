@@ -313,11 +313,11 @@ impl Watch for RunWatch {
             state.waiting = Some(message.clone());
             state.dirty = true;
         }
-        match level {
-            Level::Error => tracing::error!(about = kind, "{message}"),
-            Level::Warn => tracing::warn!(about = kind, "{message}"),
-            Level::Info => tracing::info!(about = kind, "{message}"),
-            Level::Debug => tracing::debug!(about = kind, "{message}"),
+        // One step quieter than in the run's own log: what is wrong with a mailbox is nothing wrong with the server.
+        match (level, kind) {
+            (Level::Error, _) => tracing::warn!(about = kind, "{message}"),
+            (Level::Warn, _) | (Level::Info, "run") => tracing::info!(about = kind, "{message}"),
+            _ => tracing::debug!(about = kind, "{message}"),
         }
         state.lines.push(Line { at: clock::now(), level, kind: kind.to_owned(), message });
     }

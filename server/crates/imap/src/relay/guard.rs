@@ -271,16 +271,21 @@ impl Guard {
 fn verdict(rights: &Rights, word: &str, text: &str, literal: bool) -> Verdict {
     match word {
         "CAPABILITY" | "NOOP" | "LOGOUT" | "ID" | "NAMESPACE" | "LIST" | "LSUB" | "XLIST" | "STATUS" | "EXAMINE"
-        | "UNSELECT" | "FETCH" | "UID FETCH" | "CHECK" | "IDLE" | "ENABLE" | "GETQUOTA" | "GETQUOTAROOT" | "GETACL"
-        | "MYRIGHTS" | "LISTRIGHTS" | "GETMETADATA" => return Verdict::Pass,
+        | "UNSELECT" | "CHECK" | "IDLE" | "ENABLE" | "GETQUOTA" | "GETQUOTAROOT" | "GETACL" | "MYRIGHTS"
+        | "LISTRIGHTS" | "GETMETADATA" => return Verdict::Pass,
         // It would take away what is marked as deleted (RFC 3501 section 6.4.2).
         "CLOSE" => return Verdict::As("NOOP"),
         _ => {}
     }
     match (rights, word) {
         (Rights::Read(_), "SELECT") => Verdict::As("EXAMINE"),
-        (Rights::Read(None), "SEARCH" | "SORT" | "THREAD" | "UID SORT" | "UID THREAD") => Verdict::Pass,
-        (Rights::Read(None), "UID SEARCH") => Verdict::Pass,
+        (Rights::Write | Rights::Read(None), "FETCH" | "UID FETCH" | "SEARCH" | "UID SEARCH") => Verdict::Pass,
+        (Rights::Write | Rights::Read(None), "SORT" | "THREAD" | "UID SORT" | "UID THREAD") => Verdict::Pass,
+        // A program that does not search would take what it is not shown for what is to be copied.
+        (Rights::Read(Some(_)), "UID FETCH") if !is_open(text) => Verdict::Pass,
+        (Rights::Read(Some(_)), "FETCH" | "UID FETCH") => {
+            Verdict::Refuse("Gatepost: what is to be copied is told by searches only")
+        }
         (Rights::Read(Some(_)), "UID SEARCH") => {
             if text.to_ascii_uppercase().contains("SEARCH RETURN") {
                 Verdict::Refuse("Gatepost: what is to be copied is told by plain searches only")
@@ -289,16 +294,17 @@ fn verdict(rights: &Rights, word: &str, text: &str, literal: bool) -> Verdict {
             }
         }
         (Rights::Read(_), _) => Verdict::Refuse("Gatepost: the source is never changed"),
-        (
-            Rights::Write,
-            "SELECT" | "CREATE" | "SUBSCRIBE" | "APPEND" | "COPY" | "UID COPY" | "SEARCH" | "UID SEARCH" | "SORT"
-            | "UID SORT" | "THREAD" | "UID THREAD",
-        ) => Verdict::Pass,
+        (Rights::Write, "SELECT" | "CREATE" | "SUBSCRIBE" | "APPEND" | "COPY" | "UID COPY") => Verdict::Pass,
         (Rights::Write, "STORE" | "UID STORE") if !literal && !text.to_ascii_uppercase().contains("\\DELETED") => {
             Verdict::Pass
         }
         (Rights::Write, _) => Verdict::Refuse("Gatepost: nothing is deleted at the destination"),
     }
+}
+
+/// Whether the set of `tag UID FETCH set …` goes to the last message, whichever that is.
+fn is_open(text: &str) -> bool {
+    text.split_ascii_whitespace().nth(3).is_none_or(|set| set.contains('*'))
 }
 
 /// The literal that a line announces: its size, and whether the server has to ask for it (RFC 7888).

@@ -161,7 +161,8 @@ fn searches_find_what_is_in_the_view_of_the_open_folder() {
     // What could tell more is refused.
     let mut talk = Talk::seeing(&[]);
     talk.go(&["C: a SEARCH ALL\r\n", "C: b UID SEARCH RETURN (ALL) ALL\r\n", "C: c UID SEARCH ALL\r\n"]);
-    assert_eq!(talk.server, "c UID SEARCH ALL\r\n");
+    talk.go(&["C: d FETCH 1 FLAGS\r\n", "C: e UID FETCH 1:* FLAGS\r\n", "C: f UID FETCH 4,7:9 FLAGS\r\n"]);
+    assert_eq!(talk.server, "c UID SEARCH ALL\r\nf UID FETCH 4,7:9 FLAGS\r\n");
 }
 
 #[test]

@@ -12,6 +12,9 @@ pub struct Report {
     pub answers: Vec<String>,
     /// The last of its errors and warnings, without what stands in front of them.
     pub errors: Vec<String>,
+    /// Messages that `copy` names as not copied: their UIDs at the source, and why. It copies those behind them. At most
+    /// [`ANSWERS`](Self::ANSWERS).
+    pub failed: Vec<(u32, String)>,
 }
 
 impl Report {
@@ -37,6 +40,9 @@ impl Report {
             None if text.contains(": Info: ") || text.contains(": Debug: ") || text.trim().is_empty() => return None,
             None => text.trim(),
         };
+        if self.failed.len() < Self::ANSWERS {
+            self.failed.extend(not_copied(words));
+        }
         if self.errors.len() == LINES {
             self.errors.remove(0);
         }
@@ -51,6 +57,13 @@ impl Report {
     fn words(&self) -> String {
         self.errors.last().map(|words| format!(" It said: {words}")).unwrap_or_default()
     }
+}
+
+/// `Copying message UID 5 from 'gatepost-source/Obras' failed: words`; a folder's name may have anything in it.
+fn not_copied(words: &str) -> Option<(u32, String)> {
+    let (uid, rest) = words.strip_prefix("Copying message UID ")?.split_once(" from '")?;
+    let (_, why) = rest.rsplit_once("' failed: ")?;
+    Some((uid.parse().ok()?, why.to_owned()))
 }
 
 /// Messages, next UID and UIDVALIDITY of a folder, from what [`super::Doveadm::status`] prints. `None` where it tells
@@ -166,6 +179,17 @@ mod tests {
                 "Error reading configuration: stat(/nonexistent) failed"
             ]
         );
+    }
+
+    #[test]
+    fn messages_that_were_not_copied_are_named() {
+        let report = report(&[
+            "doveadm(a): Error: Copying message UID 5 from 'x/It's' failed: y' failed: Mail size is larger than allowed",
+            "doveadm(a): Error: Copying message UID x from 'INBOX' failed: nonsense",
+            "doveadm(a): Error: Copying message UID 7",
+        ]);
+        assert_eq!(report.failed, [(5, "Mail size is larger than allowed".to_owned())]);
+        assert_eq!(report.errors.len(), 3);
     }
 
     #[test]

@@ -136,6 +136,8 @@ pub struct Report {
     pub statistics: Option<Statistics>,
     /// Its exit code and that code's name, by its own last line.
     pub exit: Option<(i32, String)>,
+    /// The last line of all.
+    last_line: String,
     known: BTreeMap<(String, u32), usize>,
     in_statistics: bool,
 }
@@ -144,6 +146,10 @@ impl Report {
     /// Takes a line; gives the message that it says was copied.
     pub fn take(&mut self, line: &Line) -> Option<Moved> {
         let text = line.text.as_str();
+        if !text.trim().is_empty() {
+            self.last_line.clear();
+            self.last_line.extend(text.trim().chars().take(WORDS));
+        }
         if let Some(rest) = text.strip_prefix("msg ") {
             return self.message(rest);
         }
@@ -175,10 +181,12 @@ impl Report {
         None
     }
 
-    /// The last thing that it complained of that is not about a message.
+    /// The last thing that it complained of that is not about a message; where it died without its last line, what it
+    /// printed at the very end.
     #[must_use]
     pub fn last_complaint(&self) -> Option<&str> {
-        self.complaints.last().map(String::as_str)
+        let died = self.exit.is_none() && !self.last_line.is_empty();
+        self.complaints.last().or_else(|| died.then_some(&self.last_line)).map(String::as_str)
     }
 
     fn message(&mut self, rest: &str) -> Option<Moved> {

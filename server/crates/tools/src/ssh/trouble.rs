@@ -45,7 +45,8 @@ impl Said {
         }
         let host = to.to_string();
         let has = |text: &str| self.lines.iter().any(|line| line.contains(text));
-        let words = || self.last().unwrap_or("It said nothing.").to_owned();
+        let words =
+            || self.last().map_or_else(|| "it said nothing.".to_owned(), |l| format!("{}.", l.trim_end_matches('.')));
         Some(if has("REMOTE HOST IDENTIFICATION HAS CHANGED") || has("Host key for") && has("has changed") {
             let shown =
                 self.lines.iter().flat_map(|line| line.split_ascii_whitespace()).find(|w| w.starts_with("SHA256:"));

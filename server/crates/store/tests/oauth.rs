@@ -1,0 +1,119 @@
+//! Tokens are renewed by one at a time, and a late answer replaces nothing newer; requests and links serve once.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod common;
+
+use common::{LATER, NOW, job, new_mailbox, store};
+use gatepost_contract::{ConsentId, ConsentState, ConsentWay, MailboxSide, OauthProof, OauthProvider};
+use gatepost_store::{
+    Conn, Error, mailboxes,
+    oauth_apps::{self, AppRow},
+    oauth_consents::{self, NewConsentRow},
+    oauth_requests::{self, RequestRow},
+    oauth_tokens::{self, NewTokens},
+};
+
+const END: &str = "2026-11-21T06:00:00.000Z";
+
+fn tokens<'a>(access: &'a [u8], refresh: Option<&'a [u8]>) -> NewTokens<'a> {
+    NewTokens { access_blob: access, access_until: END, refresh_blob: refresh }
+}
+
+async fn consent(conn: &mut Conn) -> ConsentId {
+    let app = AppRow {
+        name: "Desk".into(),
+        provider: OauthProvider::Google,
+        client_id: "id".into(),
+        proof: OauthProof::Secret,
+        secret_blob: Some(b"sealed".to_vec()),
+        certificate: None,
+        directory: None,
+        authorize_url: None,
+        token_url: None,
+        device_url: None,
+        revoke_url: None,
+        scopes: String::new(),
+        mail_hosts: vec!["imap.gmail.com".into(), "imap.googlemail.com".into()],
+        secret_expires_on: None,
+    };
+    let app_id = oauth_apps::insert(conn, &app, "lead@desk.example", NOW).await.unwrap();
+    assert!(matches!(oauth_apps::insert(conn, &app, "lead@desk.example", NOW).await, Err(Error::Exists { .. })));
+    assert_eq!(oauth_apps::get(conn, app_id).await.unwrap().unwrap().row.mail_hosts, app.mail_hosts);
+    let job_id = job(conn, "example.org").await;
+    let mailbox = mailboxes::insert(conn, &new_mailbox(job_id, "ana@example.org"), NOW).await.unwrap();
+    let new = NewConsentRow {
+        app_id,
+        job_id,
+        mailbox_id: Some(mailbox),
+        side: MailboxSide::Source,
+        way: ConsentWay::Code,
+        domain: None,
+        directory: None,
+        created_by: "ana@desk.example",
+    };
+    let id = oauth_consents::insert(conn, &new, NOW).await.unwrap();
+    assert!(matches!(oauth_consents::insert(conn, &new, NOW).await, Err(Error::Exists { .. })));
+    let stored = oauth_consents::get(conn, id, NOW).await.unwrap().unwrap();
+    assert_eq!((stored.state, stored.email.as_deref()), (ConsentState::Pending, Some("ana@example.org")));
+    id
+}
+
+#[tokio::test]
+async fn one_renews_at_a_time_and_a_late_answer_replaces_nothing_newer() {
+    let store = store().await;
+    let mut tx = store.begin().await.unwrap();
+    let id = consent(&mut tx).await;
+    let take =
+        async |tx: &mut Conn, who: &str, now: &str| oauth_tokens::take(tx, id, "", who, LATER, now).await.unwrap();
+    oauth_tokens::put(&mut tx, id, "", &tokens(b"a1", Some(b"r1")), NOW).await.unwrap();
+    assert!(take(&mut tx, "first", NOW).await);
+    assert!(!take(&mut tx, "second", NOW).await, "somebody has it");
+    assert!(!oauth_tokens::renewed(&mut tx, id, "", "second", &tokens(b"x", Some(b"x")), NOW).await.unwrap());
+    assert!(take(&mut tx, "second", LATER).await, "the first has been silent for too long");
+    assert!(!oauth_tokens::give_back(&mut tx, id, "", "first").await.unwrap());
+    assert!(oauth_tokens::renewed(&mut tx, id, "", "second", &tokens(b"a2", None), LATER).await.unwrap());
+    let row = oauth_tokens::get(&mut tx, id, "").await.unwrap().unwrap();
+    assert_eq!((row.access_blob.as_deref(), row.refresh_blob.as_deref()), (Some(&b"a2"[..]), Some(&b"r1"[..])));
+    assert!(row.renewer.is_none());
+    // The consent is given anew while a renewal is under way.
+    assert!(take(&mut tx, "third", LATER).await);
+    oauth_tokens::put(&mut tx, id, "", &tokens(b"a3", Some(b"r3")), LATER).await.unwrap();
+    assert!(!oauth_tokens::renewed(&mut tx, id, "", "third", &tokens(b"x", Some(b"x")), LATER).await.unwrap());
+    let row = oauth_tokens::get(&mut tx, id, "").await.unwrap().unwrap();
+    assert_eq!(row.refresh_blob.as_deref(), Some(&b"r3"[..]));
+    assert!(!format!("{row:?}").contains("r3"));
+}
+
+#[tokio::test]
+async fn a_request_and_a_link_serve_once_and_in_their_time() {
+    let store = store().await;
+    let mut tx = store.begin().await.unwrap();
+    let id = consent(&mut tx).await;
+    let request = RequestRow {
+        consent_id: id,
+        browser_digest: "browser".into(),
+        verifier_blob: b"sealed".to_vec(),
+        redirect_url: "https://desk.example/oauth/callback".into(),
+        link_id: None,
+        asked_by: "ana@desk.example".into(),
+    };
+    for state in ["one", "two"] {
+        oauth_requests::insert(&mut tx, state, &request, LATER, NOW).await.unwrap();
+    }
+    for (state, browser, now) in [("none", "browser", NOW), ("one", "other", NOW), ("one", "browser", LATER)] {
+        assert!(oauth_requests::redeem(&mut tx, state, browser, now).await.unwrap().is_none(), "{state} {browser}");
+    }
+    assert_eq!(oauth_requests::redeem(&mut tx, "one", "browser", NOW).await.unwrap(), Some(request));
+    assert!(oauth_requests::redeem(&mut tx, "one", "browser", NOW).await.unwrap().is_none());
+    oauth_requests::forget(&mut tx, id, NOW).await.unwrap();
+    assert!(oauth_requests::redeem(&mut tx, "two", "browser", NOW).await.unwrap().is_none());
+
+    let first = oauth_requests::insert_link(&mut tx, id, "n1", "ana@desk.example", END, NOW).await.unwrap();
+    let second = oauth_requests::insert_link(&mut tx, id, "n2", "ana@desk.example", END, NOW).await.unwrap();
+    assert!(!oauth_requests::link(&mut tx, first, "n1", NOW).await.unwrap().unwrap().usable, "a newer one was made");
+    assert!(oauth_requests::link(&mut tx, second, "n1", NOW).await.unwrap().is_none());
+    assert!(oauth_requests::link(&mut tx, second, "n2", NOW).await.unwrap().unwrap().usable);
+    assert!(!oauth_requests::use_link(&mut tx, second, END).await.unwrap(), "its time is over");
+    assert!(oauth_requests::use_link(&mut tx, second, NOW).await.unwrap());
+    assert!(!oauth_requests::use_link(&mut tx, second, NOW).await.unwrap());
+}

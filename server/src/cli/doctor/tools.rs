@@ -1,0 +1,127 @@
+//! External programs: where they are, which version they are, and what to do about those that are missing.
+
+use super::Finding;
+use crate::config::{Config, Tools};
+use gatepost_tools::{find, version};
+use std::path::{Path, PathBuf};
+
+/// How a program tells its version, and what to do where it is missing.
+struct Wanted {
+    check: &'static str,
+    found: Option<PathBuf>,
+    /// Whether a variable says where it is.
+    told: bool,
+    /// The program that knows the version, where it is another one, and its argument.
+    version_of: Option<PathBuf>,
+    argument: &'static str,
+    advice: &'static str,
+}
+
+/// Looks for all of them. None is needed: the built-in engine does without.
+pub async fn examine(config: &Config) -> Vec<Finding> {
+    let work = config.core.data_path.join("work").join(format!("doctor-{}", std::process::id()));
+    let mut findings = Vec::new();
+    for wanted in wanted(&config.tools) {
+        findings.push(finding(wanted, &work).await);
+    }
+    let _ = std::fs::remove_dir_all(&work);
+    findings.extend(doveadm_config(&config.tools));
+    findings.extend(zmmailbox(&config.tools));
+    findings
+}
+
+fn wanted(tools: &Tools) -> [Wanted; 5] {
+    let doveadm = tools.find_doveadm();
+    [
+        Wanted {
+            check: "imapsync",
+            found: tools.find_imapsync(),
+            told: tools.imapsync.is_some(),
+            version_of: None,
+            argument: "--version",
+            advice: "no package has it: fetch it from imapsync.lamiral.info, with the Perl modules that it names, and set \
+                     MIGRATION_IMAPSYNC_BIN",
+        },
+        Wanted {
+            check: "readpst",
+            found: tools.find_readpst(),
+            told: tools.readpst.is_some(),
+            version_of: None,
+            argument: "-V",
+            advice: "apt-get install pst-utils",
+        },
+        Wanted {
+            check: "imap-upload",
+            found: tools.find_imap_upload(),
+            told: tools.imap_upload.is_some(),
+            version_of: None,
+            argument: "--version",
+            advice: "no package has it: clone rgladwell/imap-upload and set MIGRATION_IMAP_UPLOAD",
+        },
+        Wanted {
+            check: "doveadm",
+            // It does not tell its version; the server that it comes with does.
+            version_of: find(None, None, &["dovecot"]).or_else(|| Some("/usr/sbin/dovecot".into())),
+            found: doveadm,
+            told: tools.doveadm.is_some(),
+            argument: "--version",
+            advice: "apt-get install dovecot-core; needed only where the new server's Dovecot runs on this machine",
+        },
+        Wanted {
+            check: "ssh",
+            found: find(None, None, &["ssh"]),
+            told: false,
+            version_of: None,
+            argument: "-V",
+            advice: "apt-get install openssh-client; needed for zmmailbox and for dsync over SSH",
+        },
+    ]
+}
+
+async fn finding(wanted: Wanted, work: &Path) -> Finding {
+    let Some(path) = wanted.found else {
+        return if wanted.told {
+            Finding::warn(wanted.check, "is not where its variable says", "correct the variable, or remove it")
+        } else {
+            Finding::warn(wanted.check, "not found; the built-in engine does without", wanted.advice)
+        };
+    };
+    let asked = wanted.version_of.unwrap_or_else(|| path.clone());
+    let script = asked.extension().is_some_and(|e| e == "py");
+    let told = if script { None } else { version(&asked, wanted.argument, work).await };
+    let place = path.display();
+    match told {
+        Some(told) => {
+            let told: String = told.chars().take(100).collect();
+            Finding::ok(wanted.check, format!("{place} ({told})"))
+        }
+        None if script => Finding::ok(wanted.check, place.to_string()),
+        None => Finding::warn(
+            wanted.check,
+            format!("{place} does not tell its version"),
+            format!("start it by hand: {place} {}", wanted.argument),
+        ),
+    }
+}
+
+fn doveadm_config(tools: &Tools) -> Option<Finding> {
+    tools.find_doveadm()?;
+    let config = tools.doveadm_config();
+    Some(if config.exists() {
+        Finding::ok("doveadm settings", format!("would be those of {}", config.display()))
+    } else {
+        let advice = "set MIGRATION_DOVEADM_CONFIG where the new server's Dovecot runs on this machine";
+        Finding::ok("doveadm settings", format!("{} is not there; {advice}", config.display()))
+    })
+}
+
+fn zmmailbox(tools: &Tools) -> Option<Finding> {
+    let to = tools.carbonio_ssh.as_ref()?;
+    let user = tools.zmmailbox_user.as_deref().or(to.user.as_deref()).unwrap_or("the user who logs in");
+    Some(match tools.ssh().and_then(|ssh| ssh.ready(to).map_err(|trouble| trouble.to_string())) {
+        Ok(()) => {
+            Finding::ok("zmmailbox", format!("would be run as {user} by ssh on {to}, whose host key was confirmed"))
+        }
+        Err(sentence) => Finding::warn("zmmailbox", sentence, "mailboxes can be moved natively or by HTTPS meanwhile"),
+    })
+}
