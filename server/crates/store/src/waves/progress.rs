@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// The wave of the mailbox `m` of the job `j`.
 const WAVE: &str = "coalesce(m.wave_id, j.wave_id)";
 /// Everything was copied, by the last counts.
-const COMPLETE: &str = "(m.status NOT IN ('pending', 'error') AND m.messages_dest >= m.messages_source)";
+const COMPLETE: &str = "(m.status = 'ok' AND m.messages_dest >= m.messages_source)";
 
 /// How far every wave is, and, under no wave, the mailboxes of open jobs that are in none. What follows from the speed is
 /// left to the caller, who has a clock.
