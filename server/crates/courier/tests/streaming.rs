@@ -140,9 +140,9 @@ async fn an_upload_that_is_given_up_does_not_look_whole_to_the_server() {
     .await;
     let (mut feed, from) = duplex(1000);
     feed.write_all(b"the beginning").await.unwrap();
-    let streamer = streamer();
+    let (streamer, word) = (streamer(), word());
     tokio::select! {
-        answer = streamer.post(&url, &word(), Box::new(from)) => panic!("{answer:?}"),
+        answer = streamer.post(&url, &word, Box::new(from)) => panic!("{answer:?}"),
         begun = begun => begun.unwrap(),
     }
     drop(feed);
