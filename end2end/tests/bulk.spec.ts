@@ -92,11 +92,12 @@ for (const javaScriptEnabled of [true, false]) {
   });
 
   test(`settings are found from a domain and taken by a person, ${how}`, async ({ desk, lab }) => {
-    const { job } = await makeJob(lab, 'procura.test', []);
+    const domain = javaScriptEnabled ? 'procura-viva.test' : 'procura-simples.test';
+    const { job } = await makeJob(lab, domain, []);
     const page = await desk.as('technician', { javaScriptEnabled });
     await page.goto(`/jobs/${job}`);
     await section(page, 'Mailboxes').getByRole('link', { name: 'Find settings' }).click();
-    await expect(page.getByLabel('Address or domain')).toHaveValue('procura.test');
+    await expect(page.getByLabel('Address or domain')).toHaveValue(domain);
     await page.getByLabel('Address or domain').fill('ana@procura.test');
     await page.getByRole('button', { name: 'Find settings' }).click();
     const found = section(page, 'Proposals for procura.test');

@@ -42,7 +42,7 @@ async function register(desk: Desk): Promise<void> {
   await form.getByLabel('Device code address').fill(`${provider.url}/device/code`);
   await form.getByLabel('Revocation address').fill(`${provider.url}/revoke`);
   await form.getByLabel('Scopes').fill('mail offline_access');
-  await form.getByLabel('Mail servers').fill('127.0.0.1');
+  await form.getByLabel('Mail servers').fill(`127.0.0.1:${provider.imapPort}`);
   await form.getByRole('button', { name: 'Register' }).click();
   await told(page, 'The application is registered here.');
   await expect(page.getByText(provider.clientSecret)).toHaveCount(0);
@@ -194,7 +194,7 @@ test('an administrator lets a service account in for all mailboxes of a job', as
   await form.getByLabel('Provider', { exact: true }).selectOption('custom');
   await form.getByLabel('Key of a service account').fill(provider.serviceAccount);
   await form.getByLabel('Scopes').fill('mail');
-  await form.getByLabel('Mail servers').fill('127.0.0.1');
+  await form.getByLabel('Mail servers').fill(`127.0.0.1:${provider.imapPort}`);
   await form.getByRole('button', { name: 'Register' }).click();
   await expect(page.getByRole('heading', { name: 'Whole domain', level: 1 })).toBeVisible();
 

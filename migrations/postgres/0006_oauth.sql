@@ -34,6 +34,8 @@ CREATE TABLE oauth_consents (
     way         TEXT NOT NULL CHECK (way IN ('authorization_code', 'device_code', 'client_credentials', 'service_account')),
     domain      TEXT NULL,
     directory   TEXT NULL,
+    -- The new server that an ops lead knew of, for all mailboxes of a job.
+    dest        TEXT NULL,
     state       TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'valid', 'expired', 'revoked', 'failed')),
     error       TEXT NULL,
     account     TEXT NULL,
@@ -74,6 +76,7 @@ CREATE TABLE oauth_requests (
     redirect_url    TEXT NOT NULL,
     link_id         BIGINT NULL,
     asked_by        TEXT NOT NULL,
+    any_account     BIGINT NOT NULL DEFAULT 0,
     created_at      TEXT NOT NULL,
     expires_at      TEXT NOT NULL,
     used_at         TEXT NULL
@@ -90,7 +93,8 @@ CREATE TABLE oauth_devices (
     interval_seconds  BIGINT NOT NULL,
     next_poll_at      TEXT NOT NULL,
     expires_at        TEXT NOT NULL,
-    asked_by          TEXT NOT NULL
+    asked_by          TEXT NOT NULL,
+    any_account       BIGINT NOT NULL DEFAULT 0
 );
 
 -- Links that ask a mailbox's owner to consent. The token itself is not stored.
@@ -105,3 +109,6 @@ CREATE TABLE oauth_links (
     revoked_at  TEXT NULL
 );
 CREATE INDEX idx_oauth_links_consent ON oauth_links (consent_id);
+
+-- A digest of the accounts and servers that an ops lead has let a consent for all mailboxes of the job serve.
+ALTER TABLE migration_mailboxes ADD COLUMN oauth_confirmed TEXT NULL;

@@ -57,6 +57,8 @@ CREATE TABLE migration_schedule_runs (
     job_id       BIGINT NOT NULL REFERENCES migration_jobs (id) ON DELETE CASCADE,
     due_at       TEXT NOT NULL,
     decided_at   TEXT NOT NULL,
+    -- The machine by whose clock: only it may void what its clock decided in a future that was none.
+    decided_by   TEXT NOT NULL,
     state        TEXT NOT NULL CHECK (state IN ('started', 'skipped', 'missed', 'failed')),
     reason       TEXT NULL,
     runs         BIGINT NOT NULL DEFAULT 0 CHECK (runs >= 0),

@@ -105,6 +105,8 @@ pub struct Tools {
     pub carbonio_url: Option<String>,
     /// The new server that those two are of, where it is not the one that `carbonio_ssh` names.
     pub carbonio_host: Option<String>,
+    /// The port at which it is read by IMAP, where that is not the usual one.
+    pub carbonio_port: Option<u16>,
     /// The private key that logs in by SSH.
     pub ssh_key: Option<PathBuf>,
     /// The confirmed host keys.
@@ -247,6 +249,7 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
         hosts: hosts::read(&s),
         data_path,
     };
+    let carbonio_port = core.dest_imap_port;
     let (carbonio_host, known_hosts) = (core.dest_imap_host.clone(), core.data_path.join("ssh").join("known_hosts"));
     let config = Config {
         core,
@@ -294,6 +297,7 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
             }),
             carbonio_url: s.parsed("GATEPOST_CARBONIO_URL", None, "an https URL without path", public_url),
             carbonio_host,
+            carbonio_port,
             ssh_key: file(&s, "GATEPOST_SSH_KEY_FILE"),
             known_hosts,
         },

@@ -48,12 +48,12 @@ fn oauth_mailbox(user: &str, port: u16) -> Value {
 }
 
 /// An application of the test's provider.
-fn application(auth: &AuthServer) -> Value {
+fn application(auth: &AuthServer, port: u16) -> Value {
     json!({
         "name": "Desk at the provider", "provider": "custom", "client_id": CLIENT, "client_secret": CLIENT_SECRET,
         "authorize_url": auth.endpoint("authorize"), "token_url": auth.endpoint("token"),
         "device_url": auth.endpoint("device/code"), "revoke_url": auth.endpoint("revoke"),
-        "scopes": "mail offline_access", "mail_hosts": ["127.0.0.1"],
+        "scopes": "mail offline_access", "mail_hosts": [format!("127.0.0.1:{port}")],
     })
 }
 
@@ -71,7 +71,8 @@ impl Scene {
         fill(&old.account(USER), &mail(messages)).expect("mail is generated");
         let settings = [("MIGRATION_ALLOWED_HOSTS", "127.0.0.1")];
         let journey = Journey::with(&settings, new.imap_port(), &[oauth_mailbox(USER, port)]);
-        let app = journey.server.call(&journey.lead, "POST", "/oauth/apps", &application(&auth)).expect(201).json();
+        let app = application(&auth, port);
+        let app = journey.server.call(&journey.lead, "POST", "/oauth/apps", &app).expect(201).json();
         let (app, mailbox) = (id(&app), id(&journey.mailbox()));
         Self { auth, old, new, journey, app, mailbox, failed: Cell::new(None) }
     }
@@ -391,7 +392,7 @@ fn one_consent_of_an_administrator_serves_all_mailboxes_of_a_job_in_its_domain()
     let asked = json!({"app_id": scene.app});
     let app = json!({
         "name": "Service account", "provider": "custom", "service_account": scene.auth.service_account_json(),
-        "mail_hosts": ["127.0.0.1"], "scopes": "mail",
+        "mail_hosts": [format!("127.0.0.1:{port}")], "scopes": "mail",
     });
     journey.post(&path, &asked).problem(403, "forbidden");
     let app = scene.server().call(&journey.lead, "POST", "/oauth/apps", &app).expect(201).json();
@@ -426,6 +427,79 @@ fn one_consent_of_an_administrator_serves_all_mailboxes_of_a_job_in_its_domain()
     for user in [USER, OTHER] {
         assert_same(&scene.old.account(user), &scene.new.account(user));
     }
+}
+
+#[test]
+fn a_consent_for_all_serves_other_accounts_only_once_an_ops_lead_has_confirmed_them() {
+    let scene = Scene::new(3);
+    let journey = &scene.journey;
+    let call = |token: &str, method: &str, path: &str, body: &Value| scene.server().call(token, method, path, body);
+    let mailbox = format!("/migration/mailboxes/{}", scene.mailbox);
+    let diverted = json!({"dest_user": OTHER});
+    scene.auth.tenant_consent(CLIENT, true);
+    let consent = call(&journey.lead, "POST", &journey.path("/consents"), &json!({"app_id": scene.app})).expect(201);
+    scene.check(id(&consent.json())).expect(200);
+    scene.succeeds("preflight");
+    let path = journey.path("/consents/unconfirmed");
+    assert_eq!(journey.get(&path)["mailboxes"], json!([]));
+
+    call(&journey.technician, "PATCH", &mailbox, &diverted).expect(200);
+    let error = scene.fails("preflight");
+    assert!(error.contains(&format!("the mail of {USER} goes to {OTHER}")), "{error}");
+    assert!(error.contains(&format!("/jobs/{}/consents", journey.job)), "{error}");
+    let waiting = journey.get(&path);
+    assert_eq!(waiting["mailboxes"][0]["dest_account"], OTHER, "{waiting:#}");
+    let seen = json!({"seen": waiting["seen"]});
+    journey.post(&path, &seen).problem(403, "forbidden");
+    call(&journey.lead, "POST", &path, &json!({"seen": "something else"})).problem(409, "changed_meanwhile");
+    let page = scene.server().cookie("technician");
+    let page = scene.server().send("GET", &format!("/jobs/{}/consents", journey.job), &[("cookie", &page)], "");
+    assert!(page.expect(200).text.contains("Accounts to be confirmed"));
+    let left = call(&journey.lead, "POST", &path, &seen).expect(200).json();
+    assert_eq!(left["mailboxes"], json!([]));
+    scene.succeeds("preflight");
+
+    // What an ops lead names needs no more, and ends with the next change of somebody else.
+    call(&journey.technician, "PATCH", &mailbox, &json!({"dest_user": ""})).expect(200);
+    call(&journey.lead, "PATCH", &mailbox, &diverted).expect(200);
+    scene.succeeds("preflight");
+    let elsewhere = json!({"dest_imap_host": "localhost"});
+    call(&journey.technician, "PATCH", &journey.path(""), &elsewhere).expect(200);
+    assert_eq!(journey.get(&path)["mailboxes"][0]["email"], USER);
+}
+
+#[test]
+fn a_consent_is_the_accounts_that_the_mailbox_logs_in_as_and_ends_with_the_mailbox() {
+    let scene = Scene::new(1);
+    let consent = scene.ask("authorization_code");
+    let (url, cookie) = scene.leave(consent);
+    let back = scene.auth.allow(&url, OTHER, PASSWORD).expect("the page sends the browser back");
+    let reply = scene.arrive(&back, &cookie).expect(303);
+    assert_eq!(reply.header("location"), format!("/mailboxes/{}/consent?refused=1", scene.mailbox));
+    let refused = scene.consent(consent);
+    let error = text(&refused["error"]);
+    assert!(error.contains(&format!("{OTHER} has consented")) && error.contains(USER), "{error}");
+    assert_ne!(refused["state"], "valid");
+    // A shared mailbox is an ops lead's business.
+    let bearer = format!("Bearer {}", scene.journey.lead);
+    let start = format!("/oauth/start/{consent}");
+    let (url, cookie) = left(scene.server().send("GET", &start, &[("authorization", &bearer)], ""));
+    let back = scene.auth.allow(&url, OTHER, PASSWORD).expect("the page sends the browser back");
+    scene.arrive(&back, &cookie).expect(303);
+    assert_eq!(scene.consent(consent)["account"], OTHER);
+
+    scene.give(consent);
+    scene.succeeds("preflight");
+    let mailbox = format!("/migration/mailboxes/{}", scene.mailbox);
+    let call = |method: &str, body: &Value| scene.server().call(&scene.journey.technician, method, &mailbox, body);
+    call("PATCH", &json!({"dest_user": OTHER})).expect(200);
+    assert_eq!(scene.consent(consent)["state"], "pending");
+    let error = scene.fails("preflight");
+    assert!(error.contains("has got another account since the consent was given"), "{error}");
+    scene.give(consent);
+    call("DELETE", &Value::Null).expect(204);
+    let withdrawn = &scene.journey.audit("consent.withdraw")[0];
+    assert_eq!(withdrawn["reason"], "its mailbox was removed", "{withdrawn:#}");
 }
 
 #[test]
@@ -561,9 +635,14 @@ fn tokens_are_shown_to_no_server_that_their_application_does_not_name() {
     let patch = |body: Value| scene.server().call(&scene.journey.technician, "PATCH", &path, &body).expect(200);
     patch(json!({"source_host": "localhost"}));
     let error = scene.fails("preflight");
-    assert!(error.contains("are for 127.0.0.1 and are not shown to localhost"), "{error}");
+    let port = scene.old.imap_port();
+    let named = format!("are for 127.0.0.1:{port} and are not shown to");
+    assert!(error.contains(&format!("{named} localhost:{port}")), "{error}");
     assert!(!scene.old.log().contains("localhost"), "{}", scene.old.log());
-    patch(json!({"source_host": "127.0.0.1", "source_security": "tls", "source_insecure_tls": true}));
+    patch(json!({"source_host": "127.0.0.1", "source_port": port + 1}));
+    let error = scene.fails("preflight");
+    assert!(error.contains(&format!("{named} 127.0.0.1:{}", port + 1)), "{error}");
+    patch(json!({"source_port": port, "source_security": "tls", "source_insecure_tls": true}));
     let error = scene.fails("preflight");
     assert!(error.contains("while its certificate is not verified"), "{error}");
 }
@@ -647,6 +726,12 @@ fn a_stored_secret_is_not_sent_to_an_address_that_was_changed() {
     scene.server().call(&scene.journey.lead, "DELETE", &path, &Value::Null).problem(409, "in_use");
     assert_eq!(number(&scene.journey.get(&path)["consents"]), 1);
     scene.give(consent);
+    // What was given to an application is not used for more than was known then.
+    let hosts = json!([format!("127.0.0.1:{}", scene.old.imap_port()), "imap.example.com"]);
+    change(json!({"mail_hosts": hosts})).expect(200);
+    assert_eq!(scene.consent(consent)["state"], "expired");
+    assert!(scene.fails("preflight").contains("mail servers or id of its application have been changed"));
+    scene.give(consent);
 }
 
 #[test]
@@ -660,7 +745,8 @@ fn the_new_server_can_be_opened_by_a_consent_too() {
         "source_security": "plain", "source_secret": {"password": OLD_PASSWORD},
     });
     let journey = Journey::with(&[("MIGRATION_ALLOWED_HOSTS", "127.0.0.1")], new.imap_port(), &[mailbox]);
-    let app = journey.server.call(&journey.lead, "POST", "/oauth/apps", &application(&auth)).expect(201).json();
+    let app = application(&auth, new.imap_port());
+    let app = journey.server.call(&journey.lead, "POST", "/oauth/apps", &app).expect(201).json();
     let mailbox = id(&journey.mailbox());
     let path = format!("/migration/mailboxes/{mailbox}/consents");
     let asked = |side: &str| json!({"app_id": app["id"], "way": "authorization_code", "side": side});

@@ -328,6 +328,43 @@ pub struct NewConsent {
     pub domain: Option<String>,
 }
 
+/// The accounts of a job that a consent for all its mailboxes serves only once they are confirmed: those that are not
+/// called as their mailbox, and all of them once the job has another new server than whoever asked for the consent knew.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UnconfirmedAccounts {
+    /// Stands for all of the list; it is sent back to confirm it.
+    pub seen: String,
+    /// The mailboxes.
+    pub mailboxes: Vec<UnconfirmedAccount>,
+}
+
+/// The accounts of one mailbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UnconfirmedAccount {
+    /// The mailbox.
+    pub mailbox_id: MailboxId,
+    /// Its address.
+    pub email: String,
+    /// The account at the old server.
+    pub source_account: String,
+    /// The account at the new server.
+    pub dest_account: String,
+    /// Who logs in for these, where somebody else does.
+    pub admins: Vec<String>,
+    /// The new server, `HOST:PORT`.
+    pub dest: String,
+}
+
+/// Accounts that are confirmed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConfirmAccounts {
+    /// The `seen` of the list.
+    pub seen: String,
+}
+
 /// A link to be sent to the owner of a mailbox.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -146,6 +146,16 @@ pub async fn ask_job_consent(job_id: JobId, #[server(flatten)] form: ConsentForm
     Ok(())
 }
 
+/// Confirms the accounts that the page has shown.
+#[server(prefix = "/api/fn", endpoint = "confirm_accounts")]
+pub async fn confirm_accounts(job_id: JobId, seen: String) -> Result<(), Problem> {
+    use crate::context;
+    let desk = context::desk()?;
+    desk.gatepost.confirm_accounts(&desk.actor, job_id, &seen).await?;
+    context::go(&format!("/jobs/{job_id}/consents?notice=saved"));
+    Ok(())
+}
+
 /// Gets a code that is typed in at the provider's page.
 #[server(prefix = "/api/fn", endpoint = "begin_device_consent")]
 pub async fn begin_device_consent(consent_id: ConsentId) -> Result<(), Problem> {

@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long runs may take to be handed back.
 const HAND_BACK: Duration = Duration::from_secs(30);
+/// How long answers of providers are waited for after that.
+const ANSWERS: Duration = Duration::from_secs(20);
 /// Seconds; from what a cached answer takes to what a reader would give up on.
 const DURATIONS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
@@ -115,6 +117,10 @@ async fn hand_back(core: &Gatepost) {
     tracing::info!("ending: runs at work are handed back and go on with the next start");
     if tokio::time::timeout(HAND_BACK, core.shutdown()).await.is_err() {
         tracing::warn!("some runs did not end in {} seconds; the next start resumes them", HAND_BACK.as_secs());
+    }
+    // A refresh token that has just taken the place of another must not be lost.
+    if tokio::time::timeout(ANSWERS, core.await_providers()).await.is_err() {
+        tracing::warn!("a provider of OAuth 2 has not answered; consents may have to be given again");
     }
 }
 

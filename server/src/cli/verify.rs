@@ -54,7 +54,9 @@ pub async fn run(verify: Verify, config: Config) -> Outcome {
             mailbox_ids,
         };
         let started = core.start_verify(&Actor::Cli, job, request).await?;
-        core.work_on(&Actor::Cli, &started.run_ids).await?;
+        let worked = core.work_on(&Actor::Cli, &started.run_ids).await;
+        core.await_providers().await;
+        worked?;
     }
     let mut evidence = core.evidence(&Actor::Cli, job).await?;
     if let Some(mailbox) = verify.mailbox_id {

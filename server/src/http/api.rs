@@ -153,6 +153,7 @@ fn migration_routes() -> OpenApiRouter<App> {
         .routes(routes!(oauth::list_apps, oauth::create_app))
         .routes(routes!(oauth::get_app, oauth::update_app, oauth::remove_app))
         .routes(routes!(oauth::of_job, oauth::ask_for_job))
+        .routes(routes!(oauth::unconfirmed, oauth::confirm))
         .routes(routes!(oauth::of_mailbox, oauth::ask_for_mailbox))
         .routes(routes!(oauth::get, oauth::withdraw))
         .routes(routes!(oauth::check))

@@ -24,6 +24,9 @@ use tower_sessions::Session;
 
 /// What a browser keeps while it is away.
 const COOKIE: &str = "gatepost_consent";
+/// The same under https, where no other host and no plain connection can put it into a browser (RFC 6265bis section
+/// 4.1.3.2).
+const HOST_COOKIE: &str = "__Host-gatepost_consent";
 /// For how long, in seconds: somewhat longer than an answer counts.
 const KEPT: u32 = 900;
 
@@ -47,7 +50,7 @@ async fn start(State(app): State<App>, session: Session, Path(id): Path<ConsentI
         return Redirect::to(&format!("/login?next=/oauth/start/{id}")).into_response();
     };
     let headers = parts.headers;
-    match app.core.begin_consent(&actor, id, host(&headers), kept(&headers)).await {
+    match app.core.begin_consent(&actor, id, host(&headers)).await {
         Ok(departure) => leave(&app, &departure),
         Err(error) => {
             // Back to where it came from, which shows why.
@@ -68,7 +71,7 @@ async fn callback(State(app): State<App>, parts: Parts) -> Response {
     let parameters: Vec<(String, String)> =
         url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().take(50).collect();
     let client = Client::from_extensions(&parts.extensions).0;
-    match app.core.finish_consent(&parameters, kept(&parts.headers), client).await {
+    match app.core.finish_consent(&parameters, kept(&parts.headers, cookie_name(&app)), client).await {
         Ok(arrival) => {
             let to = match (arrival.guest, arrival.refused.is_some()) {
                 (true, false) => "/consent/thanks".to_owned(),
@@ -110,7 +113,7 @@ async fn ask(State(app): State<App>, Path(token): Path<String>, parts: Parts) ->
 
 async fn start_by_link(State(app): State<App>, Path(token): Path<String>, parts: Parts) -> Response {
     let client = Client::from_extensions(&parts.extensions).0;
-    match app.core.begin_shared_consent(&token, client, host(&parts.headers), kept(&parts.headers)).await {
+    match app.core.begin_shared_consent(&token, client, host(&parts.headers)).await {
         Ok(departure) => leave(&app, &departure),
         Err(error) => refuse(&app, error, look(&parts)),
     }
@@ -131,7 +134,8 @@ async fn refused(State(app): State<App>, parts: Parts) -> Response {
 fn leave(app: &App, departure: &Departure) -> Response {
     let mut response = Redirect::to(&departure.url).into_response();
     let secure = if app.is_https { "; Secure" } else { "" };
-    let cookie = format!("{COOKIE}={}; Path=/; Max-Age={KEPT}; HttpOnly; SameSite=Lax{secure}", departure.browser.0);
+    let (name, kept) = (cookie_name(app), &departure.browser.0);
+    let cookie = format!("{name}={kept}; Path=/; Max-Age={KEPT}; HttpOnly; SameSite=Lax{secure}");
     let headers = response.headers_mut();
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         headers.append(header::SET_COOKIE, cookie);
@@ -165,12 +169,16 @@ fn host(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::HOST).and_then(|host| host.to_str().ok())
 }
 
+fn cookie_name(app: &App) -> &'static str {
+    if app.is_https { HOST_COOKIE } else { COOKIE }
+}
+
 /// What the browser has kept.
-fn kept(headers: &HeaderMap) -> Option<&str> {
+fn kept<'h>(headers: &'h HeaderMap, cookie: &str) -> Option<&'h str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     lines.flat_map(|line| line.split(';')).find_map(|pair| {
         let (name, value) = pair.trim().split_once('=')?;
-        (name == COOKIE).then_some(value)
+        (name == cookie).then_some(value)
     })
 }
 
@@ -188,7 +196,8 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(header::COOKIE, line.parse().expect("a header"));
-            assert_eq!(kept(&headers), found, "{line}");
+            assert_eq!(kept(&headers, COOKIE), found, "{line}");
+            assert_eq!(kept(&headers, HOST_COOKIE), None, "{line}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Asked for on every unsafe method that could ride on the session cookie: browsers say where a request comes from in
 //! `Sec-Fetch-Site`, older ones in `Origin` or `Referer`. So is it on the few safe ones that reach out to the old mail
-//! server, where browsers say that another site has made them. A request with an `Authorization` header is exempt, for no
+//! server or search for it, where browsers say that another site has made them. A request with an `Authorization` header is exempt, for no
 //! other site can make a browser add one; so is an API request that carries no session cookie at all.
 
 use super::{App, error::Refusal, session::COOKIE};
@@ -17,7 +17,7 @@ use http::{HeaderMap, header};
 /// Refuses what comes from elsewhere.
 pub async fn defend(State(app): State<App>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let asked = !request.method().is_safe() || reaches_out(path);
+    let asked = !request.method().is_safe() || reaches_out(path, request.uri().query());
     if !asked || !could_ride(request.headers(), path) {
         return next.run(request).await;
     }
@@ -36,17 +36,32 @@ pub async fn defend(State(app): State<App>, request: Request, next: Next) -> Res
     .into_response()
 }
 
-/// Whether a GET of this address logs in at the old mail server and writes who read a message, or sends the browser to a
-/// provider to consent: another site must not be able to make somebody do that. A segment with escapes may be any.
-fn reaches_out(path: &str) -> bool {
+/// Whether a GET of this address logs in at the old mail server and writes who read a message, sends the browser to a
+/// provider to consent, or asks name servers and hosts of a domain: another site must not be able to make somebody do
+/// that. A segment with escapes may be any. Pages that search do so when they are asked what for, in their query.
+fn reaches_out(path: &str, query: Option<&str>) -> bool {
+    let asks = |name: &str| {
+        url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).any(|(key, value)| key == name && value != "")
+    };
     let is = |segment: &str, name: &str| segment == name || segment.contains('%');
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     match segments[..] {
         ["api", "v1", migration, quarantine, _, what] => {
             is(migration, "migration") && is(quarantine, "quarantine") && (is(what, "message") || is(what, "headers"))
         }
-        [jobs, _, messages, _] => is(jobs, "jobs") && is(messages, "messages"),
-        [oauth, start, _] => is(oauth, "oauth") && is(start, "start"),
+        ["api", "v1", migration, discover] => is(migration, "migration") && is(discover, "discover"),
+        ["api", "v1", migration, mailboxes, template] => {
+            asks("domain") && is(migration, "migration") && is(mailboxes, "mailboxes") && is(template, "template.csv")
+        }
+        [jobs, _, what, which] => {
+            let searches = || asks("find") && is(what, "mailboxes") && is(which, "new");
+            is(jobs, "jobs") && (is(what, "messages") || searches())
+        }
+        [first, second, third] => {
+            let searches = || asks("find") && is(first, "jobs") && is(third, "discover");
+            is(first, "oauth") && is(second, "start") || searches()
+        }
+        [mailboxes, _] => asks("find") && is(mailboxes, "mailboxes"),
         _ => false,
     }
 }
@@ -108,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_addresses_that_read_a_message_are_known_however_they_are_written() {
+    fn the_addresses_that_reach_out_are_known_however_they_are_written() {
         for (path, reads) in [
             ("/api/v1/migration/quarantine/7/message", true),
             ("/api/v1/migration/quarantine/7/headers", true),
@@ -120,10 +135,25 @@ mod tests {
             ("/jobs/1/residue", false),
             ("/oauth/start/7", true),
             ("/oauth/callback", false),
+            ("/api/v1/migration/discover?domain=example.com", true),
+            ("/api/v1/migration/d%69scover/?domain=example.com", true),
+            ("/api/v1/migration/jobs", false),
+            ("/api/v1/migration/mailboxes/template.csv?domain=example.com&take=x", true),
+            ("/api/v1/migration/mailboxes/template.csv", false),
+            ("/api/v1/migration/mailboxes/7", false),
+            ("/jobs/1/discover?find=example.com", true),
+            ("/jobs/1/discover", false),
+            ("/jobs/1/discover?", false),
+            ("/jobs/1/mailboxes/new?f%69nd=example.com", true),
+            ("/jobs/1/mailboxes/new", false),
+            ("/mailboxes/7?find=example.com", true),
+            ("/mailboxes/7", false),
             ("/jobs/1", false),
+            ("/jobs/1?notice=saved", false),
             ("/", false),
         ] {
-            assert_eq!(reaches_out(path), reads, "{path}");
+            let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+            assert_eq!(reaches_out(path, query), reads, "{path} {query:?}");
         }
     }
 

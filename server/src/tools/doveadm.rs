@@ -7,8 +7,8 @@
 mod folder;
 
 use crate::{config::Tools, drivers::account};
-use gatepost_contract::Level;
-use gatepost_core::{EngineJob, EngineRefusal, EngineSaid, ToolRun};
+use gatepost_contract::{Level, Security};
+use gatepost_core::{Access, EngineJob, EngineRefusal, EngineSaid, ToolRun};
 use gatepost_imap::{ImapDriver, Relay};
 use gatepost_tools::{
     Program,
@@ -21,6 +21,7 @@ use serde_json::{Map, Value, json};
 use std::{
     fs::OpenOptions,
     io::Write,
+    net::IpAddr,
     path::{Path, PathBuf},
 };
 
@@ -86,6 +87,25 @@ pub(super) async fn check(tools: &Tools, job: EngineJob<'_>, run: ToolRun<'_>) -
     Ok(EngineSaid { stats: lines, ..EngineSaid::default() })
 }
 
+/// doveadm writes into any mailbox of this machine's Dovecot. So it is used only for jobs whose new server is the one that
+/// the settings name, at its own port and proved by its certificate: whoever chooses another one, or can answer in its
+/// place, could have mail written into somebody's mailbox here.
+fn is_for_doveadm(tools: &Tools, dest: &Access) -> Result<(), Fault> {
+    let named = tools.carbonio_host.as_deref().is_some_and(|host| host.eq_ignore_ascii_case(&dest.host));
+    let port = tools.carbonio_port.unwrap_or(if dest.security == Security::Tls { 993 } else { 143 });
+    let here = dest.host.eq_ignore_ascii_case("localhost")
+        || dest.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    let verified = dest.security != Security::Plain && !dest.insecure_tls;
+    if named && dest.port == port && (verified || here) {
+        return Ok(());
+    }
+    let sentence = format!(
+        "doveadm writes to the Dovecot of this machine, and nothing says that {}, port {}, is that Dovecot. It is used only          where the job's new server is the one of MIGRATION_DEST_IMAP_HOST, at the port of MIGRATION_DEST_IMAP_PORT or the          usual one, by a verified TLS connection. Correct the job's new server, or choose the tool native.",
+        dest.host, dest.port
+    );
+    Err(Fault::new(FaultKind::WrongService, sentence))
+}
+
 /// The old server's machine, where doveadm is run by SSH.
 struct Remote {
     ssh: Ssh,
@@ -109,6 +129,7 @@ struct Call<'a> {
 
 impl<'a> Call<'a> {
     async fn open(tools: &Tools, job: EngineJob<'a>, run: ToolRun<'a>) -> Result<Self, Fault> {
+        is_for_doveadm(tools, job.dest)?;
         let program = tools.find_doveadm().ok_or_else(|| {
             super::missing(
                 "doveadm",
@@ -139,7 +160,7 @@ impl<'a> Call<'a> {
         if let Some(remote) = &remote {
             remote.ssh.ready(&remote.to).map_err(|trouble| Fault::new(FaultKind::WrongService, trouble.to_string()))?;
         }
-        let relay = Relay::read_only(account(job.source.clone()), None).await?;
+        let relay = Relay::paced(account(job.source.clone()), None, job.throttle.clone()).await?;
         let names = job.folders.iter().map(|f| (f.source.native.as_str(), f.source.path.levels()));
         let separator = doveadm::separator(names);
         let imapc = Imapc { server: relay.address(), word: &relay.word().0, separator };
@@ -167,8 +188,12 @@ impl<'a> Call<'a> {
 
     /// Runs doveadm; its errors get lines in the run's log.
     async fn run(&self, program: Program) -> Result<(End, Report), Fault> {
+        self.run_into(program, Some(self.run.log.to_owned())).await
+    }
+
+    async fn run_into(&self, program: Program, log: Option<PathBuf>) -> Result<(End, Report), Fault> {
         let mut report = Report::default();
-        let program = Program { log: Some(self.run.log.to_owned()), ..program };
+        let program = Program { log, ..program };
         let ended = super::start(program, self.run, &mut |line| {
             if let Some(words) = report.take(&line) {
                 (self.run.note)(Level::Debug, format!("doveadm: {words}"));
@@ -198,7 +223,10 @@ impl<'a> Call<'a> {
         .await;
         shown.close().await;
         let (uid_validity, inbox) = inbox?;
-        match self.status(&inbox.native).await? {
+        // What it says is kept nowhere: whoever knew it could have another server show the same.
+        let (end, report) = self.run_into(self.doveadm(&self.copying).status(&inbox.native), None).await?;
+        let own = if end == End::Fine { doveadm::status(&report.answers, &inbox.native) } else { None };
+        match (end, own) {
             (_, Some((_, _, own))) if own == u64::from(uid_validity) => Ok(()),
             (end @ (End::Again(_) | End::Full(_) | End::Hopeless(_) | End::Failed(_)), _) => {
                 Err(Fault::new(FaultKind::WrongService, sentence(end, "")))
@@ -217,7 +245,20 @@ impl<'a> Call<'a> {
 
     /// Whether doveadm answers at the old server by SSH, and knows the user.
     async fn reaches(&self, remote: &Remote) -> Result<(), Fault> {
-        let words = ["doveadm", "-f", "tab", "mailbox", "status", "-u", &remote.user, "messages", "INBOX"];
+        match self.remote_status(remote, "INBOX").await? {
+            (End::Fine, _) => Ok(()),
+            (other, _) => {
+                let words = sentence(other, "");
+                let sentence = format!("doveadm on {} cannot be used by SSH. {words}", remote.to);
+                Err(Fault::new(FaultKind::WrongService, sentence))
+            }
+        }
+    }
+
+    /// Messages, next UID and UIDVALIDITY of a folder, as doveadm knows it at the old server by SSH.
+    async fn remote_status(&self, remote: &Remote, folder: &str) -> Result<(End, Option<(u64, u64, u64)>), Fault> {
+        let what = "messages uidnext uidvalidity";
+        let words = ["doveadm", "-f", "tab", "mailbox", "status", "-u", &remote.user, what, "--", folder];
         let program = remote
             .ssh
             .command(&remote.to, words, self.run.work)
@@ -233,19 +274,28 @@ impl<'a> Call<'a> {
             let kind = if trouble.passes() { FaultKind::Unreachable } else { FaultKind::WrongService };
             return Err(Fault::new(kind, trouble.to_string()));
         }
-        match End::of(&ended, &report) {
-            End::Fine => Ok(()),
-            other => {
-                let words = sentence(other, "");
-                let sentence = format!("doveadm on {} cannot be used by SSH. {words}", remote.to);
-                Err(Fault::new(FaultKind::WrongService, sentence))
-            }
-        }
+        let end = End::of(&ended, &report);
+        let status = if end == End::Fine { doveadm::status(&report.answers, folder) } else { None };
+        Ok((end, status))
     }
 
-    /// What `doveadm sync` is to take mail from.
-    fn from(&self) -> Result<From, Fault> {
+    /// What `doveadm sync` is to take a folder from, which is this by IMAP: its messages and its UIDVALIDITY. By SSH only
+    /// where doveadm sees the same there, for it may have a user of the same name that is somebody else; and not where bytes
+    /// are to pass slowly, for dsync does not wait for anybody.
+    async fn from(&self, folder: &str, by_imap: (u64, u64)) -> Result<From, Fault> {
         let Some(remote) = &self.remote else { return Ok(From::Imapc) };
+        if self.job.throttle.rate().is_some() {
+            return Ok(From::Imapc);
+        }
+        let (_, by_ssh) = self.remote_status(remote, folder).await?;
+        if by_ssh.map(|(messages, _, uid_validity)| (messages, uid_validity)) != Some(by_imap) {
+            let sentence = format!(
+                "{folder}: doveadm on {} does not show the folder that {} shows by IMAP. It is taken by IMAP.",
+                remote.to, self.job.source.host
+            );
+            (self.run.note)(Level::Warn, sentence);
+            return Ok(From::Imapc);
+        }
         let mut arguments = remote.ssh.arguments(&remote.to);
         let command = line(["doveadm", "dsync-server", "-u", &remote.user])
             .map_err(|error| Fault::new(FaultKind::WrongService, error.to_string()))?;
@@ -323,4 +373,47 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
         _ => {}
     }
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatepost_contract::Secret;
+    use gatepost_core::Credential;
+
+    #[test]
+    fn doveadm_serves_only_the_new_server_of_the_settings_at_its_own_port_by_verified_tls() {
+        let right = Access {
+            host: "mail.example.net".to_owned(),
+            port: 993,
+            security: Security::Tls,
+            insecure_tls: false,
+            user: "ana".to_owned(),
+            authz: None,
+            credential: Credential::Password(Secret(String::new())),
+            ssh: None,
+            web: None,
+            gmail_labels: None,
+            ca_file: None,
+            allow_plaintext: false,
+            allowed_hosts: Vec::new(),
+        };
+        let tools = Tools { carbonio_host: Some(right.host.to_uppercase()), ..Tools::default() };
+        let local = Access { host: "127.0.0.1".to_owned(), port: 1143, security: Security::Plain, ..right.clone() };
+        let of_local = Tools { carbonio_host: Some(local.host.clone()), carbonio_port: Some(1143), ..tools.clone() };
+        for (tools, dest, serves) in [
+            (&tools, right.clone(), true),
+            (&Tools::default(), right.clone(), false),
+            (&tools, Access { security: Security::Starttls, port: 143, ..right.clone() }, true),
+            (&tools, Access { port: 9993, ..right.clone() }, false),
+            (&tools, Access { insecure_tls: true, ..right.clone() }, false),
+            (&tools, Access { security: Security::Plain, port: 143, ..right.clone() }, false),
+            (&tools, Access { host: "other.example".to_owned(), ..right }, false),
+            (&of_local, local.clone(), true),
+            (&of_local, Access { port: 1144, ..local.clone() }, false),
+            (&tools, local, false),
+        ] {
+            assert_eq!(is_for_doveadm(tools, &dest).is_ok(), serves, "{dest:?}");
+        }
+    }
 }

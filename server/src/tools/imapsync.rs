@@ -55,7 +55,6 @@ pub(super) async fn sync(tools: &Tools, job: EngineJob<'_>, run: ToolRun<'_>) ->
             source: Side { server: relays.source.address(), user: job.source.owner() },
             dest: Side { server: relays.dest.address(), user: job.dest.owner() },
             folders: &folders,
-            bytes_per_second: job.bytes_per_second,
             messages_per_second: job.messages_per_second,
         };
         let natives: HashMap<&str, &str> =
@@ -115,7 +114,6 @@ pub(super) async fn check(tools: &Tools, job: EngineJob<'_>, run: ToolRun<'_>) -
             source: Side { server: relays.source.address(), user: job.source.owner() },
             dest: Side { server: relays.dest.address(), user: job.dest.owner() },
             folders: &[],
-            bytes_per_second: None,
             messages_per_second: None,
         };
         let (ended, report) = relays.call(&call, number, run, &HashMap::new()).await?;
@@ -171,7 +169,7 @@ struct Relays {
 
 impl Relays {
     async fn open(job: &EngineJob<'_>, view: Option<HashMap<String, UidSet>>) -> Result<Self, Fault> {
-        let source = Relay::read_only(account(job.source.clone()), view).await?;
+        let source = Relay::paced(account(job.source.clone()), view, job.throttle.clone()).await?;
         let dest = Relay::open(account(job.dest.clone())).await?;
         Ok(Self { source, dest })
     }

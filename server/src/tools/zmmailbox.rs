@@ -14,7 +14,7 @@ use flow::{Flowed, Pace};
 use gatepost_contract::Level;
 use gatepost_core::{EngineJob, EngineSaid, ToolRun};
 use gatepost_tools::{tgz::Broken, zmmailbox::Action};
-use gatepost_transfer::{Fault, FaultKind};
+use gatepost_transfer::Fault;
 use serde_json::{Map, Value, json};
 use std::{
     fs::{self, File, OpenOptions},
@@ -29,7 +29,6 @@ const ON_ITS_WAY: usize = 256 << 10;
 
 /// Moves an account.
 pub(super) async fn transfer(tools: &Tools, job: EngineJob<'_>, run: ToolRun<'_>) -> Result<EngineSaid, Fault> {
-    same_folders(&job)?;
     let (source, dest) = (End::of_source(tools, job.source)?, End::of_dest(tools, job.dest)?);
     source.ready()?;
     dest.ready()?;
@@ -45,8 +44,8 @@ pub(super) async fn transfer(tools: &Tools, job: EngineJob<'_>, run: ToolRun<'_>
     let import_run = ToolRun { work: &import_work, log: &import_log, cancel: &stop_import, ..run };
     let pace = Pace::new(job.bytes_per_second, job.messages_per_second);
     let between = async {
-        let flowed = flow::carry(&mut exported, &mut importing, pace, &run).await;
-        if !flowed.taken {
+        let flowed = flow::carry(&mut exported, &mut importing, pace, dest.word(), &run).await;
+        if !flowed.ended {
             stop_export.cancel();
         }
         if flowed.whole.is_err() {
@@ -106,21 +105,6 @@ pub(super) async fn check(tools: &Tools, job: EngineJob<'_>, run: ToolRun<'_>) -
     Ok(EngineSaid { stats, failure, ..EngineSaid::default() })
 }
 
-/// An archive says by itself where its messages lie: a folder that shall go elsewhere cannot.
-fn same_folders(job: &EngineJob<'_>) -> Result<(), Fault> {
-    let elsewhere = |folder: &&gatepost_core::EngineFolder| {
-        let (source, dest) = (&folder.source.path, &folder.dest.path);
-        source != dest && !(source.is_inbox() && dest.is_inbox())
-    };
-    let Some(moved) = job.folders.iter().find(elsewhere) else { return Ok(()) };
-    let sentence = format!(
-        "zmmailbox leaves every folder where it was, and {} is to go to {}. Take it out of the folder map, or choose the tool \
-         native.",
-        moved.source.path, moved.dest.path
-    );
-    Err(Fault::new(FaultKind::WrongService, sentence))
-}
-
 /// What went wrong, and whether another run may go better. What was only stopped because something else had failed is not
 /// told.
 fn failure(
@@ -133,13 +117,13 @@ fn failure(
     }
     if let Some((sentence, again)) = &import.failure
         && !flowed.taken
+        && !flowed.stalled
     {
         return Some((sentence.clone(), *again));
     }
-    // An archive that is of no use is not taken to its end: that its sender minds is no news.
-    let of_no_use = matches!(flowed.whole, Err(Broken::Damaged(_) | Broken::NoArchive(_)));
+    // Where the archive was not taken to its end its sender was stopped: that it minds is no news.
     if let Some((sentence, again)) = &export.failure
-        && !of_no_use
+        && flowed.ended
     {
         return Some((sentence.clone(), *again));
     }

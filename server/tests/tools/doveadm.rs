@@ -41,7 +41,13 @@ impl Desk {
         let scripts = tempfile::tempdir().expect("a folder");
         let program = stand_in(scripts.path());
         let (program, config) = (program.display().to_string(), config.display().to_string());
-        let settings = [("MIGRATION_DOVEADM_BIN", program.as_str()), ("MIGRATION_DOVEADM_CONFIG", config.as_str())];
+        let port = new.imap_port().to_string();
+        let settings = [
+            ("MIGRATION_DOVEADM_BIN", program.as_str()),
+            ("MIGRATION_DOVEADM_CONFIG", config.as_str()),
+            ("MIGRATION_DEST_IMAP_HOST", "127.0.0.1"),
+            ("MIGRATION_DEST_IMAP_PORT", port.as_str()),
+        ];
         let journey = Journey::with(&settings, new.imap_port(), &[moved(&old)]);
         Self { old, new, journey, scripts }
     }
@@ -180,6 +186,8 @@ fn dsync_over_ssh_fills_empty_folders_and_an_unknown_host_is_not_connected_to() 
     let settings = [
         ("MIGRATION_DOVEADM_CONFIG", new.dir().join("dovecot.conf").display().to_string()),
         ("GATEPOST_SSH_KEY_FILE", key.display().to_string()),
+        ("MIGRATION_DEST_IMAP_HOST", "127.0.0.1".to_owned()),
+        ("MIGRATION_DEST_IMAP_PORT", new.imap_port().to_string()),
     ];
     let pairs: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let journey = Journey::on(Server::start_with(&pairs), new.imap_port(), &[]);
@@ -202,6 +210,50 @@ fn dsync_over_ssh_fills_empty_folders_and_an_unknown_host_is_not_connected_to() 
     assert!(number(&run["stats"]["doveadm"]["folders_by_dsync"]) > 0, "{run:#}\n{}", journey.log(&run));
     let calls = fs::read_to_string(scripts.path().join("calls")).expect("it was called");
     assert!(calls.contains("dsync-server -u"), "{calls}");
+    journey.succeed("verify");
+    assert_same(&old.account(USER), &new.account(USER));
+}
+
+#[test]
+fn a_user_of_the_same_name_behind_ssh_is_not_taken_for_the_one_that_imap_shows() {
+    let desk = |scripts: &TempDir, other: &Dovecot| {
+        fs::set_permissions(scripts.path(), fs::Permissions::from_mode(0o755)).expect("set");
+        let config = other.dir().join("dovecot.conf").display().to_string();
+        let (there, calls) = (scripts.path().join("doveadm"), scripts.path().join("calls"));
+        let script =
+            format!("#!/bin/sh\necho \"$@\" >>{}\nexec /usr/bin/doveadm -c {config} \"$@\"\n", calls.display());
+        fs::write(&there, script).expect("written");
+        fs::set_permissions(&there, fs::Permissions::from_mode(0o755)).expect("made executable");
+        Sshd::start(&[("PATH", &format!("{}:/usr/bin:/bin", scripts.path().display()))]).expect("a server")
+    };
+    let [old, other] = [(); 2].map(|()| old_server().start().expect("a server"));
+    let new = new_server().start().expect("a server");
+    deliver(&old.account(USER), [letter("INBOX", "mine", &[])]);
+    deliver(&other.account(USER), [letter("INBOX", "somebody else's", &[]), letter("INBOX", "another", &[])]);
+    let scripts = tempfile::tempdir().expect("a folder");
+    let sshd = desk(&scripts, &other);
+    let key = scripts.path().join("key");
+    fs::copy(sshd.client_key(), &key).expect("copied");
+    let settings = [
+        ("MIGRATION_DOVEADM_CONFIG", new.dir().join("dovecot.conf").display().to_string()),
+        ("GATEPOST_SSH_KEY_FILE", key.display().to_string()),
+        ("MIGRATION_DEST_IMAP_HOST", "127.0.0.1".to_owned()),
+        ("MIGRATION_DEST_IMAP_PORT", new.imap_port().to_string()),
+    ];
+    let pairs: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let journey = Journey::on(Server::start_with(&pairs), new.imap_port(), &[]);
+    let fingerprint = sshd.fingerprint().expect("a fingerprint");
+    let mut trust = kit::gatepost(journey.server.dir.path());
+    let told = trust.envs(pairs).args(["ssh", "trust", &sshd.host(), "--fingerprint", &fingerprint]).output();
+    assert!(told.expect("it starts").status.success());
+    let mut by_ssh = moved(&old);
+    by_ssh["source_ssh"] = sshd.address().into();
+    journey.server.call(&journey.lead, "POST", &journey.path("/mailboxes"), &by_ssh).expect(201);
+    journey.succeed("preflight");
+    let run = journey.succeed("initial");
+    assert!(journey.log(&run).contains("does not show the folder"), "{run:#}\n{}", journey.log(&run));
+    let calls = fs::read_to_string(scripts.path().join("calls")).expect("it was called");
+    assert!(!calls.contains("dsync-server"), "{calls}");
     journey.succeed("verify");
     assert_same(&old.account(USER), &new.account(USER));
 }
@@ -242,7 +294,7 @@ fn whatever_doveadm_claims_only_what_is_there_has_arrived() {
     let desk = Desk::new();
     deliver(&desk.old.account(USER), [letter("INBOX", "one", &[]), letter("Obras", "two", &["\\Seen"])]);
     desk.journey.succeed("preflight");
-    let mut last: Option<Value> = None;
+    let (mut last, mut what): (Option<Value>, &str) = (None, "initial");
     for (mode, words) in [
         ("claims", "have not arrived"),
         ("changed", "exit code 2"),
@@ -253,9 +305,12 @@ fn whatever_doveadm_claims_only_what_is_there_has_arrived() {
         ("other", "MIGRATION_DOVEADM_CONFIG"),
     ] {
         desk.mode(mode);
-        let run = last.as_ref().map_or_else(|| desk.run("initial"), |run| desk.retry(run));
-        last = Some(run.clone());
-        assert_eq!(run["status"], "failed", "{mode}: {run:#}");
+        let run = last.as_ref().map_or_else(|| desk.run(what), |run| desk.retry(run));
+        // What another try may mend, and what doveadm takes for done, does not stop the job.
+        let goes_on = matches!(mode, "claims" | "changed" | "again");
+        assert_eq!(run["status"], if goes_on { "partial" } else { "failed" }, "{mode}: {run:#}");
+        last = (!goes_on).then(|| run.clone());
+        what = "delta";
         let told = format!("{}\n{}", text(&run["summary"]), desk.journey.log(&run));
         assert!(told.contains(words), "{mode}: {told}");
         let arrived = run["stats"]["transferred"].as_i64().unwrap_or_default();

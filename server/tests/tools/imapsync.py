@@ -18,7 +18,7 @@ def options(arguments):
     """Every option that is used, and none that is not known: the real one ends with 64 then."""
     takes = {"host", "port", "user", "passfile"}
     takes = {f"--{name}{side}" for name in takes for side in "12"}
-    takes |= {"--tmpdir", "--pidfile", "--errorsmax", "--folder", "--f1f2", "--maxbytespersecond"}
+    takes |= {"--tmpdir", "--pidfile", "--errorsmax", "--folder", "--f1f2", "--reconnectretry2"}
     takes |= {"--maxmessagespersecond"}
     flags = {f"--{name}{side}" for name in ("nossl", "notls") for side in "12"}
     flags |= {"--pidfilelocking", "--nolog", "--noreleasecheck", "--nomodulesversion", "--nodockercontext", "--noid"}

@@ -127,6 +127,7 @@ impl Place {
                 settings.push(("MIGRATION_ZMMAILBOX_USER".to_owned(), "nobody".to_owned()));
             }
         }
+        settings.push(("MIGRATION_DEST_IMAP_PORT".to_owned(), new.dovecot.imap_port().to_string()));
         if let Some(web) = new.web() {
             settings.push(("GATEPOST_CARBONIO_URL".to_owned(), web));
             settings.push(("MIGRATION_DEST_IMAP_HOST".to_owned(), "127.0.0.1".to_owned()));

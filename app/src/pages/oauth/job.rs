@@ -3,13 +3,15 @@
 use super::card::{Around, AskFields, card, choices, consent_badge};
 use crate::{
     components::{
-        Empty, FormState, Hidden, Icon, JobTab, JobTabs, PageHead, Shape, Table, TextField, head, load, param, query,
+        Empty, FormState, Hidden, Icon, JobTab, JobTabs, PageHead, PostButton, Shape, Table, TextField, head, load,
+        param, query,
     },
     pages::job::crumbs,
-    serverfns::oauth::AskJobConsent,
+    serverfns::oauth::{AskJobConsent, ConfirmAccounts},
 };
 use gatepost_contract::{
     Consent, Job, JobId, Mailbox, MailboxSide, OauthApp, OauthProvider, PageQuery, Phase, SourceType,
+    UnconfirmedAccounts,
 };
 use leptos::{prelude::*, server_fn::ServerFn};
 
@@ -22,6 +24,7 @@ pub fn JobConsents() -> AnyView {
         let job = gatepost.get_job(&actor, id?).await?;
         let mailboxes = gatepost.list_mailboxes(&actor, job.id).await?;
         let consents = gatepost.job_consents(&actor, job.id).await?;
+        let waiting = gatepost.unconfirmed_accounts(&actor, job.id).await?;
         let every = PageQuery { per_page: gatepost_contract::MAX_PER_PAGE, ..PageQuery::default() };
         let apps = gatepost.list_oauth_apps(&actor, every, None).await?.items;
         let may = actor.can_approve() && job.phase != Phase::Closed;
@@ -46,6 +49,7 @@ pub fn JobConsents() -> AnyView {
             {refused}
             {none.then(|| view! { <Empty text=t!(consent.none_for_all)/> })}
             {cards}
+            {(!waiting.mailboxes.is_empty()).then(|| unconfirmed(job.id, waiting, may))}
             {if may { ask(&job, &apps, none) } else { view! { <p class="why">{t!(consent.only_lead)}</p> }.into_any() }}
             <section aria-labelledby="mailboxes">
                 <h2 id="mailboxes">{t!(consent.mailboxes)}</h2>
@@ -78,6 +82,39 @@ fn ask(job: &Job, apps: &[OauthApp], open: bool) -> AnyView {
                 <div class="submit"><button type="submit" class="button primary">{t!(consent.ask_submit)}</button></div>
             </form>
         </details>
+    }
+    .into_any()
+}
+
+/// The accounts that wait to be confirmed.
+fn unconfirmed(job: JobId, waiting: UnconfirmedAccounts, may: bool) -> AnyView {
+    let rows: Vec<AnyView> = waiting
+        .mailboxes
+        .into_iter()
+        .map(|one| {
+            let href = format!("/mailboxes/{}", one.mailbox_id);
+            let admins = one.admins.into_iter().map(|admin| view! { <div class="note">{admin}</div> }).collect_view();
+            view! {
+                <tr>
+                    <th scope="row" data-label=t!(user.email)><a href=href>{one.email}</a></th>
+                    <td data-label=t!(consent.from_account)>{one.source_account}</td>
+                    <td data-label=t!(consent.to_account)>{one.dest_account}<div class="note">{one.dest}</div></td>
+                    <td data-label=t!(consent.admins)>{admins}</td>
+                </tr>
+            }
+            .into_any()
+        })
+        .collect();
+    let heads = [t!(user.email), t!(consent.from_account), t!(consent.to_account), t!(consent.admins)];
+    let heads = heads.into_iter().map(head).collect();
+    let fields = vec![("job_id", job.to_string()), ("seen", waiting.seen)];
+    view! {
+        <section aria-labelledby="unconfirmed">
+            <h2 id="unconfirmed">{t!(consent.unconfirmed)}</h2>
+            <p>{t!(consent.unconfirmed_lead)}</p>
+            <Table caption=t!(consent.unconfirmed).to_owned() heads rows=rows.into_any()/>
+            {may.then(|| view! { <p><PostButton action=ConfirmAccounts::url() fields text=t!(consent.confirm_accounts)/></p> })}
+        </section>
     }
     .into_any()
 }

@@ -142,12 +142,18 @@ async fn server_access(
 ) -> Result<Access, Fault> {
     let host = mailbox.source_host.clone().ok_or_else(|| missing(mailbox, "name of the old server"))?;
     let account = mailbox.source_user.as_deref().unwrap_or(&mailbox.email);
-    let server = ShownTo { host: &host, insecure_tls: mailbox.source_insecure_tls, account };
+    let security = mailbox.source_security.unwrap_or(gatepost_contract::Security::Tls);
+    let server = ShownTo {
+        host: &host,
+        port: mailbox.source_port.unwrap_or(security.default_port()),
+        security,
+        insecure_tls: mailbox.source_insecure_tls,
+        account,
+    };
     let credential = credential(gatepost, conn, mailbox, Side::Source, &server).await?;
     if mailbox.source_type == SourceType::ImapOauth && matches!(credential, Credential::Password(_)) {
         return Err(unconsented(gatepost, mailbox));
     }
-    let security = mailbox.source_security.unwrap_or(gatepost_contract::Security::Tls);
     let owner = mailbox.source_user.clone().unwrap_or_else(|| mailbox.email.clone());
     let (user, authz) = Access::identities(owner, mailbox.source_admin.clone());
     Ok(Access {
@@ -175,7 +181,13 @@ pub(crate) async fn dest_access(
     mailbox: &Mailbox,
 ) -> Result<Access, Fault> {
     let owner = mailbox.dest_user.clone().unwrap_or_else(|| mailbox.email.clone());
-    let server = ShownTo { host: &job.dest_imap_host, insecure_tls: job.dest_insecure_tls, account: &owner };
+    let server = ShownTo {
+        host: &job.dest_imap_host,
+        port: job.dest_imap_port,
+        security: job.dest_imap_security,
+        insecure_tls: job.dest_insecure_tls,
+        account: &owner,
+    };
     let credential = credential(gatepost, conn, mailbox, Side::Dest, &server).await?;
     let (user, authz) = Access::identities(owner, mailbox.dest_admin.clone());
     Ok(Access {
@@ -220,7 +232,10 @@ async fn credential(
     let (password, token) = sealed.map(|sealed| (sealed.password, sealed.oauth_token)).unwrap_or_default();
     match (password, serving.for_all, token) {
         (Some(password), ..) => Ok(Credential::Password(Secret(password.expose().to_owned()))),
-        (None, Some(consent), _) => consented(gatepost, conn, &consent, server).await.map(Credential::Oauth),
+        (None, Some(consent), _) => {
+            gatepost.may_serve(conn, &consent, mailbox).await?;
+            consented(gatepost, conn, &consent, server).await.map(Credential::Oauth)
+        }
         (None, None, Some(token)) => Ok(Credential::token(Secret(token.expose().to_owned()))),
         (None, None, None) if of == MailboxSide::Source && mailbox.source_type == SourceType::ImapOauth => {
             Err(unconsented(gatepost, mailbox))

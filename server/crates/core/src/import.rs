@@ -60,8 +60,9 @@ impl Gatepost {
             created_by: actor.label(),
             expires_at: clock::text(OffsetDateTime::now_utc() + KEPT),
         };
+        // Others write meanwhile: a large file takes its time.
+        let preview = look(&mut *self.store().reader().await?, &id, job, &kept.expires_at, csv).await?;
         let mut tx = self.store().begin().await?;
-        let preview = look(&mut tx, &id, job, &kept.expires_at, csv).await?;
         import_previews::put(&mut tx, &id, &kept, &clock::now(), MOST_KEPT).await?;
         tx.commit().await?;
         Ok(preview)
@@ -95,8 +96,9 @@ impl Gatepost {
     }
 
     async fn store_file(&self, actor: &Actor, job: JobId, csv: &[u8], kept: Option<&str>) -> Result<Imported> {
+        let parsed = file::parse(csv);
         let mut tx = self.store().begin().await?;
-        let (_, parsed) = read_for(&mut tx, job, csv).await?;
+        let (_, parsed) = judged(&mut tx, job, parsed).await?;
         if !parsed.errors.is_empty() {
             return Err(Error::Invalid(parsed.errors));
         }
@@ -130,11 +132,10 @@ async fn join_waves(tx: &mut Conn, actor: &Actor, ids: &[MailboxId], waves: &[Op
     Ok(())
 }
 
-/// Reads a file for a job: what is wrong with its lines by themselves, beside each other and beside what the job has.
-async fn read_for(conn: &mut Conn, id: JobId, csv: &[u8]) -> Result<(Job, Parsed)> {
+/// Adds to what is wrong with the lines of a file by themselves what is beside each other and beside what the job has.
+async fn judged(conn: &mut Conn, id: JobId, mut parsed: Parsed) -> Result<(Job, Parsed)> {
     let job = found(jobs::get(conn, id).await?)?;
     open_for_changes(&job)?;
-    let mut parsed = file::parse(csv);
     let existing = mailboxes::list(conn, id).await?;
     parsed.errors.extend(taken(&existing, &parsed.lines));
     let mut known: HashMap<String, bool> = HashMap::new();
@@ -183,7 +184,7 @@ fn taken(existing: &[Mailbox], lines: &[Line]) -> Vec<FieldError> {
 }
 
 async fn look(conn: &mut Conn, id: &str, job_id: JobId, expires_at: &str, csv: &[u8]) -> Result<ImportPreview> {
-    let (job, parsed) = read_for(conn, job_id, csv).await?;
+    let (job, parsed) = judged(conn, job_id, file::parse(csv)).await?;
     let wrong: Vec<&str> = parsed.errors.iter().filter_map(|error| error.field.split(':').next()).collect();
     let fine = |line: &&Line| !wrong.contains(&format!("line {}", line.number).as_str());
     Ok(ImportPreview {

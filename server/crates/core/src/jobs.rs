@@ -1,7 +1,8 @@
 //! Jobs: one domain's move.
 
 use crate::{
-    Actor, Error, Gatepost, Result, audit::Entry, clock, mailboxes, phases, users::checked_page, validate::Checker,
+    Actor, Error, Gatepost, Result, audit::Entry, clock, mailboxes, oauth::dest_of, phases, users::checked_page,
+    validate::Checker,
 };
 use gatepost_contract::{
     Job, JobFilter, JobId, JobPatch, MailboxSide, NewJob, Overview, Page, PageQuery, Phase, PhaseChange, Scope,
@@ -10,7 +11,7 @@ use gatepost_contract::{
 use gatepost_store::{
     folders, jobs,
     mailboxes::{self as mailbox_rows, Side},
-    phase_history, tenants, tickets,
+    oauth_consents, phase_history, tenants, tickets,
 };
 
 impl Gatepost {
@@ -161,10 +162,16 @@ impl Gatepost {
             // What was found of these log-ins was found at another place.
             gatepost_store::login_checks::forget_side(&mut tx, id, MailboxSide::Dest).await?;
         }
+        let mut left = Vec::new();
         if patch.phase == Some(Phase::Closed) {
             phases::enter(&mut tx, actor, &before, Phase::Closed, "closed by hand").await?;
+            // Nothing of it is copied any more.
+            left = self.withdraw_consents(&mut tx, actor, (id, None), "the job was closed").await?;
         }
         let after = found(jobs::get(&mut tx, id).await?)?;
+        if moved && actor.approve().is_ok() {
+            oauth_consents::set_dest(&mut tx, id, &dest_of(&after)).await?;
+        }
         Entry::new(actor, "job.update", format!("job/{id}"))
             .job(id)
             .before(&before)
@@ -172,6 +179,7 @@ impl Gatepost {
             .write(&mut tx)
             .await?;
         tx.commit().await?;
+        self.give_back_later(left);
         Ok(after)
     }
 

@@ -51,6 +51,7 @@ impl Gatepost {
         let now = clock::now();
         let mut ids = Vec::with_capacity(new.len());
         let mut accounts = Accounts::of(tx, job, None).await?;
+        let known = found(jobs::get(tx, job).await?)?;
         for mailbox in new {
             let ways = Ways::of(mailbox.source_ssh.as_ref(), mailbox.source_web.as_ref());
             ways.allowed(actor)?;
@@ -94,6 +95,7 @@ impl Gatepost {
                 }
             }
             let stored = mailboxes::get(tx, id).await?.ok_or(Error::NotFound("mailbox"))?;
+            self.confirm_by_naming(tx, actor, &known, &stored).await?;
             Entry::new(actor, "mailbox.create", format!("mailbox/{id}")).job(job).after(&stored).write(tx).await?;
             ids.push(id);
         }
@@ -171,7 +173,8 @@ impl Gatepost {
             checker.error("source_host", "must name the old server");
         }
         checker.finish()?;
-        open_for_changes(&found(jobs::get(&mut tx, before.job_id).await?)?)?;
+        let job = found(jobs::get(&mut tx, before.job_id).await?)?;
+        open_for_changes(&job)?;
         if runs::active_for_job(&mut tx, before.job_id).await?.iter().any(|r| r.mailbox_id == Some(id)) {
             return Err(Error::conflict(
                 "already_running",
@@ -230,10 +233,14 @@ impl Gatepost {
         // What was found of these log-ins was found with other settings.
         gatepost_store::login_checks::forget_mailbox(&mut tx, id).await?;
         // What is sent back as it stood is nobody's decision.
-        let new_ssh = ways.ssh.filter(|ssh| moved || Some(*ssh) != before.source_ssh.as_deref());
+        let other_way = moved
+            || (&row.source_user, &row.source_admin) != (&before.source_user, &before.source_admin)
+            || (row.source_security, row.source_insecure_tls) != (before.source_security, before.source_insecure_tls);
+        let new_ssh = ways.ssh.filter(|ssh| other_way || Some(*ssh) != before.source_ssh.as_deref());
         Ways { ssh: new_ssh, web: None }.allowed(actor)?;
-        // A way by SSH was given for one server.
-        let ssh = if patch.source_ssh.is_some() { ways.ssh } else { before.source_ssh.as_deref().filter(|_| !moved) };
+        // A way by SSH was given for one account of one server, reached in one way.
+        let ssh =
+            if patch.source_ssh.is_some() { ways.ssh } else { before.source_ssh.as_deref().filter(|_| !other_way) };
         let web = if patch.source_web.is_some() { ways.web } else { before.source_web.as_deref().filter(|_| !moved) };
         mailboxes::set_ways(&mut tx, id, ssh, web, &clock::now()).await?;
         let other_web = web.is_some() && web != before.source_web.as_deref();
@@ -259,6 +266,15 @@ impl Gatepost {
             }
         }
         let after = mailboxes::get(&mut tx, id).await?.ok_or(Error::NotFound("mailbox"))?;
+        let accounts =
+            |one: &Mailbox| [&one.source_user, &one.dest_user, &one.source_admin, &one.dest_admin].map(Clone::clone);
+        let mut left = Vec::new();
+        if accounts(&after) != accounts(&before) {
+            if (&after.source_user, &after.dest_user) != (&before.source_user, &before.dest_user) {
+                left = self.forget_consents(&mut tx, actor, &after).await?;
+            }
+            self.confirm_by_naming(&mut tx, actor, &job, &after).await?;
+        }
         let action = if patch.source_secret.is_some() || patch.dest_secret.is_some() {
             "mailbox.secret"
         } else {
@@ -272,6 +288,7 @@ impl Gatepost {
             .await?;
         self.judge_job(&mut tx, actor, after.job_id).await?;
         tx.commit().await?;
+        self.give_back_later(left);
         Ok(after)
     }
 
@@ -315,6 +332,7 @@ impl Gatepost {
                 .write(&mut tx)
                 .await?;
         }
+        let left = self.withdraw_consents(&mut tx, actor, (before.job_id, Some(id)), "its mailbox was removed").await?;
         mailboxes::delete(&mut tx, id).await?;
         Entry::new(actor, "mailbox.delete", format!("mailbox/{id}"))
             .job(before.job_id)
@@ -323,6 +341,7 @@ impl Gatepost {
             .await?;
         self.judge_job(&mut tx, actor, before.job_id).await?;
         tx.commit().await?;
+        self.give_back_later(left);
         let gatepost = self.clone();
         // Large files take a moment.
         tokio::task::spawn_blocking(move || gatepost.erase_upload_files(&files)).await.map_err(Error::internal)

@@ -104,7 +104,6 @@ impl Gatepost {
     }
 
     async fn write_samples(&self, counted: &HashMap<(Name, String), u64>, figures: &Figures, now: i64) -> Result<()> {
-        let at = now - now.rem_euclid(FINE);
         let of = |counts: &Counts, name: &str| counts.iter().filter(|(n, _)| n == name).map(|(_, n)| *n).sum::<i64>();
         let present = [
             (Name::AtWork, 1),
@@ -114,10 +113,8 @@ impl Gatepost {
         let counted = counted.iter().map(|((name, label), value)| (*name, label.as_str(), *value));
         let present = present.into_iter().map(|(name, value)| (name, "", u64::try_from(value).unwrap_or_default()));
         let mut tx = self.store().begin().await?;
-        for (name, label, value) in counted.chain(present).filter(|(.., value)| *value > 0) {
-            let value = i64::try_from(value).unwrap_or(i64::MAX);
-            let sample = Sample { at, name: name.as_str().to_owned(), label: label.to_owned(), value };
-            metric_samples::add(&mut tx, FINE, &sample, Name::fold(name.as_str())).await?;
+        for sample in samples(counted.chain(present), now - now.rem_euclid(FINE)) {
+            metric_samples::add(&mut tx, FINE, &sample, Name::fold(&sample.name)).await?;
         }
         // At most an hour at a time: what a long rest left behind is folded little by little.
         metric_samples::fold_oldest(&mut tx, now - now.rem_euclid(3_600) - KEEP_FINE, Name::fold).await?;
@@ -125,6 +122,22 @@ impl Gatepost {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// What is more than nothing, in the order in which every process writes it: two that hold each other's rows would wait
+/// for one another.
+fn samples<'a>(values: impl Iterator<Item = (Name, &'a str, u64)>, at: i64) -> Vec<Sample> {
+    let mut samples: Vec<Sample> = values
+        .filter(|(.., value)| *value > 0)
+        .map(|(name, label, value)| Sample {
+            at,
+            name: name.as_str().to_owned(),
+            label: label.to_owned(),
+            value: i64::try_from(value).unwrap_or(i64::MAX),
+        })
+        .collect();
+    samples.sort_by(|a, b| (&a.name, &a.label).cmp(&(&b.name, &b.label)));
+    samples
 }
 
 fn gatepost_free(path: &std::path::Path) -> std::io::Result<u64> {
@@ -192,5 +205,27 @@ fn show_hosts(spent: impl Iterator<Item = (String, [i64; 2])>) {
     for (host, [down, up]) in hosts.into_iter().take(HOSTS_SHOWN) {
         metrics::gauge!("gatepost_host_bytes_today", "host" => host.clone(), "direction" => "read").set(down as f64);
         metrics::gauge!("gatepost_host_bytes_today", "host" => host, "direction" => "written").set(up as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_written_in_one_order_whatever_the_order_of_counting() {
+        let values = [
+            (Name::Queued, "", 3),
+            (Name::BytesRead, "old.example", 9),
+            (Name::BytesRead, "", 9),
+            (Name::Messages, "", 0),
+            (Name::AtWork, "", 1),
+        ];
+        let told = |values: &mut dyn Iterator<Item = (Name, &'static str, u64)>| -> Vec<String> {
+            samples(values, 300).into_iter().map(|one| format!("{} {}", one.name, one.label)).collect()
+        };
+        let expect = ["at_work ", "bytes_read ", "bytes_read old.example", "queued "];
+        assert_eq!(told(&mut values.into_iter()), expect);
+        assert_eq!(told(&mut values.into_iter().rev()), expect);
     }
 }

@@ -7,6 +7,7 @@
 //! A token is shown to the mail servers that its application names and to no other, whatever a mailbox says its server is.
 //! How the protocol goes is the crate `gatepost-oauth`'s business.
 
+mod accounts;
 mod apps;
 mod browser;
 mod consents;
@@ -18,6 +19,7 @@ mod tokens;
 
 pub use browser::{Arrival, Departure};
 
+pub(crate) use accounts::dest_of;
 pub(crate) use serving::{Serving, ShownTo, tokens as consented};
 
 use tokens::ConsentTokens;
@@ -28,6 +30,7 @@ use gatepost_oauth::OauthError;
 use gatepost_transfer::{Fault, FaultKind};
 use sha2::{Digest, Sha256};
 use std::{collections::HashMap, num::NonZeroU32, sync::Mutex, time::Instant};
+use tokio_util::task::TaskTracker;
 
 /// What a link's key is derived for.
 const PURPOSE: &[u8] = b"gatepost consent link v1";
@@ -43,6 +46,8 @@ pub(crate) struct Consents {
     arrived: Limiter<Client>,
     /// Renewals that have just failed: whoever comes next gets the same answer, and the provider some peace.
     failed: Mutex<HashMap<(ConsentId, String), Failed>>,
+    /// Tasks that a provider's answer is waited for in, or written down.
+    under_way: TaskTracker,
 }
 
 /// A renewal that has failed.
@@ -59,7 +64,18 @@ impl Consents {
             opened: Limiter::per_minute(OPENINGS),
             arrived: Limiter::per_minute(ARRIVALS),
             failed: Mutex::default(),
+            under_way: TaskTracker::new(),
         })
+    }
+}
+
+impl crate::Gatepost {
+    /// Waits for what providers were asked: a refresh token that took the place of another is lost with the process that
+    /// has not written it down. Whoever ends the process calls this.
+    pub async fn await_providers(&self) {
+        let under_way = &self.consents().under_way;
+        under_way.close();
+        under_way.wait().await;
     }
 }
 

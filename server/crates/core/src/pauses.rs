@@ -17,7 +17,7 @@ impl Gatepost {
         Ok(pauses::list(&mut *self.store().reader().await?).await?)
     }
 
-    /// Lets something rest. For everything and for a host that takes an ops lead or a super admin.
+    /// Lets something rest. For everything, for a host and for a wave of many jobs that takes an ops lead or a super admin.
     pub async fn pause(&self, actor: &Actor, new: NewPause) -> Result<Pause> {
         may(actor, new.scope)?;
         let mut checker = Checker::new();
@@ -49,6 +49,7 @@ impl Gatepost {
         }
         if let Some(id) = wave_id {
             waves::known(&mut tx, id).await?;
+            waves::may_change(&mut tx, actor, id).await?;
         }
         let paused_by = actor.label();
         let row = NewPauseRow {
@@ -76,6 +77,9 @@ impl Gatepost {
         let mut tx = self.store().begin().await?;
         let pause = pauses::get(&mut tx, id).await?.ok_or(Error::NotFound("pause"))?;
         may(actor, pause.scope)?;
+        if let Some(wave) = pause.wave_id {
+            waves::may_change(&mut tx, actor, wave).await?;
+        }
         pauses::delete(&mut tx, id).await?;
         write(&mut tx, actor, "pause.end", &pause).await?;
         tx.commit().await?;

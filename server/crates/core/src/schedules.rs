@@ -143,6 +143,7 @@ impl Gatepost {
         let terms = self.checked_terms(&input, now)?;
         let mut tx = self.store().begin().await?;
         waves::known(&mut tx, id).await?;
+        waves::may_change(&mut tx, actor, id).await?;
         let row = self.write_schedule(&mut tx, actor, Owner::Wave(id), &terms).await?;
         tx.commit().await?;
         Ok(view(row, now))
@@ -153,6 +154,7 @@ impl Gatepost {
         actor.manage()?;
         let mut tx = self.store().begin().await?;
         waves::known(&mut tx, id).await?;
+        waves::may_change(&mut tx, actor, id).await?;
         remove_schedule(&mut tx, actor, Owner::Wave(id)).await?;
         Ok(tx.commit().await?)
     }

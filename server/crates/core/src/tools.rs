@@ -4,9 +4,9 @@
 use crate::Access;
 use async_trait::async_trait;
 use gatepost_contract::{CauseKind, Level, RunType, Tool};
-use gatepost_transfer::{Fault, FaultKind, RemoteFolder, UidSet};
+use gatepost_transfer::{Fault, FaultKind, RemoteFolder, Throttle, UidSet};
 use serde_json::{Map, Value};
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// Where a program works, and who listens.
@@ -71,9 +71,11 @@ pub struct EngineJob<'a> {
     pub dest: &'a Access,
     /// Where each folder goes.
     pub folders: &'a [EngineFolder],
-    /// Bytes in a second that both hosts grant, where they grant no more.
+    /// This run's part of the bytes in a second that its wave may have, as long as nothing changes.
     pub bytes_per_second: Option<u64>,
-    /// Messages in a second, likewise.
+    /// What bytes wait for that can be made to wait: the whole wave's pace, whatever changes.
+    pub throttle: &'a Arc<Throttle>,
+    /// Messages in a second that both hosts grant, where they grant no more.
     pub messages_per_second: Option<f64>,
 }
 

@@ -1,5 +1,9 @@
 //! Waves: jobs and mailboxes that move together, with a schedule and limits of their own. A mailbox is in its own wave,
 //! else in its job's.
+//!
+//! A wave of more than [`MANY`] jobs is everybody's, as a host is: what would hold all of it back (its members, its
+//! limits, its schedule, its pause, its removal) takes an ops lead, and so does making one so large. A technician who may
+//! let a job rest must not by way of a wave let all of them rest.
 
 mod overview;
 mod speed;
@@ -15,10 +19,12 @@ use gatepost_store::{
     schedules::Owner,
     waves::{self as rows, WaveRow},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// As many jobs and mailboxes join or leave at once.
 const AT_ONCE: usize = 5_000;
+/// A wave of more jobs than this, whole ones and those of single mailboxes, is everybody's.
+pub(crate) const MANY: i64 = 50;
 
 impl Gatepost {
     /// Makes a wave, with its members where they are given.
@@ -39,7 +45,7 @@ impl Gatepost {
         };
         let id = rows::insert(&mut tx, &checked.row(position), &actor.label(), &clock::now()).await?;
         let members = WaveMembers { add_jobs: new.job_ids, add_mailboxes: new.mailbox_ids, ..WaveMembers::default() };
-        change_members(&mut tx, id, &members).await?;
+        change_members(&mut tx, actor, id, &members).await?;
         let wave = known(&mut tx, id).await?;
         Entry::new(actor, "wave.create", format!("wave/{id}")).after(&wave).write(&mut tx).await?;
         tx.commit().await?;
@@ -52,6 +58,7 @@ impl Gatepost {
         let checked = checked(settings)?;
         let mut tx = self.store().begin().await?;
         let before = known(&mut tx, id).await?;
+        may_change(&mut tx, actor, id).await?;
         rows::update(&mut tx, id, &checked.row(checked.position.unwrap_or(before.position)), &clock::now()).await?;
         let after = known(&mut tx, id).await?;
         let after = self.complete(&mut tx, after).await?;
@@ -66,6 +73,7 @@ impl Gatepost {
         actor.manage()?;
         let mut tx = self.store().begin().await?;
         let before = known(&mut tx, id).await?;
+        may_change(&mut tx, actor, id).await?;
         let now = clock::now();
         // First, so that the jobs which it was in force for are known to be under another one.
         gatepost_store::schedules::delete(&mut tx, Owner::Wave(id), &now).await?;
@@ -76,12 +84,13 @@ impl Gatepost {
         Ok(())
     }
 
-    /// Lets jobs and mailboxes join and leave a wave.
+    /// Lets jobs and mailboxes join and leave a wave. Where it, or one that they come from, is everybody's, that takes an
+    /// ops lead.
     pub async fn change_wave_members(&self, actor: &Actor, id: WaveId, members: WaveMembers) -> Result<Wave> {
         actor.manage()?;
         let mut tx = self.store().begin().await?;
         known(&mut tx, id).await?;
-        change_members(&mut tx, id, &members).await?;
+        change_members(&mut tx, actor, id, &members).await?;
         let wave = known(&mut tx, id).await?;
         let wave = self.complete(&mut tx, wave).await?;
         Entry::new(actor, "wave.members", format!("wave/{id}")).after(&members).write(&mut tx).await?;
@@ -178,7 +187,17 @@ pub(crate) async fn known(conn: &mut Conn, id: WaveId) -> Result<Wave> {
     rows::get(conn, id).await?.ok_or(Error::NotFound("wave"))
 }
 
-async fn change_members(tx: &mut Conn, id: WaveId, members: &WaveMembers) -> Result<()> {
+/// That somebody may change a wave, by how many jobs are in it.
+pub(crate) async fn may_change(conn: &mut Conn, actor: &Actor, id: WaveId) -> Result<()> {
+    if actor.can_approve() || *actor == Actor::Cli || rows::jobs_in(conn, id).await? <= MANY {
+        return Ok(());
+    }
+    Err(Error::Forbidden(format!(
+        "A wave of more than {MANY} jobs is everybody's: only an ops lead or a super admin may change it."
+    )))
+}
+
+async fn change_members(tx: &mut Conn, actor: &Actor, id: WaveId, members: &WaveMembers) -> Result<()> {
     let WaveMembers { add_jobs, add_mailboxes, remove_jobs, remove_mailboxes } = members;
     let mut checker = Checker::new();
     for (field, count) in [
@@ -209,11 +228,23 @@ async fn change_members(tx: &mut Conn, id: WaveId, members: &WaveMembers) -> Res
     if let Some(mailbox) = remove_mailboxes.iter().find(|mailbox| !single.iter().any(|(_, id)| id == *mailbox)) {
         return Err(Error::field("remove_mailboxes", format!("{mailbox} is not in this wave by itself")));
     }
+    let mut concerned = BTreeSet::from([id.0]);
+    for job in add_jobs {
+        concerned.extend(rows::of_job(tx, *job).await?.map(|wave| wave.id.0));
+    }
+    for mailbox in add_mailboxes {
+        concerned.extend(rows::of_mailbox(tx, *mailbox).await?.map(|wave| wave.id.0));
+    }
+    for wave in concerned {
+        may_change(tx, actor, WaveId(wave)).await?;
+    }
     let now = clock::now();
     rows::put_jobs(tx, None, remove_jobs, &now).await?;
     rows::put_mailboxes(tx, None, remove_mailboxes, &now).await?;
     rows::put_jobs(tx, Some(id), add_jobs, &now).await?;
     rows::put_mailboxes(tx, Some(id), add_mailboxes, &now).await?;
+    // Not beyond what is a technician's either.
+    may_change(tx, actor, id).await?;
     Ok(rows::refresh_runs(tx).await?)
 }
 

@@ -57,7 +57,7 @@ fn is_ssh(text: &str) -> bool {
     text.len() <= 320 && name(user) && port && (name(host) || host.parse::<std::net::Ipv6Addr>().is_ok())
 }
 
-/// Plain HTTP is well formed; whether it may be used is judged where the address is known.
+/// Plain HTTP is well formed; it is used only where the settings name the host, which whoever connects judges.
 fn is_web(text: &str) -> bool {
     let Ok(url) = url::Url::parse(text) else { return false };
     let bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();

@@ -134,6 +134,7 @@ impl Gatepost {
         }
         let mut hands = crew.hands.lock().await;
         while hands.join_next().await.is_some() {}
+        self.await_providers().await;
     }
 
     /// Does these runs here, unless another process has them, and returns when all have ended.

@@ -15,8 +15,8 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use gatepost_contract::Secret;
-use gatepost_transfer::{Fault, FaultKind, UidSet};
-use guard::{Guard, Rights, TooLong};
+use gatepost_transfer::{Fault, FaultKind, Throttle, UidSet};
+use guard::{Guard, Rights, Unfit};
 use std::{
     collections::HashMap,
     net::{Ipv4Addr, SocketAddr},
@@ -26,7 +26,7 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, split},
     net::{TcpListener, TcpStream},
-    sync::Notify,
+    sync::{Notify, Semaphore},
     task::{AbortHandle, JoinSet},
     time::timeout,
 };
@@ -35,9 +35,11 @@ use tokio::{
 const LONGEST_LINE: u64 = 4096;
 /// How many commands may come before the log-in, and how long they may take together.
 const COMMANDS: usize = 10;
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How many connections there may be at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How many connections may be logged in at once.
 const CONNECTIONS: usize = 4;
+/// How many more may be there that have not logged in: whoever is on this machine can open them.
+const WAITING: usize = 32;
 
 /// The address; it is gone, with all its connections, when this is dropped.
 pub struct Relay {
@@ -54,7 +56,7 @@ impl Relay {
     /// # Errors
     /// Where no port can be opened on this machine, or there is no randomness.
     pub async fn open(account: Account) -> Result<Self, Fault> {
-        Self::with(account, Rights::Write).await
+        Self::with(account, Rights::Write, None).await
     }
 
     /// Opens an address to read from an account, through which nothing can be changed. With a view, searches by UID
@@ -63,10 +65,22 @@ impl Relay {
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn read_only(account: Account, view: Option<HashMap<String, UidSet>>) -> Result<Self, Fault> {
-        Self::with(account, Rights::Read(view.map(Arc::new))).await
+        Self::with(account, Rights::Read(view.map(Arc::new)), None).await
     }
 
-    async fn with(account: Account, rights: Rights) -> Result<Self, Fault> {
+    /// The same, and what is read passes no faster than this lets it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn paced(
+        account: Account,
+        view: Option<HashMap<String, UidSet>>,
+        throttle: Arc<Throttle>,
+    ) -> Result<Self, Fault> {
+        Self::with(account, Rights::Read(view.map(Arc::new)), Some(throttle)).await
+    }
+
+    async fn with(account: Account, rights: Rights, throttle: Option<Arc<Throttle>>) -> Result<Self, Fault> {
         let internal = |what| {
             move |cause: std::io::Error| Fault::new(FaultKind::Internal, format!("A relay {what}.")).because(cause)
         };
@@ -78,13 +92,21 @@ impl Relay {
             .map_err(internal("has no randomness"))?;
         let word = URL_SAFE_NO_PAD.encode(random);
         let fault = Arc::<Mutex<Option<Fault>>>::default();
-        let shared = Arc::new(Shared { account, rights, word: word.clone(), fault: fault.clone() });
+        let shared = Arc::new(Shared {
+            account,
+            rights,
+            word: word.clone(),
+            fault: fault.clone(),
+            throttle,
+            waiting: Semaphore::new(WAITING),
+            logged_in: Semaphore::new(CONNECTIONS),
+        });
         let listening = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 let Ok((client, _)) = listener.accept().await else { return };
                 while connections.try_join_next().is_some() {}
-                if connections.len() < CONNECTIONS {
+                if connections.len() < CONNECTIONS + WAITING {
                     connections.spawn(serve(shared.clone(), client));
                 }
             }
@@ -128,13 +150,22 @@ struct Shared {
     rights: Rights,
     word: String,
     fault: Arc<Mutex<Option<Fault>>>,
+    throttle: Option<Arc<Throttle>>,
+    waiting: Semaphore,
+    logged_in: Semaphore,
 }
 
 async fn serve(shared: Arc<Shared>, client: TcpStream) {
     let mut client = BufReader::new(client);
-    if let Ok(Ok(Some(tag))) = timeout(PATIENCE, knock(&shared.word, &mut client)).await
-        && let Err(fault) = carry(&shared, client, &tag).await
-    {
+    let Ok(waiting) = shared.waiting.try_acquire() else { return };
+    let Ok(Ok(Some(tag))) = timeout(PATIENCE, knock(&shared.word, &mut client)).await else { return };
+    drop(waiting);
+    let Ok(_logged_in) = shared.logged_in.try_acquire() else {
+        let told = format!("{tag} NO [LIMIT] too many connections\r\n");
+        let _ = client.write_all(told.as_bytes()).await;
+        return;
+    };
+    if let Err(fault) = carry(&shared, client, &tag).await {
         *shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
     }
 }
@@ -201,6 +232,7 @@ async fn carry(shared: &Shared, mut client: BufReader<TcpStream>, tag: &str) -> 
     // However it ends, the program has its own words for it.
     let begun = guard.told(&read).and_then(|()| guard.said(client.buffer()));
     if begun.is_ok() {
+        let throttle = shared.throttle.as_deref();
         let shared = Line { guard: Mutex::new(guard), for_program: Notify::new(), for_server: Notify::new() };
         shared.for_program.notify_one();
         shared.for_server.notify_one();
@@ -208,7 +240,7 @@ async fn carry(shared: &Shared, mut client: BufReader<TcpStream>, tag: &str) -> 
         let (from_server, to_server) = split(server);
         tokio::select! {
             () = shared.program_to_server(from_program, to_server) => {}
-            () = shared.server_to_program(from_server, to_program) => {}
+            () = shared.server_to_program(from_server, to_program, throttle) => {}
         }
     }
     Ok(())
@@ -233,7 +265,7 @@ impl Line {
         let mut piece = vec![0; PIECE];
         loop {
             let full = self.guard().is_full();
-            let taken: Result<(), TooLong> = tokio::select! {
+            let taken: Result<(), Unfit> = tokio::select! {
                 read = program.read(&mut piece), if !full => match read {
                     Ok(0) | Err(_) => return,
                     Ok(n) => self.guard().said(&piece[..n]),
@@ -248,10 +280,15 @@ impl Line {
         }
     }
 
-    async fn server_to_program(&self, mut server: impl AsyncRead + Unpin, mut program: impl AsyncWrite + Unpin) {
+    async fn server_to_program(
+        &self,
+        mut server: impl AsyncRead + Unpin,
+        mut program: impl AsyncWrite + Unpin,
+        throttle: Option<&Throttle>,
+    ) {
         let mut piece = vec![0; PIECE];
         loop {
-            let (taken, over): (Result<(), TooLong>, bool) = tokio::select! {
+            let (taken, over): (Result<(), Unfit>, bool) = tokio::select! {
                 read = server.read(&mut piece) => match read {
                     Ok(0) | Err(_) => (Ok(()), true),
                     Ok(n) => (self.guard().told(&piece[..n]), false),
@@ -260,6 +297,9 @@ impl Line {
             };
             let out = self.guard().for_program();
             self.for_server.notify_one();
+            if let Some(throttle) = throttle.filter(|_| !out.is_empty()) {
+                throttle.pass(out.len() as u64).await;
+            }
             if taken.is_err() || program.write_all(&out).await.is_err() || program.flush().await.is_err() || over {
                 return;
             }

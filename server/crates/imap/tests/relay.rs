@@ -80,6 +80,26 @@ async fn without_its_word_nothing_is_reached() {
 }
 
 #[tokio::test]
+async fn who_does_not_log_in_keeps_nobody_out() {
+    let server = Dovecot::builder().user(USER, PASSWORD).start().unwrap();
+    let relay = Relay::open(dovecot_account(&server)).await.unwrap();
+    let mut idle = Vec::new();
+    for _ in 0..20 {
+        let mut client = connect(&relay).await;
+        talk(&mut client, "", "* OK").await;
+        idle.push(client);
+    }
+    let mut logged_in = Vec::new();
+    for n in 0..5 {
+        let mut client = connect(&relay).await;
+        talk(&mut client, "", "* OK").await;
+        let told = talk(&mut client, &format!("B{n} LOGIN a \"{}\"\r\n", relay.word().0), &format!("B{n} ")).await;
+        assert_eq!(told.contains(" OK "), n < 4, "{told}");
+        logged_in.push(client);
+    }
+}
+
+#[tokio::test]
 async fn why_the_server_refused_is_told_to_whoever_opened_it() {
     let server = Dovecot::builder().user(USER, PASSWORD).certificate(Certificate::Valid).start().unwrap();
     let wrong = Account { secret: Credential::Password(Secret("wrong".into())), ..over_tls(&server) };

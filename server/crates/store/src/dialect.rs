@@ -66,6 +66,14 @@ impl Dialect {
         }
     }
 
+    /// The database's own clock, in seconds since 1970: one for all processes on it.
+    pub const fn seconds(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SELECT CAST(strftime('%s', 'now') AS INTEGER)",
+            Self::Postgres => "SELECT CAST(extract(epoch FROM now()) AS BIGINT)",
+        }
+    }
+
     /// Behind a SELECT that picks a row to take: other workers pass over the row instead of waiting for it. In SQLite
     /// the transaction holds the only write lock already.
     pub const fn skip_locked(self) -> &'static str {

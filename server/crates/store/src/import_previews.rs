@@ -25,7 +25,7 @@ impl fmt::Debug for StoredPreview {
 
 /// Keeps a file. Those that have expired go, and so do the oldest of its maker beyond `most`.
 pub async fn put(conn: &mut Conn, id: &str, preview: &StoredPreview, now: &str, most: i64) -> Result<()> {
-    sqlx::query("DELETE FROM import_previews WHERE expires_at <= $1").bind(now).execute(&mut *conn).await?;
+    purge(conn, now).await?;
     sqlx::query(
         "INSERT INTO import_previews (id, job_id, file_blob, created_by, created_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6)",
@@ -47,6 +47,12 @@ pub async fn put(conn: &mut Conn, id: &str, preview: &StoredPreview, now: &str, 
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Removes the files that have expired; how many.
+pub async fn purge(conn: &mut Conn, now: &str) -> Result<u64> {
+    let done = sqlx::query("DELETE FROM import_previews WHERE expires_at <= $1").bind(now).execute(conn).await?;
+    Ok(done.rows_affected())
 }
 
 /// A file that has not expired.

@@ -4,12 +4,12 @@
 //! file is changed it is copied, so that whoever wants the older program back has the file that it knows.
 
 use crate::{
-    Error, Result,
+    Conn, Error, Result,
     dialect::{Dialect, Durability},
-    open::{copy_file, path_error, percent_decode},
+    open::{copy_file, path_error, percent_decode, percent_encode},
 };
 use sqlx::{
-    AnyPool,
+    AnyPool, Connection as _,
     migrate::{MigrateError, Migrator},
 };
 use std::{fs, path::PathBuf};
@@ -40,9 +40,12 @@ async fn first_change(writer: &AnyPool) -> Result<Option<i64>> {
     if has == 0 {
         return Ok(None);
     }
-    let newest: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(writer).await?;
+    let newest: Option<i64> = sqlx::query_scalar(NEWEST).fetch_one(writer).await?;
     Ok(newest.and_then(|newest| SQLITE.iter().map(|change| change.version).find(|version| *version > newest)))
 }
+
+/// The last change that a database has.
+const NEWEST: &str = "SELECT max(version) FROM _sqlx_migrations";
 
 async fn keep_copy(url: &str, version: i64) -> Result<()> {
     let path = url.strip_prefix("sqlite://").and_then(|rest| rest.split('?').next()).map(percent_decode);
@@ -58,6 +61,13 @@ async fn keep_copy(url: &str, version: i64) -> Result<()> {
     let _ = fs::remove_file(&new);
     let text = new.to_str().unwrap_or_default().to_owned();
     copy_file(url, &new, &text).await?;
+    let mut copied = Conn::connect(&format!("sqlite://{}", percent_encode(&text))).await?;
+    let newest: Option<i64> = sqlx::query_scalar(NEWEST).fetch_one(&mut copied).await?;
+    copied.close().await?;
+    if newest.is_none_or(|newest| newest >= version) {
+        // Another process has brought it up to date meanwhile, and has kept what was before.
+        return fs::remove_file(&new).map_err(|e| path_error(&new, e));
+    }
     fs::rename(&new, &kept).map_err(|e| path_error(&kept, e))?;
     tracing::info!(copy = %kept.display(), "the database is brought up to date; as it was before, it is kept");
     Ok(())

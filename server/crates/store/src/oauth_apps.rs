@@ -166,14 +166,16 @@ pub async fn sealed(conn: &mut Conn) -> Result<Vec<(OauthAppId, Vec<u8>)>> {
     rows.iter().map(|row| Ok((OauthAppId(row.integer("id")?), row.bytes("secret_blob")?))).collect()
 }
 
-/// Seals one anew, for a rotation of keys.
-pub async fn reseal(conn: &mut Conn, id: OauthAppId, secret_blob: &[u8]) -> Result<()> {
-    let result = sqlx::query("UPDATE oauth_apps SET secret_blob = $2 WHERE id = $1")
+/// Seals one anew, for a rotation of keys, unless another was entered meanwhile; whether it was still the one that was
+/// read.
+pub async fn reseal(conn: &mut Conn, id: OauthAppId, read: &[u8], secret_blob: &[u8]) -> Result<bool> {
+    let result = sqlx::query("UPDATE oauth_apps SET secret_blob = $2 WHERE id = $1 AND secret_blob = $3")
         .bind(id.0)
         .bind(secret_blob)
+        .bind(read)
         .execute(conn)
         .await?;
-    changed(&result, "application")
+    Ok(result.rows_affected() > 0)
 }
 
 fn read(row: &AnyRow) -> Result<StoredApp> {

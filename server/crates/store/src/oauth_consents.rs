@@ -32,6 +32,8 @@ pub struct NewConsentRow<'a> {
     pub domain: Option<&'a str>,
     /// The directory, where the application's is not meant.
     pub directory: Option<&'a str>,
+    /// The new server that is known to whoever asks, for all of the job.
+    pub dest: Option<&'a str>,
     /// Who asks for it.
     pub created_by: &'a str,
 }
@@ -59,9 +61,9 @@ pub struct Granted<'a> {
 /// A new one. [`Error::Exists`] where the mailbox, or the job, has one for the same server.
 pub async fn insert(conn: &mut Conn, new: &NewConsentRow<'_>, now: &str) -> Result<ConsentId> {
     let id = sqlx::query_scalar(
-        "INSERT INTO oauth_consents (app_id, job_id, mailbox_id, side, way, domain, directory, created_by, created_at,
-             updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) RETURNING id",
+        "INSERT INTO oauth_consents (app_id, job_id, mailbox_id, side, way, domain, directory, dest, created_by,
+             created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) RETURNING id",
     )
     .bind(new.app_id.0)
     .bind(new.job_id.0)
@@ -70,6 +72,7 @@ pub async fn insert(conn: &mut Conn, new: &NewConsentRow<'_>, now: &str) -> Resu
     .bind(new.way.as_str())
     .bind(new.domain)
     .bind(new.directory)
+    .bind(new.dest)
     .bind(new.created_by)
     .bind(now)
     .fetch_one(conn)
@@ -125,6 +128,91 @@ pub async fn stand(conn: &mut Conn, id: ConsentId, standing: Standing<'_>, now: 
         .execute(conn)
         .await?;
     changed(&result, "consent")
+}
+
+/// Sets how one stands that was not given, and has not ended, since it was read; whether that was so.
+pub async fn stand_as_read(conn: &mut Conn, read: &Consent, standing: Standing<'_>, now: &str) -> Result<bool> {
+    let result = sqlx::query(
+        "UPDATE oauth_consents SET state = $2, error = $3, updated_at = $4
+         WHERE id = $1 AND state = $5 AND coalesce(granted_at, '') = $6",
+    )
+    .bind(read.id.0)
+    .bind(standing.state.as_str())
+    .bind(standing.error.map(crate::sql::clean))
+    .bind(now)
+    .bind(read.state.as_str())
+    .bind(read.granted_at.as_deref().unwrap_or_default())
+    .execute(conn)
+    .await?;
+    Ok(result.rows_affected() > 0)
+}
+
+/// The new server that is known to whoever asked for a consent, or confirmed it since.
+pub async fn dest(conn: &mut Conn, id: ConsentId) -> Result<Option<String>> {
+    let row = sqlx::query("SELECT dest FROM oauth_consents WHERE id = $1").bind(id.0).fetch_optional(conn).await?;
+    row.map_or(Ok(None), |row| row.maybe_text("dest"))
+}
+
+/// Notes the new server for the consents that serve all mailboxes of a job.
+pub async fn set_dest(conn: &mut Conn, job: JobId, dest: &str) -> Result<()> {
+    sqlx::query("UPDATE oauth_consents SET dest = $2 WHERE job_id = $1 AND mailbox_id IS NULL")
+        .bind(job.0)
+        .bind(dest)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The digest of the accounts of a mailbox that were confirmed.
+pub async fn confirmed(conn: &mut Conn, mailbox: MailboxId) -> Result<Option<String>> {
+    let row = sqlx::query("SELECT oauth_confirmed FROM migration_mailboxes WHERE id = $1")
+        .bind(mailbox.0)
+        .fetch_optional(conn)
+        .await?;
+    row.map_or(Ok(None), |row| row.maybe_text("oauth_confirmed"))
+}
+
+/// Those of all mailboxes of a job that have one.
+pub async fn confirmed_of_job(conn: &mut Conn, job: JobId) -> Result<Vec<(MailboxId, String)>> {
+    let rows = sqlx::query(
+        "SELECT id, oauth_confirmed FROM migration_mailboxes WHERE job_id = $1 AND oauth_confirmed IS NOT NULL",
+    )
+    .bind(job.0)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(|row| Ok((MailboxId(row.integer("id")?), row.text("oauth_confirmed")?))).collect()
+}
+
+/// Notes that the accounts of a mailbox were confirmed, by their digest.
+pub async fn confirm(conn: &mut Conn, mailbox: MailboxId, digest: &str) -> Result<()> {
+    let result = sqlx::query("UPDATE migration_mailboxes SET oauth_confirmed = $2 WHERE id = $1")
+        .bind(mailbox.0)
+        .bind(digest)
+        .execute(conn)
+        .await?;
+    changed(&result, "mailbox")
+}
+
+/// Lets consents of owners end whose application has become another: what was given to it is forgotten, and what is on
+/// its way. Those that were not given stay as they are.
+pub async fn end_of_app(conn: &mut Conn, app: OauthAppId, why: &str, now: &str) -> Result<()> {
+    for text in [
+        "DELETE FROM oauth_tokens WHERE consent_id IN (SELECT id FROM oauth_consents WHERE app_id = $1)",
+        "DELETE FROM oauth_requests WHERE consent_id IN (SELECT id FROM oauth_consents WHERE app_id = $1)",
+        "DELETE FROM oauth_devices WHERE consent_id IN (SELECT id FROM oauth_consents WHERE app_id = $1)",
+    ] {
+        sqlx::query(text).bind(app.0).execute(&mut *conn).await?;
+    }
+    sqlx::query(
+        "UPDATE oauth_consents SET state = 'expired', error = $2, updated_at = $3
+         WHERE app_id = $1 AND mailbox_id IS NOT NULL AND granted_at IS NOT NULL",
+    )
+    .bind(app.0)
+    .bind(crate::sql::clean(why))
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Somebody has consented.

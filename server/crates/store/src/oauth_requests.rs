@@ -1,7 +1,7 @@
 //! `oauth_requests`, `oauth_devices`, `oauth_links`: consents on their way. A request is a browser that was sent to a
 //! provider and has to come back; a device is a code that waits to be typed in; a link asks a mailbox's owner.
 
-use crate::{Conn, Error, Result, read::Columns, sql::changed};
+use crate::{Conn, Error, Result, read::Columns, sql::int};
 use gatepost_contract::{ConsentId, ConsentLinkId};
 use std::fmt;
 
@@ -20,6 +20,8 @@ pub struct RequestRow {
     pub link_id: Option<ConsentLinkId>,
     /// Who sent it.
     pub asked_by: String,
+    /// Whether another account than the mailbox's may consent, as for a shared mailbox.
+    pub any_account: bool,
 }
 
 impl fmt::Debug for RequestRow {
@@ -50,6 +52,8 @@ pub struct DeviceRow {
     pub expires_at: String,
     /// Who asked for it.
     pub asked_by: String,
+    /// Whether another account than the mailbox's may consent, as for a shared mailbox.
+    pub any_account: bool,
 }
 
 impl fmt::Debug for DeviceRow {
@@ -81,8 +85,8 @@ pub async fn insert(
 ) -> Result<()> {
     sqlx::query(
         "INSERT INTO oauth_requests (state_digest, consent_id, browser_digest, verifier_blob, redirect_url, link_id,
-             asked_by, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             asked_by, any_account, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(state_digest)
     .bind(request.consent_id.0)
@@ -91,6 +95,7 @@ pub async fn insert(
     .bind(request.redirect_url.as_str())
     .bind(request.link_id.map(|id| id.0))
     .bind(request.asked_by.as_str())
+    .bind(int(request.any_account))
     .bind(now)
     .bind(expires_at)
     .execute(conn)
@@ -109,7 +114,8 @@ pub async fn redeem(
     let row = sqlx::query(
         "UPDATE oauth_requests SET used_at = $3
          WHERE state_digest = $1 AND browser_digest = $2 AND used_at IS NULL AND expires_at > $3
-         RETURNING consent_id, browser_digest, verifier_blob, redirect_url, link_id, asked_by",
+         RETURNING consent_id, browser_digest, verifier_blob, redirect_url, link_id, asked_by,
+             any_account",
     )
     .bind(state_digest)
     .bind(browser_digest)
@@ -124,6 +130,7 @@ pub async fn redeem(
             redirect_url: row.text("redirect_url")?,
             link_id: row.maybe_integer("link_id")?.map(ConsentLinkId),
             asked_by: row.text("asked_by")?,
+            any_account: row.truth("any_account")?,
         })
     })
     .transpose()
@@ -136,7 +143,8 @@ pub async fn forget(conn: &mut Conn, consent: ConsentId, now: &str) -> Result<()
     revoke_links(conn, consent, now).await
 }
 
-/// Forgets requests and codes that ended before a time.
+/// Removes the requests that ended before a time, with their verifiers. A code goes when it is asked about for the last
+/// time.
 pub async fn tidy(conn: &mut Conn, before: &str) -> Result<u64> {
     let requests =
         sqlx::query("DELETE FROM oauth_requests WHERE expires_at < $1").bind(before).execute(&mut *conn).await?;
@@ -148,8 +156,8 @@ pub async fn put_device(conn: &mut Conn, device: &DeviceRow) -> Result<()> {
     drop_device(conn, device.consent_id).await?;
     sqlx::query(
         "INSERT INTO oauth_devices (consent_id, device_blob, user_code, verification_url, interval_seconds, next_poll_at,
-             expires_at, asked_by)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+             expires_at, asked_by, any_account)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(device.consent_id.0)
     .bind(device.device_blob.as_slice())
@@ -159,6 +167,7 @@ pub async fn put_device(conn: &mut Conn, device: &DeviceRow) -> Result<()> {
     .bind(device.next_poll_at.as_str())
     .bind(device.expires_at.as_str())
     .bind(device.asked_by.as_str())
+    .bind(int(device.any_account))
     .execute(conn)
     .await
     .map_err(|e| Error::named(e, Error::Exists { what: "code" }, "consent"))?;
@@ -191,6 +200,7 @@ pub async fn take_device(
             next_poll_at: row.text("next_poll_at")?,
             expires_at: row.text("expires_at")?,
             asked_by: row.text("asked_by")?,
+            any_account: row.truth("any_account")?,
         })
     })
     .transpose()
@@ -315,23 +325,25 @@ pub enum SealedPlace {
     Device(ConsentId),
 }
 
-/// Seals one anew, for a rotation of keys.
-pub async fn reseal(conn: &mut Conn, place: &SealedPlace, blob: &[u8]) -> Result<()> {
+/// Seals one anew, for a rotation of keys, unless it has served or was replaced meanwhile.
+pub async fn reseal(conn: &mut Conn, place: &SealedPlace, read: &[u8], blob: &[u8]) -> Result<bool> {
     let result = match place {
         SealedPlace::Request(digest) => {
-            sqlx::query("UPDATE oauth_requests SET verifier_blob = $2 WHERE state_digest = $1")
+            sqlx::query("UPDATE oauth_requests SET verifier_blob = $2 WHERE state_digest = $1 AND verifier_blob = $3")
                 .bind(digest.as_str())
                 .bind(blob)
+                .bind(read)
                 .execute(conn)
                 .await?
         }
         SealedPlace::Device(consent) => {
-            sqlx::query("UPDATE oauth_devices SET device_blob = $2 WHERE consent_id = $1")
+            sqlx::query("UPDATE oauth_devices SET device_blob = $2 WHERE consent_id = $1 AND device_blob = $3")
                 .bind(consent.0)
                 .bind(blob)
+                .bind(read)
                 .execute(conn)
                 .await?
         }
     };
-    changed(&result, "request")
+    Ok(result.rows_affected() > 0)
 }

@@ -63,26 +63,28 @@ pub async fn get(conn: &mut Conn, consent: ConsentId, subject: &str) -> Result<O
 }
 
 /// Takes the row of an account for a renewal, unless somebody else has it; whether that was so. Makes the row where there
-/// is none.
+/// is none. Whoever says to have it until after `too_late` said so by a clock that was ahead: that does not count.
 pub async fn take(
     conn: &mut Conn,
     consent: ConsentId,
     subject: &str,
     renewer: &str,
     until: &str,
+    too_late: &str,
     now: &str,
 ) -> Result<bool> {
     let taken = sqlx::query(
         "INSERT INTO oauth_tokens (consent_id, subject, renewer, renewer_until) VALUES ($1, $2, $3, $4)
          ON CONFLICT (consent_id, subject) DO UPDATE SET renewer = excluded.renewer,
              renewer_until = excluded.renewer_until
-         WHERE oauth_tokens.renewer IS NULL OR oauth_tokens.renewer_until <= $5",
+         WHERE oauth_tokens.renewer IS NULL OR oauth_tokens.renewer_until <= $5 OR oauth_tokens.renewer_until > $6",
     )
     .bind(consent.0)
     .bind(subject)
     .bind(renewer)
     .bind(until)
     .bind(now)
+    .bind(too_late)
     .execute(conn)
     .await?;
     Ok(taken.rows_affected() > 0)
@@ -170,24 +172,30 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<(ConsentId, String, TokenRow)>> 
     rows.iter().map(|row| Ok((ConsentId(row.integer("consent_id")?), row.text("subject")?, read(row)?))).collect()
 }
 
-/// Seals one anew, for a rotation of keys.
+/// Seals one anew, for a rotation of keys, unless a renewal has written another meanwhile; whether it was still the one
+/// that was read.
 pub async fn reseal(
     conn: &mut Conn,
     consent: ConsentId,
     subject: &str,
+    read: &TokenRow,
     access_blob: Option<&[u8]>,
     refresh_blob: Option<&[u8]>,
-) -> Result<()> {
+) -> Result<bool> {
     let result = sqlx::query(
-        "UPDATE oauth_tokens SET access_blob = $3, refresh_blob = $4 WHERE consent_id = $1 AND subject = $2",
+        "UPDATE oauth_tokens SET access_blob = $3, refresh_blob = $4
+         WHERE consent_id = $1 AND subject = $2
+             AND access_blob IS NOT DISTINCT FROM $5 AND refresh_blob IS NOT DISTINCT FROM $6",
     )
     .bind(consent.0)
     .bind(subject)
     .bind(access_blob)
     .bind(refresh_blob)
+    .bind(read.access_blob.as_deref())
+    .bind(read.refresh_blob.as_deref())
     .execute(conn)
     .await?;
-    changed(&result, "token")
+    Ok(result.rows_affected() > 0)
 }
 
 fn read(row: &AnyRow) -> Result<TokenRow> {

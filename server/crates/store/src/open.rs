@@ -239,7 +239,7 @@ fn make_file(path: &Path, must_be_new: bool) -> io::Result<()> {
     options.open(path).map(drop)
 }
 
-fn percent_encode(path: &str) -> String {
+pub(crate) fn percent_encode(path: &str) -> String {
     use fmt::Write as _;
     let mut out = String::with_capacity(path.len());
     for byte in path.bytes() {

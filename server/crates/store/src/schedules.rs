@@ -3,6 +3,7 @@
 
 use crate::{
     Conn, Error, Result,
+    dialect::Dialect,
     read::Columns,
     sql::{Conditions, List, clean, int},
 };
@@ -78,8 +79,10 @@ pub struct Candidate {
     pub wave: Option<WaveId>,
     /// Other waves that single mailboxes of it are in.
     pub other_waves: Vec<WaveId>,
-    /// Since when it is in a phase in which deltas start by themselves, and under the schedule that it is under.
-    pub since: String,
+    /// Since when it is in a phase in which deltas start by themselves.
+    pub entered_at: String,
+    /// Since when it is under the schedule that it is under, where that changed.
+    pub scheduled_since: Option<String>,
 }
 
 /// A mailbox of such a job.
@@ -108,6 +111,8 @@ pub struct NewOccurrence<'a> {
     pub job_id: JobId,
     /// When it was due.
     pub due_at: &'a str,
+    /// The machine by whose clock that is decided.
+    pub decided_by: &'a str,
     /// What becomes of it.
     pub state: OccurrenceState,
     /// Why.
@@ -230,17 +235,17 @@ pub async fn candidates(conn: &mut Conn, phases: &[Phase], only: Option<JobId>) 
     let rows = sql.query().fetch_all(&mut *conn).await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
-        let entered = match row.maybe_text("entered_at")? {
+        let entered_at = match row.maybe_text("entered_at")? {
             Some(at) => at,
             None => row.text("created_at")?,
         };
-        let since = row.maybe_text("scheduled_since")?.map_or(entered.clone(), |since| since.max(entered));
         found.push(Candidate {
             job: JobId(row.integer("id")?),
             domain: row.text("domain")?,
             wave: row.maybe_integer("wave_id")?.map(WaveId),
             other_waves: Vec::new(),
-            since,
+            entered_at,
+            scheduled_since: row.maybe_text("scheduled_since")?,
         });
     }
     let rows = sqlx::query(
@@ -300,13 +305,15 @@ pub async fn last_due(conn: &mut Conn, schedule: ScheduleId, job: JobId, until: 
 /// Takes a moment: none where somebody else has it.
 pub async fn take(conn: &mut Conn, new: &NewOccurrence<'_>, now: &str) -> Result<Option<OccurrenceId>> {
     let id: Option<i64> = sqlx::query_scalar(
-        "INSERT INTO migration_schedule_runs (schedule_id, job_id, due_at, decided_at, state, reason, runs)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (schedule_id, job_id, due_at) DO NOTHING RETURNING id",
+        "INSERT INTO migration_schedule_runs (schedule_id, job_id, due_at, decided_at, decided_by, state, reason,
+             runs)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (schedule_id, job_id, due_at) DO NOTHING RETURNING id",
     )
     .bind(new.schedule_id.0)
     .bind(new.job_id.0)
     .bind(new.due_at)
     .bind(now)
+    .bind(new.decided_by)
     .bind(new.state.as_str())
     .bind(new.reason.map(clean))
     .bind(new.runs)
@@ -333,20 +340,31 @@ pub async fn settle(
     Ok(())
 }
 
-/// Whether something was decided at or after a time.
-pub async fn any_decided_since(conn: &mut Conn, at: &str) -> Result<bool> {
-    let found = sqlx::query("SELECT id FROM migration_schedule_runs WHERE decided_at >= $1 LIMIT 1")
-        .bind(at)
-        .fetch_optional(conn)
-        .await?;
+/// Whether a machine decided something at or after a time.
+pub async fn any_decided_since(conn: &mut Conn, by: &str, at: &str) -> Result<bool> {
+    let found =
+        sqlx::query("SELECT id FROM migration_schedule_runs WHERE decided_at >= $1 AND decided_by = $2 LIMIT 1")
+            .bind(at)
+            .bind(by)
+            .fetch_optional(conn)
+            .await?;
     Ok(found.is_some())
 }
 
-/// Forgets what was decided at or after a time: a clock that was far ahead has written it.
-pub async fn forget_since(conn: &mut Conn, at: &str) -> Result<u64> {
-    let result =
-        sqlx::query("DELETE FROM migration_schedule_runs WHERE decided_at >= $1").bind(at).execute(conn).await?;
+/// Forgets what a machine decided at or after a time: its clock was far ahead when it wrote that. What another machine
+/// decided stays, for whose clock is right is not known.
+pub async fn forget_since(conn: &mut Conn, by: &str, at: &str) -> Result<u64> {
+    let result = sqlx::query("DELETE FROM migration_schedule_runs WHERE decided_at >= $1 AND decided_by = $2")
+        .bind(at)
+        .bind(by)
+        .execute(conn)
+        .await?;
     Ok(result.rows_affected())
+}
+
+/// The database's own clock, in seconds since 1970.
+pub async fn database_seconds(conn: &mut Conn) -> Result<i64> {
+    Ok(sqlx::query_scalar(Dialect::of(conn).seconds()).fetch_one(conn).await?)
 }
 
 /// Forgets what was decided before a time.

@@ -204,6 +204,18 @@ pub async fn members(conn: &mut Conn, id: WaveId) -> Result<(Vec<JobId>, Vec<(Jo
     Ok((jobs.into_iter().map(JobId).collect(), single.collect::<Result<_>>()?))
 }
 
+/// How many jobs are in a wave, as a whole or with single mailboxes.
+pub async fn jobs_in(conn: &mut Conn, id: WaveId) -> Result<i64> {
+    let count = sqlx::query_scalar(
+        "SELECT count(*) FROM (SELECT id FROM migration_jobs WHERE wave_id = $1
+             UNION SELECT job_id FROM migration_mailboxes WHERE wave_id = $1) AS any_of",
+    )
+    .bind(id.0)
+    .fetch_one(conn)
+    .await?;
+    Ok(count)
+}
+
 /// Every mailbox of a wave with its job, by job: those of its jobs that are in no other wave, and the single ones.
 pub async fn mailboxes(conn: &mut Conn, id: WaveId) -> Result<Vec<(JobId, MailboxId)>> {
     let rows = sqlx::query(
@@ -244,14 +256,21 @@ pub async fn refresh_runs_of(conn: &mut Conn, mailbox: MailboxId) -> Result<()> 
 /// The waves with what limits them. With `lock`, nobody else reads them so until the transaction ends: two workers must
 /// not both take the last free place.
 pub async fn limits(conn: &mut Conn, now_seconds: i64, lock: bool) -> Result<Vec<Limit>> {
-    let lock = if lock { Dialect::of(conn).lock_rows() } else { "" };
-    let text = format!(
+    let locking = Dialect::of(conn).lock_rows();
+    if lock && !locking.is_empty() {
+        // By itself: a statement that waits for a lock counts as of before it waited, the next one as of after.
+        let text = format!("SELECT id FROM migration_waves ORDER BY id{locking}");
+        sqlx::query(AssertSqlSafe(text)).fetch_all(&mut *conn).await?;
+    }
+    let rows = sqlx::query(
         "SELECT w.id, w.name, w.mailboxes_at_once,
              (SELECT count(*) FROM migration_runs r WHERE r.wave_id = w.id AND r.status = 'running'
                  AND r.lease_until > $1) AS running
-         FROM migration_waves w ORDER BY w.id{lock}"
-    );
-    let rows = sqlx::query(AssertSqlSafe(text)).bind(now_seconds).fetch_all(conn).await?;
+         FROM migration_waves w ORDER BY w.id",
+    )
+    .bind(now_seconds)
+    .fetch_all(conn)
+    .await?;
     rows.iter()
         .map(|row| {
             Ok(Limit {

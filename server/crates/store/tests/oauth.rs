@@ -8,7 +8,7 @@ use gatepost_contract::{ConsentId, ConsentState, ConsentWay, MailboxSide, OauthP
 use gatepost_store::{
     Conn, Error, mailboxes,
     oauth_apps::{self, AppRow},
-    oauth_consents::{self, NewConsentRow},
+    oauth_consents::{self, Granted, NewConsentRow, Standing},
     oauth_requests::{self, RequestRow},
     oauth_tokens::{self, NewTokens},
 };
@@ -49,6 +49,7 @@ async fn consent(conn: &mut Conn) -> ConsentId {
         way: ConsentWay::Code,
         domain: None,
         directory: None,
+        dest: None,
         created_by: "ana@desk.example",
     };
     let id = oauth_consents::insert(conn, &new, NOW).await.unwrap();
@@ -64,7 +65,7 @@ async fn one_renews_at_a_time_and_a_late_answer_replaces_nothing_newer() {
     let mut tx = store.begin().await.unwrap();
     let id = consent(&mut tx).await;
     let take =
-        async |tx: &mut Conn, who: &str, now: &str| oauth_tokens::take(tx, id, "", who, LATER, now).await.unwrap();
+        async |tx: &mut Conn, who: &str, now: &str| oauth_tokens::take(tx, id, "", who, LATER, END, now).await.unwrap();
     oauth_tokens::put(&mut tx, id, "", &tokens(b"a1", Some(b"r1")), NOW).await.unwrap();
     assert!(take(&mut tx, "first", NOW).await);
     assert!(!take(&mut tx, "second", NOW).await, "somebody has it");
@@ -82,6 +83,34 @@ async fn one_renews_at_a_time_and_a_late_answer_replaces_nothing_newer() {
     let row = oauth_tokens::get(&mut tx, id, "").await.unwrap().unwrap();
     assert_eq!(row.refresh_blob.as_deref(), Some(&b"r3"[..]));
     assert!(!format!("{row:?}").contains("r3"));
+    // A clock that was a year ahead has said until when.
+    let ahead = "2027-11-21T04:00:00.000Z";
+    assert!(oauth_tokens::take(&mut tx, id, "", "ahead", ahead, ahead, NOW).await.unwrap());
+    assert!(take(&mut tx, "fourth", NOW).await, "nobody renews for a year");
+}
+
+#[tokio::test]
+async fn what_came_meanwhile_is_neither_sealed_over_nor_marked_as_failed() {
+    let store = store().await;
+    let mut tx = store.begin().await.unwrap();
+    let id = consent(&mut tx).await;
+    oauth_tokens::put(&mut tx, id, "", &tokens(b"a1", None), NOW).await.unwrap();
+    let read = oauth_tokens::get(&mut tx, id, "").await.unwrap().unwrap();
+    assert!(oauth_tokens::reseal(&mut tx, id, "", &read, Some(b"a1 anew"), None).await.unwrap());
+    let read = oauth_tokens::get(&mut tx, id, "").await.unwrap().unwrap();
+    oauth_tokens::put(&mut tx, id, "", &tokens(b"a2", Some(b"r2")), NOW).await.unwrap();
+    assert!(!oauth_tokens::reseal(&mut tx, id, "", &read, Some(b"old"), None).await.unwrap());
+    let row = oauth_tokens::get(&mut tx, id, "").await.unwrap().unwrap();
+    assert_eq!((row.access_blob.as_deref(), row.refresh_blob.as_deref()), (Some(&b"a2"[..]), Some(&b"r2"[..])));
+
+    let asked = oauth_consents::get(&mut tx, id, NOW).await.unwrap().unwrap();
+    let failed = Standing { state: ConsentState::Failed, error: Some("no") };
+    let given = Granted { account: None, granted_by: "ana", expires_at: None };
+    oauth_consents::granted(&mut tx, id, &given, LATER).await.unwrap();
+    assert!(!oauth_consents::stand_as_read(&mut tx, &asked, failed, LATER).await.unwrap());
+    let now = oauth_consents::get(&mut tx, id, NOW).await.unwrap().unwrap();
+    assert_eq!((now.state, now.error.as_deref()), (ConsentState::Valid, None));
+    assert!(oauth_consents::stand_as_read(&mut tx, &now, failed, LATER).await.unwrap());
 }
 
 #[tokio::test]
@@ -96,6 +125,7 @@ async fn a_request_and_a_link_serve_once_and_in_their_time() {
         redirect_url: "https://desk.example/oauth/callback".into(),
         link_id: None,
         asked_by: "ana@desk.example".into(),
+        any_account: true,
     };
     for state in ["one", "two"] {
         oauth_requests::insert(&mut tx, state, &request, LATER, NOW).await.unwrap();

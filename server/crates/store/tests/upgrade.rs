@@ -114,6 +114,28 @@ async fn every_older_database_is_brought_up_to_date_with_all_that_is_in_it() {
 }
 
 #[tokio::test]
+async fn the_copy_is_of_the_older_database_also_where_several_start_together() {
+    for _ in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gatepost.db");
+        let columns = older(&path, 5).await;
+        let before = content(&path, &columns).await;
+        let url = path.to_str().unwrap();
+        let (one, other, third) = tokio::join!(Store::open(url), Store::open(url), Store::open(url));
+        for store in [one, other, third] {
+            store.unwrap().close().await;
+        }
+        let kept = copies(folder.path());
+        let [kept] = kept.as_slice() else { panic!("{kept:?}") };
+        let mut conn = connect(kept).await;
+        let newest: i64 =
+            sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
+        assert_eq!((newest, content(kept, &columns).await), (5, before));
+    }
+}
+
+#[tokio::test]
 async fn a_new_database_needs_no_copy() {
     let folder = tempfile::tempdir().unwrap();
     Store::open(folder.path().join("gatepost.db").to_str().unwrap()).await.unwrap();

@@ -64,8 +64,6 @@ pub struct Call<'a> {
     pub dest: Side<'a>,
     /// Each folder and where it goes, as the servers write their names.
     pub folders: &'a [(String, String)],
-    /// Bytes in a second, on the average of the run.
-    pub bytes_per_second: Option<u64>,
     /// Messages in a second, on the average of the run.
     pub messages_per_second: Option<f64>,
 }
@@ -111,9 +109,8 @@ impl Call<'_> {
         option("--tmpdir", temporary.into());
         option("--pidfile", work.join(PIDFILE).into());
         option("--errorsmax", ERRORS.to_string().into());
-        if let Some(bytes) = self.bytes_per_second {
-            option("--maxbytespersecond", bytes.to_string().into());
-        }
+        // An APPEND that was said once more after a reconnection could store a message twice.
+        option("--reconnectretry2", "0".into());
         if let Some(messages) = self.messages_per_second {
             option("--maxmessagespersecond", format!("{messages:.3}").into());
         }
@@ -194,7 +191,6 @@ mod tests {
             source: side(4143, "ana@old.example"),
             dest: side(4144, "ana@new.example"),
             folders,
-            bytes_per_second: Some(1_000_000),
             messages_per_second: Some(2.5),
         }
     }
@@ -224,7 +220,7 @@ mod tests {
         };
         assert_eq!(of("--folder"), ["Enviados", "Notas ", "x"]);
         assert_eq!(of("--f1f2"), ["Enviados=Sent", "Notas =Notas ", "x=y=z"]);
-        assert_eq!((of("--maxbytespersecond"), of("--maxmessagespersecond")), (vec!["1000000"], vec!["2.500"]));
+        assert_eq!((of("--reconnectretry2"), of("--maxmessagespersecond")), (vec!["0"], vec!["2.500"]));
         assert!(!arguments.iter().any(|a| a == "--automap" || a.starts_with("--delete")), "{arguments:?}");
     }
 

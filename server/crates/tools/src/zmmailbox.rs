@@ -14,6 +14,9 @@ pub const EXPORT: &str = "/?fmt=tgz";
 /// What is imported: everything that is not there yet; nothing is replaced or deleted.
 pub const IMPORT: &str = "/?fmt=tgz&resolve=skip";
 
+/// What follows an archive that came whole. zmmailbox does not get to see it.
+pub const WHOLE: &str = "gatepost: this archive is whole";
+
 /// Where zmmailbox lies when it is in no usual place. As the user of Zimbra, whose home is not the one that was logged in
 /// to; in `/`, because that user may not enter the directory that the session began in.
 const INNER: &str = "PATH=\"$PATH:/opt/zextras/bin:/opt/zimbra/bin\"; HOME=$(getent passwd \"$(id -u)\" | cut -d: -f6); \
@@ -62,9 +65,7 @@ impl Call<'_> {
         let script = match self.action {
             Action::Look => "exec zmmailbox -z \"$@\" getMailboxSize",
             Action::Export => "exec zmmailbox -z -t 0 \"$@\" getRestURL '/?fmt=tgz'",
-            // It wants a file. What ssh gives a program to read may be a socket, which cannot be opened by a name, and
-            // belongs to the user who logged in: so it gets a pipe of its own.
-            Action::Import => "cat | zmmailbox -z -t 0 \"$@\" postRestURL '/?fmt=tgz&resolve=skip' /dev/stdin",
+            Action::Import => &import(),
         };
         let script = format!("{INNER}{script}");
         // An account whose name begins with a dash would be read as an option.
@@ -78,6 +79,23 @@ impl Call<'_> {
         }
         Ok(program)
     }
+}
+
+/// Imports what it reads, if [`WHOLE`] follows it.
+///
+/// A connection that breaks looks from there like the end of the archive: without that word the import, and everything
+/// that this session runs, is killed before it learns of the end. It must not go on beside the next attempt. Where zmmailbox
+/// ended by itself, `tee` dies of SIGPIPE (141) and there is nothing to kill.
+///
+/// zmmailbox wants a file. What ssh gives a program to read may be a socket, which cannot be opened by a name, and belongs
+/// to the user who logged in: so it gets a pipe of its own.
+fn import() -> String {
+    let length = WHOLE.len();
+    format!(
+        "{{ end=$({{ tee /dev/fd/3; [ $? -ne 141 ] || printf %s '{WHOLE}'; }} | tail -c {length}); \
+         [ \"$end\" = '{WHOLE}' ] || kill -KILL 0; }} 3>&1 | head -c -{length} | \
+         zmmailbox -z -t 0 \"$@\" postRestURL '/?fmt=tgz&resolve=skip' /dev/stdin"
+    )
 }
 
 /// Why a call did not come to a good end, where it did not: a sentence, and whether it may end well another time.
@@ -104,8 +122,8 @@ pub fn failure(ended: &Ended, said: &Said, call: &Call<'_>) -> Option<(String, b
         format!("There is no zmmailbox on {place}, neither on the PATH nor in /opt/zextras/bin or /opt/zimbra/bin.")
     } else if has("a password is required") || has("sudo:") {
         format!(
-            "The user who logs in at {place} may not become {user}: {last} Log in as root or as {user}, or allow it in \
-             sudoers: LOGIN ALL=({user}) NOPASSWD: ALL"
+            "The user who logs in at {place} may not become {user}: {last} Log in as {user}: put Gatepost's public key \
+             into the authorized_keys of that user. No rule of sudo is needed then."
         )
     } else if has("runuser:") {
         format!(
@@ -133,6 +151,11 @@ mod tests {
 
     /// What a shell on the other machine makes of a call, with stand-ins for the programs.
     fn told(user: Option<&str>, mailbox: &str, action: Action) -> String {
+        told_of(user, mailbox, action, &format!("the archive{WHOLE}"))
+    }
+
+    /// The same with what is sent to it.
+    fn told_of(user: Option<&str>, mailbox: &str, action: Action, sent: &str) -> String {
         let folder = tempfile::tempdir().expect("a folder");
         let script = |name: &str, text: &str| {
             use std::os::unix::fs::PermissionsExt;
@@ -140,7 +163,9 @@ mod tests {
             std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("written");
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("set");
         };
-        script("zmmailbox", r#"printf '<%s>' "$@"; for last; do :; done; [ "$last" != /dev/stdin ] || cat "$last""#);
+        let told =
+            r#"printf '<%s>' "$@"; for last; do :; done; [ "$last" != /dev/stdin ] || { cat "$last"; printf '|'; }"#;
+        script("zmmailbox", told);
         script("runuser", r#"printf 'runuser %s: ' "$2"; shift 3; exec "$@""#);
         script("sudo", r#"printf 'sudo %s: ' "$3"; shift 4; exec "$@""#);
         // A machine without a user of Zimbra.
@@ -157,8 +182,11 @@ mod tests {
             .env("PATH", path)
             .stdin(std::process::Stdio::piped())
             .stdout(std::process::Stdio::piped());
+        // As sshd does: a session of its own.
+        std::os::unix::process::CommandExt::process_group(&mut shell, 0);
         let mut child = shell.spawn().expect("a shell");
-        std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), b"the archive").expect("written");
+        // An export does not read.
+        let _ = std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), sent.as_bytes());
         String::from_utf8(child.wait_with_output().expect("it ends").stdout).expect("text")
     }
 
@@ -175,11 +203,26 @@ mod tests {
 
     #[test]
     fn an_import_reads_what_is_piped_to_it_also_as_another_user() {
-        let import = format!("<-z><-t><0><-m><a@b>< postRestURL><{IMPORT}></dev/stdin>the archive").replace("< ", "<");
+        let import = format!("<-z><-t><0><-m><a@b>< postRestURL><{IMPORT}></dev/stdin>the archive|").replace("< ", "<");
         assert_eq!(told(None, "a@b", Action::Import), import);
         let root = std::process::Command::new("id").arg("-u").output().expect("id").stdout == b"0\n";
         let by = if root { "runuser" } else { "sudo" };
         assert_eq!(told(Some("zextras"), "a@b", Action::Import), format!("{by} zextras: {import}"));
+    }
+
+    #[test]
+    fn an_import_whose_stream_breaks_is_killed_before_it_learns_of_the_end() {
+        // Also where the word itself is cut, or something follows it.
+        // Less than what a pipe holds: nobody reads the answer meanwhile.
+        let large = "x".repeat(40_000);
+        for sent in
+            ["", "the archive", &format!("the archive{}", &WHOLE[..WHOLE.len() - 1]), &format!("{WHOLE}x"), &large]
+        {
+            let told = told_of(None, "a@b", Action::Import, sent);
+            assert!(!told.ends_with('|'), "{sent:.40}: {told:.200}");
+        }
+        let whole = told_of(None, "a@b", Action::Import, &format!("{large}{WHOLE}"));
+        assert!(whole.ends_with("x|") && whole.contains(&format!(">{large}|")), "{whole:.200}");
     }
 
     #[test]
@@ -189,7 +232,7 @@ mod tests {
         for (exit, words, told) in [
             (2, "ERROR: account.NO_SUCH_ACCOUNT (no such account: ana@b)", "no account ana@b"),
             (127, "sh: 1: exec: zmmailbox: not found", "no zmmailbox"),
-            (1, "sudo: a password is required", "NOPASSWD"),
+            (1, "sudo: a password is required", "authorized_keys of that user"),
             (1, "runuser: user zimbra does not exist", "MIGRATION_ZMMAILBOX_USER"),
             (2, "ERROR: mail.QUOTA_EXCEEDED (mailbox exceeded quota)", "quota"),
             (2, "ERROR: something new", "exit code 2: ERROR: something new"),

@@ -8,8 +8,8 @@ use crate::http::{
 };
 use axum::extract::State;
 use gatepost_contract::{
-    Consent, ConsentId, IssuedConsentLink, JobId, MailboxId, NewConsent, NewConsentLink, NewOauthApp, OauthApp,
-    OauthAppId, OauthAppPatch, Page, PageQuery,
+    ConfirmAccounts, Consent, ConsentId, IssuedConsentLink, JobId, MailboxId, NewConsent, NewConsentLink, NewOauthApp,
+    OauthApp, OauthAppId, OauthAppPatch, Page, PageQuery, UnconfirmedAccounts,
 };
 use gatepost_core::Gatepost;
 use http::{HeaderMap, StatusCode, header};
@@ -111,6 +111,36 @@ pub async fn ask_for_job(
     Json(input): Json<NewConsent>,
 ) -> Answer<Created<Consent>> {
     Ok(created(core.ask_job_consent(&actor, id, input).await?))
+}
+
+/// List the accounts that a consent for all mailboxes of a job waits with
+///
+/// Accounts that are not called as their mailbox, and all of them once the job has another new server, are served only when
+/// an ops lead or a super admin has named or confirmed them.
+#[utoipa::path(get, path = "/migration/jobs/{id}/consents/unconfirmed", tag = "oauth",
+    params(("id" = i64, Path, description = "The job")),
+    responses((status = 200, description = "The accounts", body = UnconfirmedAccounts)))]
+pub async fn unconfirmed(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Path(id): Path<JobId>,
+) -> Answer<Json<UnconfirmedAccounts>> {
+    Ok(Json(core.unconfirmed_accounts(&actor, id).await?))
+}
+
+/// Confirm these accounts
+///
+/// Refused where they have changed since they were listed. An ops lead or a super admin may.
+#[utoipa::path(post, path = "/migration/jobs/{id}/consents/unconfirmed", tag = "oauth",
+    params(("id" = i64, Path, description = "The job")), request_body = ConfirmAccounts,
+    responses((status = 200, description = "What is left to be confirmed", body = UnconfirmedAccounts)))]
+pub async fn confirm(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Path(id): Path<JobId>,
+    Json(input): Json<ConfirmAccounts>,
+) -> Answer<Json<UnconfirmedAccounts>> {
+    Ok(Json(core.confirm_accounts(&actor, id, &input.seen).await?))
 }
 
 /// List what may open a mailbox

@@ -29,12 +29,16 @@ impl Call<'_> {
             outcome.trouble(name, &words, again);
             return Ok(!hopeless);
         };
-        if messages == 0 && folder.source.native == *name && self.is_wholly_pending(folder).await? {
-            match self.fill(folder).await? {
+        let whole =
+            if messages == 0 && folder.source.native == *name { self.wholly_pending(folder).await? } else { None };
+        if let Some(by_imap) = whole {
+            let began = Instant::now();
+            match self.fill(folder, by_imap).await? {
                 End::Fine => {
                     outcome.filled += 1;
                     outcome.stored += folder.pending;
                     self.moved(folder, folder.pending);
+                    self.wait(self.pace(folder.pending, began.elapsed())).await?;
                     return Ok(true);
                 }
                 End::Full(words) => {
@@ -60,14 +64,16 @@ impl Call<'_> {
         self.copy(folder, next, outcome).await
     }
 
-    /// Whether every message of the source's folder is to be copied: dsync leaves none out.
-    async fn is_wholly_pending(&self, folder: &EngineFolder) -> Result<bool, Fault> {
+    /// The messages and the UIDVALIDITY of the source's folder, where every message is to be copied: dsync leaves none out.
+    async fn wholly_pending(&self, folder: &EngineFolder) -> Result<Option<(u64, u64)>, Fault> {
         let (_, status) = self.status(&self.name_at_source(&folder.source.native)).await?;
-        Ok(status.is_some_and(|(messages, ..)| messages == folder.pending))
+        let by_imap = status.map(|(messages, _, uid_validity)| (messages, uid_validity));
+        Ok(by_imap.filter(|(messages, _)| *messages == folder.pending))
     }
 
-    async fn fill(&self, folder: &EngineFolder) -> Result<End, Fault> {
-        let program = self.doveadm(&self.filling).fill(&folder.dest.native, &self.from()?);
+    async fn fill(&self, folder: &EngineFolder, by_imap: (u64, u64)) -> Result<End, Fault> {
+        let from = self.from(&folder.source.native, by_imap).await?;
+        let program = self.doveadm(&self.filling).fill(&folder.dest.native, &from);
         Ok(self.run(program).await?.0)
     }
 

@@ -2,15 +2,15 @@
 
 use super::web::Web;
 use crate::config::Tools;
-use gatepost_contract::Level;
+use gatepost_contract::{Level, Security};
 use gatepost_core::{Access, ToolRun};
 use gatepost_tools::{
     Exit, Line, Piped, ToolError, run_piped,
     ssh::{Destination, Said, Ssh, Unquotable},
-    zmmailbox::{Action, Call, failure},
+    zmmailbox::{Action, Call, WHOLE, failure},
 };
 use gatepost_transfer::{Fault, FaultKind};
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 use tokio::io::{DuplexStream, sink};
 
 /// How many lines of a program get into the run's log; its own log has all of them.
@@ -56,25 +56,26 @@ impl<'a> End<'a> {
                 // The setting names the user of the new server; the old one may be of the other kind.
                 Ok(Self { access, way: Way::Ssh { ssh: tools.ssh().map_err(setting)?, to, user: None } })
             }
-            None => Self::by_web(access, access.web.as_deref()),
+            None => Ok(Self { access, way: Way::Web(Web::of_source(access)?) }),
         }
     }
 
     /// The new server, by the way that the settings name for it. They are not for any other that a job may have.
     pub fn of_dest(tools: &'a Tools, access: &'a Access) -> Result<Self, Fault> {
         let is = |host: Option<&str>| host.is_some_and(|host| host.eq_ignore_ascii_case(&access.host));
-        let meant = is(tools.carbonio_host.as_deref()) || is(tools.carbonio_ssh.as_ref().map(|to| to.host.as_str()));
-        match &tools.carbonio_ssh {
-            Some(to) if meant => {
-                let (ssh, user) = (tools.ssh().map_err(setting)?, tools.zmmailbox_user.as_deref());
-                Ok(Self { access, way: Way::Ssh { ssh, to: to.clone(), user } })
-            }
-            _ => Self::by_web(access, tools.carbonio_url.as_deref().filter(|_| meant)),
+        let named = is(tools.carbonio_host.as_deref()) || is(tools.carbonio_ssh.as_ref().map(|to| to.host.as_str()));
+        if !named || (tools.carbonio_ssh.is_none() && tools.carbonio_url.is_none()) {
+            return Ok(Self { access, way: Way::Web(Web::of_dest(access, None)?) });
         }
-    }
-
-    fn by_web(access: &'a Access, base: Option<&str>) -> Result<Self, Fault> {
-        Ok(Self { access, way: Way::Web(Web::of(access, base)?) })
+        is_proved(tools, access)?;
+        let way = match &tools.carbonio_ssh {
+            Some(to) => {
+                let (ssh, user) = (tools.ssh().map_err(setting)?, tools.zmmailbox_user.as_deref());
+                Way::Ssh { ssh, to: to.clone(), user }
+            }
+            None => Way::Web(Web::of_dest(access, tools.carbonio_url.as_deref())?),
+        };
+        Ok(Self { access, way })
     }
 
     /// Whose mailbox.
@@ -87,6 +88,15 @@ impl<'a> End<'a> {
         match &self.way {
             Way::Ssh { to, .. } => format!("zmmailbox on {to}"),
             Way::Web(web) => web.label(),
+        }
+    }
+
+    /// What it must be told after an archive that came whole.
+    pub const fn word(&self) -> &'static [u8] {
+        match &self.way {
+            Way::Ssh { .. } => WHOLE.as_bytes(),
+            // The body of a request has an end of its own.
+            Way::Web(_) => &[],
         }
     }
 
@@ -181,4 +191,56 @@ impl<'a> End<'a> {
 
 pub(super) fn setting(sentence: String) -> Fault {
     Fault::new(FaultKind::WrongService, sentence)
+}
+
+/// What the settings name for the new server is used with its own rights. What arrives is looked at by IMAP: at a port or
+/// behind a certificate that anybody may hold there, something else could say that all is well.
+fn is_proved(tools: &Tools, access: &Access) -> Result<(), Fault> {
+    let port = tools.carbonio_port.unwrap_or(if access.security == Security::Tls { 993 } else { 143 });
+    let here = access.host.eq_ignore_ascii_case("localhost")
+        || access.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    let verified = access.security != Security::Plain && !access.insecure_tls;
+    if access.port == port && (verified || here) {
+        return Ok(());
+    }
+    Err(setting(format!(
+        "zmmailbox is used at {} only where the job reads it at the IMAP port of the settings (MIGRATION_DEST_IMAP_PORT, or \
+         the usual one) and by a verified TLS connection. Correct the job's new server, or choose the tool native.",
+        access.host
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::zmmailbox::web::tests::access;
+
+    #[test]
+    fn the_new_servers_ways_serve_only_its_own_port_by_verified_tls() {
+        let tools = Tools {
+            carbonio_host: Some("mail.example.net".to_owned()),
+            carbonio_url: Some("https://mail.example.net:8443".to_owned()),
+            ..Tools::default()
+        };
+        let right = access("ana", None);
+        let local = Access { host: "127.0.0.1".to_owned(), port: 1143, security: Security::Plain, ..right.clone() };
+        let of_local = Tools { carbonio_host: Some(local.host.clone()), carbonio_port: Some(1143), ..tools.clone() };
+        for (tools, access, label) in [
+            (&tools, right.clone(), Some("https://mail.example.net:8443")),
+            (
+                &tools,
+                Access { security: Security::Starttls, port: 143, ..right.clone() },
+                Some("https://mail.example.net:8443"),
+            ),
+            (&tools, Access { port: 9993, ..right.clone() }, None),
+            (&tools, Access { insecure_tls: true, ..right.clone() }, None),
+            (&tools, Access { security: Security::Plain, port: 143, ..right.clone() }, None),
+            (&tools, Access { host: "other.example".to_owned(), port: 9993, ..right }, Some("https://other.example")),
+            (&of_local, local.clone(), Some("https://mail.example.net:8443")),
+            (&of_local, Access { port: 143, ..local }, None),
+        ] {
+            let end = End::of_dest(tools, &access);
+            assert_eq!(end.ok().map(|end| end.label()).as_deref(), label, "{access:?}");
+        }
+    }
 }

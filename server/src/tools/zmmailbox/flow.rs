@@ -51,17 +51,26 @@ pub(super) struct Flowed {
     pub taken: bool,
     /// Whether nothing moved for too long.
     pub stalled: bool,
+    /// Whether the sender ended it. Otherwise the sender may be at work still.
+    pub ended: bool,
 }
 
-/// Hands an archive on until it ends, and closes the other end only when it was whole.
-pub(super) async fn carry(from: &mut DuplexStream, to: &mut DuplexStream, pace: Pace, run: &ToolRun<'_>) -> Flowed {
+/// Hands an archive on until it ends. Only where it was whole, the other end is told so by `word` and closed.
+pub(super) async fn carry(
+    from: &mut DuplexStream,
+    to: &mut DuplexStream,
+    pace: Pace,
+    word: &[u8],
+    run: &ToolRun<'_>,
+) -> Flowed {
     let began = Instant::now();
     let (mut watcher, mut buffer) = (Watcher::default(), vec![0; PIECE]);
-    let (mut said, mut said_at) = ((0, 0), began);
-    let (mut taken, mut stalled) = (true, false);
-    let say = |watcher: &Watcher, said: &mut (u64, u64)| {
-        let now = (watcher.contents().messages, watcher.bytes());
-        (run.moved)(EngineMoved { folder: None, messages: now.0 - said.0, bytes: now.1 - said.1 });
+    let (mut said, mut said_at) = (0, began);
+    let (mut taken, mut stalled, mut ended) = (true, false, false);
+    // Messages are counted where they have arrived: the archive's are only claims.
+    let say = |watcher: &Watcher, said: &mut u64| {
+        let now = watcher.bytes();
+        (run.moved)(EngineMoved { folder: None, messages: 0, bytes: now - *said });
         *said = now;
     };
     loop {
@@ -70,7 +79,10 @@ pub(super) async fn carry(from: &mut DuplexStream, to: &mut DuplexStream, pace: 
             () = run.cancel.cancelled() => break,
         };
         let read = match read {
-            Ok(Ok(0) | Err(_)) => break,
+            Ok(Ok(0) | Err(_)) => {
+                ended = true;
+                break;
+            }
             Ok(Ok(read)) => read,
             Err(_) => {
                 stalled = true;
@@ -110,10 +122,14 @@ pub(super) async fn carry(from: &mut DuplexStream, to: &mut DuplexStream, pace: 
         Ok(_) if !taken => Err(Broken::Cut { bytes: watcher.bytes() }),
         other => other,
     };
-    if whole.is_ok() && to.shutdown().await.is_err() {
-        taken = false;
+    if whole.is_ok() {
+        let told = timeout(SILENCE, async {
+            to.write_all(word).await?;
+            to.shutdown().await
+        });
+        taken = matches!(told.await, Ok(Ok(())));
     }
-    Flowed { bytes: watcher.bytes(), contents: watcher.contents(), whole, taken, stalled }
+    Flowed { bytes: watcher.bytes(), contents: watcher.contents(), whole, taken, stalled, ended }
 }
 
 #[cfg(test)]

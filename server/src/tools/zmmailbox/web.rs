@@ -3,14 +3,17 @@
 use super::end::{Outcome, setting};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use gatepost_contract::Secret;
-use gatepost_core::{Access, Credential, Undelivered};
+use gatepost_core::{Access, Credential, Undelivered, names_host};
 use gatepost_courier::{AddressRule, Download, HttpStream};
 use gatepost_imap::{
     NetPolicy,
     net::address::{Verdict, judge},
 };
 use gatepost_transfer::{Fault, FaultKind};
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use tokio::io::DuplexStream;
 use url::{Position, Url};
 
@@ -23,11 +26,30 @@ pub(super) struct Web {
     user: String,
     stream: HttpStream,
     authorization: Secret,
+    /// Whether it led to an address of this machine or of an inner network that the settings do not name.
+    inside: Arc<AtomicBool>,
 }
 
 impl Web {
-    /// The mailbox of an account at its server, or at another address of that server.
-    pub fn of(access: &Access, base: Option<&str>) -> Result<Self, Fault> {
+    /// The mailbox of an account at the old server, where that mailbox says that it is.
+    pub fn of_source(access: &Access) -> Result<Self, Fault> {
+        let web = Self::of(access, access.web.as_deref())?;
+        let host = web.base.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        if web.base.scheme() != "https" && !names_host(&access.allowed_hosts, host) {
+            return Err(setting(format!(
+                "{} would get the password without TLS. Use https, or name the host in MIGRATION_ALLOWED_HOSTS.",
+                web.label()
+            )));
+        }
+        Ok(web)
+    }
+
+    /// The mailbox of an account at the new server: at its own name, or where the settings say.
+    pub fn of_dest(access: &Access, base: Option<&str>) -> Result<Self, Fault> {
+        Self::of(access, base)
+    }
+
+    fn of(access: &Access, base: Option<&str>) -> Result<Self, Fault> {
         let Credential::Password(password) = &access.credential else {
             let sentence = format!("{} takes a password by HTTPS, and no OAuth token.", access.host);
             return Err(Fault::new(FaultKind::Login, sentence));
@@ -52,15 +74,23 @@ impl Web {
             allowed_hosts: access.allowed_hosts.clone(),
             ..NetPolicy::default()
         };
-        let rule: AddressRule = Arc::new(move |host, ip, tls| match judge(&policy, host, ip, !tls) {
-            Verdict::Use => Ok(()),
-            Verdict::PlainText => Err(format!(
-                "{host} ({ip}) is not on this machine, and without TLS the password could be read on the way. Use https."
-            )),
-            Verdict::Forbidden => Err(format!(
-                "{host} leads to {ip}, which is a link-local, metadata or otherwise special address. If this is right, allow \
-                 it in MIGRATION_ALLOWED_HOSTS."
-            )),
+        let open = NetPolicy { public_only: true, ..policy.clone() };
+        let inside = Arc::new(AtomicBool::new(false));
+        let saw = inside.clone();
+        let rule: AddressRule = Arc::new(move |host, ip, tls| {
+            if judge(&open, host, ip, false) == Verdict::Forbidden {
+                saw.store(true, Ordering::Relaxed);
+            }
+            match judge(&policy, host, ip, !tls) {
+                Verdict::Use => Ok(()),
+                Verdict::PlainText => Err(format!(
+                    "{host} ({ip}) is not on this machine, and without TLS the password could be read on the way. Use https."
+                )),
+                Verdict::Forbidden => Err(format!(
+                    "{host} leads to {ip}, which is a link-local, metadata or otherwise special address. If this is right, \
+                     allow it in MIGRATION_ALLOWED_HOSTS."
+                )),
+            }
         });
         let word = STANDARD.encode(format!("{}:{}", access.user, password.0));
         Ok(Self {
@@ -68,6 +98,7 @@ impl Web {
             user: access.user.clone(),
             stream: HttpStream::new(access.ca_file.clone(), rule),
             authorization: Secret(format!("Basic {word}")),
+            inside,
         })
     }
 
@@ -130,8 +161,9 @@ impl Web {
     fn refused(&self, status: u16, said: &str) -> Outcome {
         let (label, user) = (self.label(), &self.user);
         let said: String = said.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect();
-        let words =
-            if said.is_empty() || said.starts_with('<') { String::new() } else { format!(" It said: {said:?}.") };
+        // What a server within says to whoever names its address is not for everybody.
+        let untold = said.is_empty() || said.starts_with('<') || self.inside.load(Ordering::Relaxed);
+        let words = if untold { String::new() } else { format!(" It said: {said:?}.") };
         let (sentence, again) = match status {
             401 => (format!("{label} does not take the password of {user}, or not for this mailbox."), false),
             403 => (format!("{label} does not let {user} export or import this mailbox.{words}"), false),
@@ -154,11 +186,11 @@ fn unreached(Undelivered(sentence): Undelivered) -> Outcome {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use gatepost_contract::Security;
 
-    fn access(user: &str, authz: Option<&str>) -> Access {
+    pub fn access(user: &str, authz: Option<&str>) -> Access {
         Access {
             host: "mail.example.net".to_owned(),
             port: 993,
@@ -190,6 +222,26 @@ mod tests {
         let web = Web::of(&access("root", Some("ana")), Some("https://other:8443")).expect("an address");
         assert_eq!(web.base.as_str(), "https://other:8443/home/ana/?fmt=tgz");
         assert_eq!(web.authorization.0, format!("Basic {}", STANDARD.encode("root:open sesame")));
+    }
+
+    #[test]
+    fn an_old_server_gets_the_password_by_https_only_unless_the_settings_name_it() {
+        let of = |web: &str, allowed: &[&str]| {
+            let web = Some(web.to_owned());
+            let allowed_hosts = allowed.iter().map(|host| (*host).to_owned()).collect();
+            Web::of_source(&Access { web, allowed_hosts, ..access("ana", None) }).is_ok()
+        };
+        assert!(of("https://mail.example.net", &[]));
+        assert!(!of("http://mail.example.net", &[]) && !of("http://127.0.0.1:8080", &["127.0.0.2"]));
+        assert!(of("http://127.0.0.1:8080", &["127.0.0.1"]) && of("http://[::1]:8080", &["::1"]));
+    }
+
+    #[test]
+    fn the_words_of_a_server_within_are_not_told() {
+        let web = Web::of_source(&access("ana", None)).expect("an address");
+        assert!(web.refused(500, "broken").failure.expect("one").0.contains("broken"));
+        web.inside.store(true, Ordering::Relaxed);
+        assert!(!web.refused(500, "broken").failure.expect("one").0.contains("broken"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use gatepost_oauth::{OauthError, ServiceAccount};
 use gatepost_store::{
     Conn,
     oauth_apps::{self, AppRow, StoredApp},
-    oauth_tokens,
+    oauth_consents, oauth_tokens,
 };
 use gatepost_vault::Sealed;
 use time::macros::format_description;
@@ -61,7 +61,7 @@ impl Gatepost {
     }
 
     /// Changes an application. What was consented to stays, as far as the provider sees it so; tokens that were taken are
-    /// taken anew.
+    /// taken anew. Owners are asked again where the application asks elsewhere, or its tokens may go to other servers.
     ///
     /// # Errors
     /// As [`create_oauth_app`](Self::create_oauth_app).
@@ -92,7 +92,13 @@ impl Gatepost {
         }
         let row = self.checked_app(Draft::of_patch(patch, before.row.clone()))?;
         oauth_apps::update(&mut tx, id, &row, &clock::now()).await.map_err(same_name)?;
-        if moved || row.client_id != before.row.client_id || row.scopes != before.row.scopes {
+        // Nor do refresh tokens go to another address, or what comes of them to other mail servers.
+        let further = row.mail_hosts.iter().any(|host| !before.row.mail_hosts.contains(host));
+        let moved = moved || row.authorize_url != before.row.authorize_url;
+        if moved || further || row.client_id != before.row.client_id {
+            let why = "The addresses, mail servers or id of its application have been changed.";
+            oauth_consents::end_of_app(&mut tx, id, why, &clock::now()).await?;
+        } else if row.scopes != before.row.scopes {
             oauth_tokens::forget_access(&mut tx, id).await?;
         }
         let after = shown(stored(&mut tx, id).await?, &redirect);
@@ -354,10 +360,25 @@ fn mail_hosts(provider: OauthProvider, given: &[String], checker: &mut Checker) 
     } else if given.len() > MAX_HOSTS {
         checker.error("mail_hosts", format!("may be {MAX_HOSTS} at most"));
     }
-    let mut hosts: Vec<String> = given.iter().map(|host| checker.host("mail_hosts", host)).collect();
+    let mut hosts: Vec<String> = given.iter().map(|host| mail_host(host, checker)).collect();
     hosts.sort();
     hosts.dedup();
     hosts
+}
+
+/// One of them: `HOST`, or `HOST:PORT` where it listens at another port than IMAP's.
+fn mail_host(text: &str, checker: &mut Checker) -> String {
+    let split = text.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']'));
+    let Some((host, port)) = split else { return checker.host("mail_hosts", text) };
+    let host = checker.host("mail_hosts", host);
+    match port.parse::<u16>() {
+        Ok(port) if port > 0 && host.contains(':') => format!("[{host}]:{port}"),
+        Ok(port) if port > 0 => format!("{host}:{port}"),
+        _ => {
+            checker.error("mail_hosts", "must be names such as imap.example.com or imap.example.com:1143");
+            host
+        }
+    }
 }
 
 /// The field that a refusal of the protocol's crate is about.

@@ -10,7 +10,7 @@ use super::{
     registered::Registered,
 };
 use crate::{Actor, Error, Gatepost, Result, clock};
-use gatepost_contract::{Consent, ConsentId, ConsentLinkId, ConsentWay, OauthProvider, Secret};
+use gatepost_contract::{Consent, ConsentId, ConsentWay, OauthProvider, Secret};
 use gatepost_oauth::{Callback, OauthError, Pkce, admin_consent_url, authorize_url, new_state};
 use gatepost_store::{
     mailboxes,
@@ -19,6 +19,7 @@ use gatepost_store::{
 use gatepost_vault::Sealed;
 use std::{fmt, net::IpAddr};
 use time::{Duration, OffsetDateTime};
+use url::Url;
 
 /// How long a person may take at the provider's page.
 const AWAY: Duration = Duration::minutes(10);
@@ -50,30 +51,17 @@ pub struct Arrival {
 }
 
 impl Gatepost {
-    /// Sends a browser of the staff to the provider. `host` is where it reached the Desk, `browser` what it has kept from
-    /// an earlier departure.
+    /// Sends a browser of the staff to the provider. `host` is where it reached the Desk.
     ///
     /// # Errors
     /// [`Error::Conflict`] for a consent that is given in another way.
-    pub async fn begin_consent(
-        &self,
-        actor: &Actor,
-        id: ConsentId,
-        host: Option<&str>,
-        browser: Option<&str>,
-    ) -> Result<Departure> {
+    pub async fn begin_consent(&self, actor: &Actor, id: ConsentId, host: Option<&str>) -> Result<Departure> {
         let consent = self.changeable(actor, id).await?;
-        self.depart(&consent, &actor.label(), None, host, browser).await
+        let by = By { label: &actor.label(), link: None, any_account: actor.approve().is_ok() };
+        self.depart(&consent, &by, host).await
     }
 
-    pub(super) async fn depart(
-        &self,
-        consent: &Consent,
-        asked_by: &str,
-        link: Option<ConsentLinkId>,
-        host: Option<&str>,
-        browser: Option<&str>,
-    ) -> Result<Departure> {
+    pub(super) async fn depart(&self, consent: &Consent, by: &By<'_>, host: Option<&str>) -> Result<Departure> {
         let (app, hint) = {
             let mut conn = self.store().reader().await?;
             let mailbox = match consent.mailbox_id {
@@ -100,14 +88,16 @@ impl Gatepost {
             }
         };
         let url = url.map_err(|error| refused(&error))?;
-        let browser = browser.filter(|kept| is_kept(kept)).map_or_else(new_state, str::to_owned);
+        // Anew each time: what a browser has kept, somebody else may have put there.
+        let browser = new_state();
         let request = RequestRow {
             consent_id: consent.id,
             browser_digest: digest(&browser),
             verifier_blob: self.vault().seal(&Sealed::password(pkce.verifier().0.clone())),
             redirect_url: redirect,
-            link_id: link,
-            asked_by: asked_by.to_owned(),
+            link_id: by.link,
+            asked_by: by.label.to_owned(),
+            any_account: by.any_account,
         };
         let now = clock::now();
         let expires = clock::text(OffsetDateTime::now_utc() + AWAY);
@@ -147,7 +137,7 @@ impl Gatepost {
         tx.commit().await?;
         let request = request.ok_or_else(stray)?;
         let before = consent(&mut *self.store().reader().await?, request.consent_id).await?;
-        let by = By { label: &request.asked_by, link: request.link_id };
+        let by = By { label: &request.asked_by, link: request.link_id, any_account: request.any_account };
         let guest = request.link_id.is_some();
         match self.use_answer(&before, &request, parameters, &by).await {
             Ok(consent) => Ok(Arrival { consent, guest, refused: None }),
@@ -189,6 +179,10 @@ impl Gatepost {
             Ok(app) => app,
             Err(error) => return Err(failed(error).await),
         };
+        if !is_of_issuer(parameters, app.endpoints.authorize.as_ref()) {
+            let what = "its page sent the browser back in another provider's name".into();
+            return Err(failed(OauthError::Nonsense { host: provider.to_owned(), what }).await);
+        }
         let sealed = self.vault().open(&request.verifier_blob).map_err(|e| Error::conflict("vault", e.to_string()))?;
         let verifier =
             sealed.password.ok_or_else(|| Error::conflict("vault", "There is no verifier in what is sealed."))?;
@@ -200,7 +194,41 @@ impl Gatepost {
     }
 }
 
+/// Whether an answer comes from whom the browser was sent to, where it says from whom (RFC 9207 section 2.4): two
+/// providers send browsers back to one address here. Issuers and log-in pages lie at one origin.
+fn is_of_issuer(parameters: &[(String, String)], page: Option<&Url>) -> bool {
+    let issuers = parameters.iter().filter(|(name, _)| name == "iss");
+    issuers.map(|(_, issuer)| Url::parse(issuer)).all(|issuer| match (issuer, page) {
+        (Ok(issuer), Some(page)) => issuer.origin() == page.origin(),
+        _ => false,
+    })
+}
+
 /// Whether a text can be a state, or what a browser keeps.
 fn is_kept(text: &str) -> bool {
     text.len() == 43 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_in_the_name_of_another_provider_is_none() {
+        let page = Url::parse("https://accounts.google.com/o/oauth2/v2/auth").expect("it is well formed");
+        for (issuers, fine) in [
+            (&[][..], true),
+            (&["https://accounts.google.com"], true),
+            (&["https://accounts.google.com:444"], false),
+            (&["http://accounts.google.com"], false),
+            (&["https://login.example"], false),
+            (&["https://accounts.google.com", "https://login.example"], false),
+            (&["accounts.google.com"], false),
+            (&[""], false),
+        ] {
+            let parameters: Vec<(String, String)> =
+                issuers.iter().map(|issuer| ("iss".to_owned(), (*issuer).to_owned())).collect();
+            assert_eq!(is_of_issuer(&parameters, Some(&page)), fine, "{issuers:?}");
+        }
+    }
 }

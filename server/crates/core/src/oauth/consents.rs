@@ -1,6 +1,6 @@
 //! Consents: asking for them, how they stand, trying them, taking them back.
 
-use super::{apps, is_for_owner, refused, registered::Registered, whose};
+use super::{accounts::dest_of, apps, is_for_owner, refused, registered::Registered, whose};
 use crate::{
     Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, mailboxes::open_for_changes, validate::Checker,
 };
@@ -11,6 +11,7 @@ use gatepost_contract::{
 use gatepost_oauth::{OauthError, Tokens};
 use gatepost_store::{
     Conn, jobs, mailboxes,
+    oauth_apps::StoredApp,
     oauth_consents::{self, Granted, NewConsentRow, Standing},
     oauth_requests, oauth_tokens,
 };
@@ -22,6 +23,8 @@ use time::{Duration, OffsetDateTime};
 const SOON: Duration = Duration::days(14);
 /// How many ending ones are shown at once.
 const MOST_ENDING: u32 = 50;
+/// How often a rotation of keys goes over what others write at the same time.
+const RESEALS: u32 = 3;
 
 /// Who brought a consent here.
 pub(super) struct By<'a> {
@@ -29,6 +32,8 @@ pub(super) struct By<'a> {
     pub label: &'a str,
     /// The link that they came by.
     pub link: Option<gatepost_contract::ConsentLinkId>,
+    /// Whether another account than the mailbox's may consent: an ops lead or a super admin began it.
+    pub any_account: bool,
 }
 
 impl Gatepost {
@@ -99,6 +104,7 @@ impl Gatepost {
             way,
             domain: None,
             directory: directory.as_deref(),
+            dest: None,
             created_by: &actor.label(),
         };
         self.ask_consent(actor, &row).await
@@ -122,8 +128,9 @@ impl Gatepost {
         let way = way(&app, new.way, true, &mut checker);
         let domain = match new.domain.as_deref().map(str::trim).filter(|domain| !domain.is_empty()) {
             Some(domain) => checker.domain("domain", domain),
-            None => job.domain,
+            None => job.domain.clone(),
         };
+        let dest = dest_of(&job);
         let directory = directory(&app, new.directory, Some(&domain), &mut checker);
         checker.finish()?;
         let row = NewConsentRow {
@@ -134,6 +141,7 @@ impl Gatepost {
             way,
             domain: Some(&domain),
             directory: directory.as_deref(),
+            dest: Some(&dest),
             created_by: &actor.label(),
         };
         self.ask_consent(actor, &row).await
@@ -194,7 +202,7 @@ impl Gatepost {
             self.renew_now(&consent).await?;
             return self.get_consent(actor, id).await;
         }
-        self.try_for_all(&consent, &By { label: &actor.label(), link: None }).await
+        self.try_for_all(&consent, &By { label: &actor.label(), link: None, any_account: true }).await
     }
 
     /// A consent that the actor may change: those for all mailboxes of a job only an ops lead or a super admin.
@@ -247,6 +255,12 @@ impl Gatepost {
         tokens: &Tokens,
         by: &By<'_>,
     ) -> Result<Consent> {
+        if !by.any_account
+            && let Err(why) = self.right_account(before, tokens).await?
+        {
+            self.note_refusal(before, !matches!(before.state, ConsentState::Valid), &why).await?;
+            return Err(Error::conflict("other_account", why));
+        }
         let now = clock::now();
         let until = until(tokens);
         let [access, refresh] =
@@ -284,15 +298,35 @@ impl Gatepost {
         Ok(after)
     }
 
+    /// Whether the account that consented is the mailbox's, as far as the provider tells; or why it is not taken.
+    async fn right_account(&self, before: &Consent, tokens: &Tokens) -> Result<std::result::Result<(), String>> {
+        let (Some(id), Some(given)) = (before.mailbox_id, tokens.claims.account.as_deref()) else { return Ok(Ok(())) };
+        let mailbox =
+            mailboxes::get(&mut *self.store().reader().await?, id).await?.ok_or(Error::NotFound("mailbox"))?;
+        let wanted = account(&mailbox, before.side);
+        if given.eq_ignore_ascii_case(wanted) {
+            return Ok(Ok(()));
+        }
+        Ok(Err(format!(
+            "{given} has consented, and the account of this mailbox is {wanted}. Log in at the provider as {wanted}. For a \
+             shared mailbox, which nobody logs in to, an ops lead or a super admin begins the consent."
+        )))
+    }
+
     /// Keeps why a consent did not come about. One that stands is not harmed by an attempt to give it again.
     pub(super) async fn note_failure(&self, before: &Consent, error: &OauthError) -> Result<()> {
+        self.note_refusal(before, !error.is_transient(), &error.to_string()).await
+    }
+
+    /// The same in words. One that has come about meanwhile is not touched.
+    async fn note_refusal(&self, before: &Consent, for_good: bool, sentence: &str) -> Result<()> {
         let state = match before.state {
-            ConsentState::Pending if !error.is_transient() => ConsentState::Failed,
+            ConsentState::Pending if for_good => ConsentState::Failed,
             other => other,
         };
-        let sentence = error.to_string();
         let mut tx = self.store().begin().await?;
-        oauth_consents::stand(&mut tx, before.id, Standing { state, error: Some(&sentence) }, &clock::now()).await?;
+        let standing = Standing { state, error: Some(sentence) };
+        oauth_consents::stand_as_read(&mut tx, before, standing, &clock::now()).await?;
         tx.commit().await?;
         metrics::counter!("gatepost_oauth_consents_total", "provider" => before.provider.as_str(), "result" => "refused")
             .increment(1);
@@ -312,18 +346,91 @@ impl Gatepost {
     }
 
     async fn try_give_back(&self, consent: &Consent) -> std::result::Result<bool, String> {
-        if consent.way.is_for_all() {
-            return Ok(false);
-        }
-        let (app, tokens) = {
+        let left = {
             let mut conn = self.store().reader().await.map_err(|e| e.to_string())?;
-            let tokens = oauth_tokens::get(&mut conn, consent.id, "").await.map_err(|e| e.to_string())?;
-            (apps::stored(&mut conn, consent.app_id).await.map_err(|e| e.to_string())?, tokens)
+            leftover(&mut conn, consent).await.map_err(|e| e.to_string())?
         };
-        let Some(blob) = tokens.and_then(|tokens| tokens.refresh_blob.or(tokens.access_blob)) else { return Ok(false) };
-        let token = self.open_token(&blob).map_err(|e| e.to_string())?;
-        let app = self.registered(&app, consent).and_then(Registered::app).map_err(|e| e.to_string())?;
+        match left {
+            Some(left) => self.revoke(&left).await,
+            None => Ok(false),
+        }
+    }
+
+    async fn revoke(&self, left: &Leftover) -> std::result::Result<bool, String> {
+        let token = self.open_token(&left.blob).map_err(|e| e.to_string())?;
+        let app = self.registered(&left.app, &left.consent).and_then(Registered::app).map_err(|e| e.to_string())?;
         gatepost_oauth::revoke(&**self.web(), &app, &token).await.map_err(|e| e.to_string())
+    }
+
+    /// Gives tokens back whose consents are forgotten here already. Nobody waits for it but the end of the process.
+    pub(crate) fn give_back_later(&self, left: Vec<Leftover>) {
+        for left in left {
+            let gatepost = self.clone();
+            self.consents().under_way.spawn(async move {
+                if let Err(why) = gatepost.revoke(&left).await {
+                    let consent = left.consent.id;
+                    tracing::warn!(%consent, %why, "the provider did not take a consent's tokens back");
+                }
+            });
+        }
+    }
+
+    /// Withdraws all consents of a job, or a mailbox's own. What comes of it is given back once the transaction stands.
+    pub(crate) async fn withdraw_consents(
+        &self,
+        tx: &mut Conn,
+        actor: &Actor,
+        (job, mailbox): (JobId, Option<MailboxId>),
+        why: &str,
+    ) -> Result<Vec<Leftover>> {
+        let mut left = Vec::new();
+        for consent in oauth_consents::of_job(tx, job, &clock::now()).await? {
+            if mailbox.is_some() && consent.mailbox_id != mailbox {
+                continue;
+            }
+            left.extend(leftover(tx, &consent).await?);
+            oauth_consents::delete(tx, consent.id).await?;
+            Entry::new(actor, "consent.withdraw", format!("consent/{}", consent.id))
+                .job(job)
+                .before(&consent)
+                .reason(why)
+                .write(tx)
+                .await?;
+        }
+        Ok(left)
+    }
+
+    /// Lets the consents of a mailbox's owner be given again, because they were given for another account.
+    pub(crate) async fn forget_consents(
+        &self,
+        tx: &mut Conn,
+        actor: &Actor,
+        mailbox: &Mailbox,
+    ) -> Result<Vec<Leftover>> {
+        let mut left = Vec::new();
+        let now = clock::now();
+        for consent in oauth_consents::of_mailbox(tx, mailbox.job_id, mailbox.id, &now).await? {
+            if consent.mailbox_id.is_none() {
+                continue;
+            }
+            left.extend(leftover(tx, &consent).await?);
+            oauth_tokens::forget(tx, consent.id).await?;
+            oauth_requests::forget(tx, consent.id, &now).await?;
+            if consent.granted_at.is_none() {
+                continue;
+            }
+            let why = "The mailbox has got another account since the consent was given.";
+            let standing = Standing { state: ConsentState::Pending, error: Some(why) };
+            oauth_consents::stand(tx, consent.id, standing, &now).await?;
+            Entry::new(actor, "consent.lost", format!("consent/{}", consent.id))
+                .job(consent.job_id)
+                .before(&consent.state)
+                .after(&standing.state)
+                .reason(why)
+                .write(tx)
+                .await?;
+        }
+        Ok(left)
     }
 
     pub(super) fn seal_token(&self, token: &Secret) -> Vec<u8> {
@@ -345,29 +452,55 @@ impl Gatepost {
             rotated.map_err(|e| Error::conflict("vault", e.to_string()))
         };
         let mut count = 0;
-        for (id, blob) in gatepost_store::oauth_apps::sealed(tx).await? {
-            if let Some(blob) = anew(&blob)? {
-                gatepost_store::oauth_apps::reseal(tx, id, &blob).await?;
-                count += 1;
+        // What another process writes meanwhile is not sealed over; it is looked at again.
+        for _ in 0..RESEALS {
+            let mut missed = false;
+            let mut done = |written: bool| {
+                count += u64::from(written);
+                missed |= !written;
+            };
+            for (id, read) in gatepost_store::oauth_apps::sealed(tx).await? {
+                if let Some(blob) = anew(&read)? {
+                    done(gatepost_store::oauth_apps::reseal(tx, id, &read, &blob).await?);
+                }
             }
-        }
-        for (id, subject, row) in oauth_tokens::all(tx).await? {
-            let access = row.access_blob.as_deref().map(anew).transpose()?.flatten();
-            let refresh = row.refresh_blob.as_deref().map(anew).transpose()?.flatten();
-            if access.is_some() || refresh.is_some() {
-                let (access, refresh) = (access.or(row.access_blob), refresh.or(row.refresh_blob));
-                oauth_tokens::reseal(tx, id, &subject, access.as_deref(), refresh.as_deref()).await?;
-                count += 1;
+            for (id, subject, row) in oauth_tokens::all(tx).await? {
+                let access = row.access_blob.as_deref().map(anew).transpose()?.flatten();
+                let refresh = row.refresh_blob.as_deref().map(anew).transpose()?.flatten();
+                if access.is_some() || refresh.is_some() {
+                    let (access, refresh) = (access.or(row.access_blob.clone()), refresh.or(row.refresh_blob.clone()));
+                    done(oauth_tokens::reseal(tx, id, &subject, &row, access.as_deref(), refresh.as_deref()).await?);
+                }
             }
-        }
-        for (place, blob) in oauth_requests::sealed(tx).await? {
-            if let Some(blob) = anew(&blob)? {
-                oauth_requests::reseal(tx, &place, &blob).await?;
-                count += 1;
+            for (place, read) in oauth_requests::sealed(tx).await? {
+                if let Some(blob) = anew(&read)? {
+                    done(oauth_requests::reseal(tx, &place, &read, &blob).await?);
+                }
+            }
+            if !missed {
+                break;
             }
         }
         Ok(count)
     }
+}
+
+/// Tokens of a consent that a provider is to take back.
+pub(crate) struct Leftover {
+    consent: Consent,
+    app: StoredApp,
+    blob: Vec<u8>,
+}
+
+/// What there is to give back of a consent.
+async fn leftover(conn: &mut Conn, consent: &Consent) -> Result<Option<Leftover>> {
+    if consent.way.is_for_all() {
+        return Ok(None);
+    }
+    let tokens = oauth_tokens::get(conn, consent.id, "").await?;
+    let Some(blob) = tokens.and_then(|tokens| tokens.refresh_blob.or(tokens.access_blob)) else { return Ok(None) };
+    let app = apps::stored(conn, consent.app_id).await?;
+    Ok(Some(Leftover { consent: consent.clone(), app, blob }))
 }
 
 /// Whether it was the provider that refused, or we.

@@ -48,6 +48,7 @@ impl Gatepost {
             next_poll_at: seconds_on(interval),
             expires_at: clock::text(ends),
             asked_by: actor.label(),
+            any_account: actor.approve().is_ok(),
         };
         let mut tx = self.store().begin().await?;
         oauth_requests::put_device(&mut tx, &device).await?;
@@ -77,7 +78,11 @@ impl Gatepost {
     async fn ask_about_devices(&self) -> Result<()> {
         let due = oauth_requests::due_devices(&mut *self.store().reader().await?, &clock::now()).await?;
         let asked = due.into_iter().map(|id| self.ask_about_device(id));
-        futures::future::try_join_all(asked).await.map(drop)
+        for error in futures::future::join_all(asked).await.into_iter().filter_map(Result::err) {
+            // Logs what lies behind.
+            let _ = gatepost_contract::Problem::from(error);
+        }
+        Ok(())
     }
 
     async fn ask_about_device(&self, id: ConsentId) -> Result<()> {
@@ -97,16 +102,18 @@ impl Gatepost {
         };
         let interval = match &answer {
             Ok(tokens) => {
-                let by = By { label: &device.asked_by, link: None };
-                return self.grant_consent(&before, "", tokens, &by).await.map(drop);
+                let by = By { label: &device.asked_by, link: None, any_account: device.any_account };
+                match self.grant_consent(&before, "", tokens, &by).await {
+                    // The reason stands with the consent; the code has served.
+                    Err(Error::Conflict { .. }) => return self.drop_code(id).await,
+                    other => return other.map(drop),
+                }
             }
             Err(OauthError::Pending) => device.interval_seconds,
             Err(OauthError::SlowDown) => device.interval_seconds + SLOWER,
             Err(OauthError::Unreachable { .. }) => (device.interval_seconds * 2).min(SLOWEST),
             Err(error) => {
-                let mut tx = self.store().begin().await?;
-                oauth_requests::drop_device(&mut tx, id).await?;
-                tx.commit().await?;
+                self.drop_code(id).await?;
                 return self.note_failure(&before, error).await;
             }
         };
@@ -114,6 +121,12 @@ impl Gatepost {
         oauth_requests::put_off(&mut tx, id, interval, &seconds_on(interval)).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    async fn drop_code(&self, id: ConsentId) -> Result<()> {
+        let mut tx = self.store().begin().await?;
+        oauth_requests::drop_device(&mut tx, id).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn poll_device(

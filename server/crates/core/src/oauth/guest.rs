@@ -1,7 +1,7 @@
 //! Links that ask the owner of a mailbox: signed, for a while, used up by the consent. Whoever has one sees the mailbox's
 //! address and the provider's name, and can give the consent; nothing else of the Desk is open to them.
 
-use super::consents::{consent, owner_only};
+use super::consents::{By, consent, owner_only};
 use crate::{Actor, Departure, Error, Gatepost, Result, audit::Entry, clock, validate::Checker};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use gatepost_contract::{
@@ -79,16 +79,10 @@ impl Gatepost {
     ///
     /// # Errors
     /// As [`shared_consent`](Self::shared_consent), and where the application cannot work.
-    pub async fn begin_shared_consent(
-        &self,
-        token: &str,
-        client: IpAddr,
-        host: Option<&str>,
-        browser: Option<&str>,
-    ) -> Result<Departure> {
+    pub async fn begin_shared_consent(&self, token: &str, client: IpAddr, host: Option<&str>) -> Result<Departure> {
         let (link, consent) = self.asked_by_link(token, client).await?;
         let owner = format!("owner of {}", consent.email.as_deref().unwrap_or_default());
-        self.depart(&consent, &owner, Some(link.id), host, browser).await
+        self.depart(&consent, &By { label: &owner, link: Some(link.id), any_account: false }, host).await
     }
 
     async fn asked_by_link(&self, token: &str, client: IpAddr) -> Result<(LinkRow, Consent)> {

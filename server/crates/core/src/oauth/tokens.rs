@@ -32,6 +32,8 @@ use time::{Duration, OffsetDateTime};
 const SHORTLY: Duration = Duration::minutes(5);
 /// How long one renewal may take before another process takes it over: longer than any answer is waited for.
 const RENEWAL: Duration = Duration::seconds(90);
+/// How far the clocks of two processes may be apart. Who has a row for longer than this allows has it by a wrong clock.
+const AHEAD: Duration = Duration::minutes(10);
 /// How long is waited for a renewal of somebody else.
 const PATIENCE: Pause = Pause::from_secs(100);
 /// How often is looked whether it has come.
@@ -153,9 +155,11 @@ impl Wanted {
     /// Takes the row for a renewal: the name to do it under, unless somebody else has it.
     async fn take(&self) -> Result<Option<String>> {
         let renewer = uuid::Uuid::new_v4().to_string();
-        let until = clock::text(OffsetDateTime::now_utc() + RENEWAL);
+        let now = OffsetDateTime::now_utc();
+        let [until, too_late] = [now + RENEWAL, now + RENEWAL + AHEAD].map(clock::text);
         let mut tx = self.gatepost.store().begin().await?;
-        let taken = oauth_tokens::take(&mut tx, self.consent, &self.subject, &renewer, &until, &clock::now()).await?;
+        let (id, now) = (self.consent, clock::now());
+        let taken = oauth_tokens::take(&mut tx, id, &self.subject, &renewer, &until, &too_late, &now).await?;
         tx.commit().await?;
         Ok(taken.then_some(renewer))
     }
@@ -167,10 +171,12 @@ impl Wanted {
         Ok(())
     }
 
-    /// Renews in a task of its own, which comes to its end although nobody may wait for it any more.
+    /// Renews in a task of its own, which comes to its end although nobody may wait for it any more but the end of the
+    /// process.
     async fn renewed_by(&self, renewer: String, consent: Consent) -> Answer<Secret> {
         let wanted = self.clone();
-        tokio::spawn(async move { wanted.renewal(&renewer, &consent).await }).await.map_err(internal)?
+        let renewal = async move { wanted.renewal(&renewer, &consent).await };
+        self.gatepost.consents().under_way.spawn(renewal).await.map_err(internal)?
     }
 
     async fn renewal(&self, renewer: &str, consent: &Consent) -> Answer<Secret> {

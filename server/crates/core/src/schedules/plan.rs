@@ -42,8 +42,9 @@ pub(crate) fn due(rule: &Rule, job: i64, last: OffsetDateTime, now: OffsetDateTi
     let mut at = last.max(now - LOOKED_BACK);
     while let Some(next) = rule.after(at).filter(|next| *next <= now) {
         at = next;
+        // Those behind it wait for it: were one of them decided first, this one would never be.
         if next + rule.delay(job, next) > now {
-            continue;
+            break;
         }
         passed.push_back(next);
         // One more than is written: the newest may be started.
@@ -65,6 +66,11 @@ pub(crate) fn due(rule: &Rule, job: i64, last: OffsetDateTime, now: OffsetDateTi
     };
     found.push(Due { moment: newest, verdict });
     found
+}
+
+/// From where it is looked for what is due when nothing says since when: every start that is due just now is found.
+pub(crate) fn just_before(rule: &Rule, now: OffsetDateTime) -> OffsetDateTime {
+    now - rule.longest_delay() - ON_TIME
 }
 
 /// When a job's runs start next after a moment, with what it waits beyond the schedule's own.
@@ -183,6 +189,23 @@ mod tests {
             ),
         ] {
             assert_eq!(told(&due(&rule(expression, window, 0), 7, last, now)), expect, "{what}");
+        }
+    }
+
+    #[test]
+    fn every_moment_before_the_end_of_the_hours_has_its_turn_in_its_order() {
+        let rule = rule("*/5 * * * *", Some("20:00-06:00"), 12);
+        let from = datetime!(2026-11-22 5:30 UTC);
+        for job in 0..30 {
+            let (mut last, mut started) = (from, Vec::new());
+            for tick in 0..=160 {
+                let now = from + Duration::seconds(15 * tick);
+                for due in due(&rule, job, last, now) {
+                    last = due.moment;
+                    started.push(due.moment.minute());
+                }
+            }
+            assert_eq!(started, [35, 40, 45, 50, 55], "job {job}");
         }
     }
 

@@ -145,7 +145,13 @@ impl Rule {
         self.local(at).is_some_and(|local| window.holds(local.time()))
     }
 
-    /// How much later than the moment a job starts: always the same, and never beyond the hours.
+    /// No job starts later than its moment by more than this.
+    pub const fn longest_delay(&self) -> Duration {
+        self.jitter
+    }
+
+    /// How much later than the moment a job starts: always the same, and never beyond the hours. Where the hours end
+    /// sooner than the longest delay, all delays shrink in proportion, so that a later moment starts no earlier.
     pub fn delay(&self, job: i64, moment: OffsetDateTime) -> Duration {
         let most = self.jitter.whole_seconds();
         if most == 0 {
@@ -153,8 +159,19 @@ impl Rule {
         }
         // Knuth's multiplicative hash: neighbours by id come far from one another.
         let spread = job.unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-        let delay = Duration::seconds(i64::try_from(spread).unwrap_or(0) % (most + 1));
-        if self.is_open(moment + delay) { delay } else { Duration::ZERO }
+        let delay = i64::try_from(spread).unwrap_or(0) % (most + 1);
+        let room = self.until_closed(moment).map_or(most, |left| (left.whole_seconds() - 1).clamp(0, most));
+        Duration::seconds(delay * room / most)
+    }
+
+    /// How long runs may start yet, at a moment within the hours; none where they always may.
+    fn until_closed(&self, at: OffsetDateTime) -> Option<Duration> {
+        let window = self.window?;
+        let local = self.local(at)?;
+        let today = local.date().to_datetime(window.to);
+        let end = if today > local.datetime() { today } else { local.date().tomorrow().ok()?.to_datetime(window.to) };
+        let end = end.to_zoned(self.zone.clone()).ok()?;
+        Some(Duration::seconds(end.timestamp().as_second() - local.timestamp().as_second()))
     }
 
     /// A moment as the zone's clocks show it.
@@ -334,5 +351,7 @@ mod tests {
         assert!(delays.iter().all(|delay| rule.is_open(moment + *delay)), "none begins after 06:00");
         let late = delays.iter().filter(|delay| **delay > Duration::minutes(15)).count();
         assert!(late > 20, "they are spread: {late} of 200 wait a quarter of an hour or more");
+        let sooner = datetime!(2026-11-22 5:25 UTC);
+        assert!((1..=200).all(|job| sooner + rule.delay(job, sooner) <= moment + rule.delay(job, moment)));
     }
 }

@@ -1,6 +1,6 @@
 //! Days of schedules with a clock of their own, on a store of their own and without any mail.
 
-use super::*;
+use super::{tick::Look, *};
 use crate::{Config, worker::endings::NoMail};
 use gatepost_contract::{MailboxId, NewPause, PauseScope, RunStatus, RunType, Security, SourceType, Tool, WaveMembers};
 use gatepost_store::{mailboxes, phase_history, runs, tenants, waves::WaveRow};
@@ -292,6 +292,132 @@ async fn a_clock_that_jumps_starts_nothing_twice_and_what_a_wrong_future_decided
 }
 
 #[tokio::test]
+async fn two_machines_whose_clocks_differ_start_every_moment_once() {
+    let from = datetime!(2027-06-01 0:00 UTC);
+    let stage = Stage::set(from).await;
+    let (job, _) = stage.job("d.example", &["a"], from).await;
+    let ahead = Duration::hours(3);
+    for minute in 0..=24 * 60 {
+        let now = from + Duration::minutes(minute);
+        for (now, worker) in [(now + ahead, "fast:1:7"), (now, "right:1:7")] {
+            stage.gatepost.tend_schedules_by(Look::new(now, worker)).await.unwrap();
+            stage.work(now, None).await;
+        }
+    }
+    let started = |hour: &str| format!("{hour} started 1");
+    assert_eq!(
+        stage.told(job).await,
+        ["01 06:00", "01 12:00", "01 18:00", "02 00:00"].map(started),
+        "each as soon as one of the clocks says so"
+    );
+    // What the fast one decided in its future is void once its own clock is right, in a later process too.
+    let told = stage.told(job).await.len();
+    stage.gatepost.tend_schedules_by(Look::new(from + Duration::hours(27), "fast:1:7")).await.unwrap();
+    stage.gatepost.tend_schedules_by(Look::new(from + Duration::days(3), "fast:1:7")).await.unwrap();
+    assert!(stage.told(job).await.len() > told);
+    stage.gatepost.tend_schedules_by(Look::new(from + Duration::hours(28), "right:1:7")).await.unwrap();
+    assert!(stage.told(job).await.len() > told, "another's rows are not touched");
+    stage.gatepost.tend_schedules_by(Look::new(from + Duration::hours(28), "fast:2:9")).await.unwrap();
+    assert_eq!(stage.told(job).await.len(), told);
+}
+
+#[tokio::test]
+async fn times_that_a_clock_far_ahead_has_written_stop_no_schedule() {
+    let from = datetime!(2027-06-01 0:00 UTC);
+    let ahead = from + Duration::days(400);
+    // The schedule's own time, that of entering the phase, that of joining a wave, and all of them.
+    for (of_schedule, of_phase, of_wave) in
+        [(ahead, from, from), (from, ahead, from), (from, from, ahead), (ahead, ahead, ahead)]
+    {
+        let stage = Stage::set(of_schedule).await;
+        let (job, _) = stage.job("d.example", &["a"], of_phase).await;
+        let mut tx = stage.gatepost.store().begin().await.unwrap();
+        wave_rows::put_jobs(&mut tx, None, &[job], &clock::text(of_wave)).await.unwrap();
+        tx.commit().await.unwrap();
+        stage.live(from + Duration::minutes(5), 13, &[], None).await;
+        assert_eq!(stage.told(job).await, ["01 06:00 started 1", "01 12:00 started 1"]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_sealed_for_a_while_goes_when_it_has_expired() {
+    let stage = Stage::set(datetime!(2027-06-01 0:00 UTC)).await;
+    let (job, _) = stage.job("d.example", &["a"], datetime!(2027-06-01 0:00 UTC)).await;
+    let preview = stage.gatepost.preview_import(&Actor::Cli, job, b"email\n").await.unwrap();
+    let kept = async || stage.gatepost.import_preview(&Actor::Cli, job, &preview.id).await.is_ok();
+    stage.gatepost.forget_expired(OffsetDateTime::now_utc()).await.unwrap();
+    assert!(kept().await);
+    stage.gatepost.forget_expired(OffsetDateTime::now_utc() + Duration::hours(2)).await.unwrap();
+    assert!(!kept().await, "it is removed although its time, by this clock, has not ended");
+}
+
+#[tokio::test]
+async fn a_file_is_read_while_others_write() {
+    let stage = Stage::set(datetime!(2027-06-01 0:00 UTC)).await;
+    let writing = stage.gatepost.store().begin().await.unwrap();
+    let refused = stage.gatepost.preview_import(&Actor::Cli, JobId(99), b"email\n").await;
+    assert!(matches!(refused, Err(Error::NotFound(_))), "{refused:?}");
+    drop(writing);
+}
+
+#[tokio::test]
+async fn a_wave_of_many_jobs_takes_an_ops_lead() {
+    let from = datetime!(2027-06-01 0:00 UTC);
+    let stage = Stage::set(from).await;
+    let user = |role| Actor::User { id: gatepost_contract::UserId(1), email: "a@b".into(), name: String::new(), role };
+    let (technician, lead) = (user(gatepost_contract::Role::Technician), user(gatepost_contract::Role::OpsLead));
+    let mut all = Vec::new();
+    for n in 0..=waves::MANY {
+        all.push(stage.job(&format!("d{n}.example"), &["a"], from).await);
+    }
+    let all_jobs: Vec<JobId> = all.iter().map(|(job, _)| *job).collect();
+    let new = |name: &str, job_ids: &[JobId]| gatepost_contract::NewWave {
+        name: name.into(),
+        job_ids: job_ids.to_vec(),
+        ..Default::default()
+    };
+    let gatepost = &stage.gatepost;
+    let pause = |wave: WaveId| NewPause {
+        scope: PauseScope::Wave,
+        job_id: None,
+        wave_id: Some(wave),
+        host: None,
+        reason: String::new(),
+    };
+    let forbidden = |error: Error| assert!(matches!(error, Error::Forbidden(_)), "{error:?}");
+
+    forbidden(gatepost.create_wave(&technician, new("all", &all_jobs)).await.unwrap_err());
+    // Up to that number it is a technician's; a single mailbox of one job more is too many.
+    let wave = gatepost.create_wave(&technician, new("some", &all_jobs[1..])).await.unwrap().id;
+    let paused = gatepost.pause(&technician, pause(wave)).await.unwrap();
+    let one_more = WaveMembers { add_mailboxes: vec![all[0].1[0]], ..WaveMembers::default() };
+    forbidden(gatepost.change_wave_members(&technician, wave, one_more.clone()).await.unwrap_err());
+    gatepost.change_wave_members(&lead, wave, one_more).await.unwrap();
+
+    let settings = gatepost_contract::WaveSettings { name: "some".into(), ..Default::default() };
+    let input = ScheduleInput {
+        expression: "0 0 1 1 *".into(),
+        time_zone: None,
+        window: None,
+        jitter_minutes: None,
+        enabled: true,
+    };
+    let other = gatepost.create_wave(&technician, new("other", &[])).await.unwrap().id;
+    let join = WaveMembers { add_jobs: vec![all_jobs[1]], ..WaveMembers::default() };
+    let leave = WaveMembers { remove_jobs: vec![all_jobs[1]], ..WaveMembers::default() };
+    forbidden(gatepost.change_wave_members(&technician, other, join).await.unwrap_err());
+    forbidden(gatepost.change_wave_members(&technician, wave, leave.clone()).await.unwrap_err());
+    forbidden(gatepost.update_wave(&technician, wave, settings).await.unwrap_err());
+    forbidden(gatepost.set_wave_schedule(&technician, wave, input).await.unwrap_err());
+    forbidden(gatepost.resume(&technician, paused.id).await.unwrap_err());
+    forbidden(gatepost.delete_wave(&technician, wave).await.unwrap_err());
+    gatepost.resume(&lead, paused.id).await.unwrap();
+    forbidden(gatepost.pause(&technician, pause(wave)).await.unwrap_err());
+    gatepost.change_wave_members(&lead, wave, leave).await.unwrap();
+    gatepost.pause(&technician, pause(wave)).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_falls_due_in_a_pause_is_skipped_and_a_paused_host_holds_only_its_own_mailboxes() {
     let from = datetime!(2027-06-01 0:00 UTC);
     let stage = Stage::set(from).await;
@@ -390,7 +516,8 @@ async fn a_job_that_was_cut_over_meanwhile_is_written_down_as_not_started() {
     tx.commit().await.unwrap();
     let now = datetime!(2027-06-01 6:00 UTC);
     let rule = Rule::read(&all[0].terms).unwrap();
-    stage.gatepost.tend_schedule(&all, &candidates[0], &all[0], &rule, now).await.unwrap();
+    let look = Look::new(now, stage.gatepost.crew().name());
+    stage.gatepost.tend_schedule(&all, &candidates[0], &all[0], &rule, look).await.unwrap();
     let told = stage.told(job).await;
     assert!(told[0].starts_with("01 06:00 failed: ") && told[0].contains("final"), "{told:?}");
     assert_eq!(stage.queued(job).await, 0, "nothing of the start is left");

@@ -5,7 +5,7 @@ use super::{PHASES, all_in_force, in_force, plan, plan::Verdict, rule::Rule};
 use crate::{Actor, Error, Gatepost, Result, clock, jobs::found, runs};
 use gatepost_contract::{Job, JobId, MailboxId, OccurrenceState, Pause, PauseScope, RunType, WaveId};
 use gatepost_store::{
-    Conn, jobs, pauses,
+    Conn, import_previews, jobs, oauth_requests, pauses,
     schedules::{self as rows, Candidate, NewOccurrence, ScheduleRow, Subject},
 };
 use serde_json::json;
@@ -20,6 +20,25 @@ const TOO_FAR_AHEAD: Duration = Duration::hours(1);
 const KEPT: Duration = Duration::days(90);
 /// After so many ticks the oldest rows are forgotten.
 const PRUNE_EVERY: u32 = 240;
+/// After so many, sealed files and log-ins at providers whose time has ended.
+const EXPIRE_EVERY: u32 = 20;
+
+/// A look at what is due.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look<'a> {
+    /// The present.
+    pub now: OffsetDateTime,
+    /// The machine whose clock says so.
+    pub by: &'a str,
+}
+
+impl<'a> Look<'a> {
+    /// By the clock of the machine on which this worker (`HOST:PID:START`) is: a clock is its machine's, and outlives the
+    /// process that read it.
+    pub fn new(now: OffsetDateTime, worker: &'a str) -> Self {
+        Self { now, by: worker.rsplitn(3, ':').last().unwrap_or(worker) }
+    }
+}
 
 /// What came of a moment.
 struct Outcome {
@@ -49,6 +68,11 @@ impl Gatepost {
             {
                 tracing::warn!(%error, "old rows of schedules could not be removed");
             }
+            if ticks.is_multiple_of(EXPIRE_EVERY)
+                && let Err(error) = self.forget_expired(now).await
+            {
+                tracing::warn!(%error, "what has expired could not be removed");
+            }
             ticks = ticks.wrapping_add(1);
             tokio::select! {
                 () = tokio::time::sleep(TICK) => {}
@@ -59,7 +83,11 @@ impl Gatepost {
 
     /// Starts the runs that are due at a moment, and writes down what was skipped and missed.
     pub async fn tend_schedules(&self, now: OffsetDateTime) -> Result<()> {
-        self.forget_the_future(now).await?;
+        self.tend_schedules_by(Look::new(now, self.crew().name())).await
+    }
+
+    pub(super) async fn tend_schedules_by(&self, look: Look<'_>) -> Result<()> {
+        self.forget_the_future(look).await?;
         let (all, candidates) = {
             let mut conn = self.store().reader().await?;
             (rows::list(&mut conn).await?, rows::candidates(&mut conn, &PHASES, None).await?)
@@ -73,7 +101,7 @@ impl Gatepost {
             for schedule in all_in_force(&all, candidate) {
                 let Some(rule) = rules.get(&schedule.id) else { continue };
                 // One job's trouble is no other's.
-                if let Err(error) = self.tend_schedule(&all, candidate, schedule, rule, now).await {
+                if let Err(error) = self.tend_schedule(&all, candidate, schedule, rule, look).await {
                     tracing::warn!(job = %candidate.job, schedule = %schedule.id, %error, "a schedule was not kept");
                 }
             }
@@ -87,26 +115,35 @@ impl Gatepost {
         candidate: &Candidate,
         schedule: &ScheduleRow,
         rule: &Rule,
-        now: OffsetDateTime,
+        look: Look<'_>,
     ) -> Result<()> {
+        let now = look.now;
         let decided = {
             let mut conn = self.store().reader().await?;
             rows::last_due(&mut conn, schedule.id, candidate.job, &clock::text(now)).await?
         };
-        let last = [Some(schedule.since.as_str()), Some(candidate.since.as_str()), decided.as_deref()];
-        let Some(last) = last.into_iter().flatten().filter_map(clock::parse).max() else { return Ok(()) };
+        // A time far ahead was written by a clock that was wrong: were it believed, nothing would start until it comes.
+        let believed = |at: &OffsetDateTime| *at <= now + TOO_FAR_AHEAD;
+        let last = [
+            Some(schedule.since.as_str()),
+            Some(candidate.entered_at.as_str()),
+            candidate.scheduled_since.as_deref(),
+            decided.as_deref(),
+        ];
+        let last = last.into_iter().flatten().filter_map(clock::parse).filter(believed).max();
+        let last = last.unwrap_or_else(|| plan::just_before(rule, now));
         for due in plan::due(rule, candidate.job.0, last, now) {
             let due_at = clock::text(due.moment);
             let state = match due.verdict {
-                Verdict::Start => self.start_due(all, candidate, schedule, &due_at, None, now).await?,
-                Verdict::CatchUp(late) => self.start_due(all, candidate, schedule, &due_at, Some(late), now).await?,
+                Verdict::Start => self.start_due(all, candidate, schedule, &due_at, None, look).await?,
+                Verdict::CatchUp(late) => self.start_due(all, candidate, schedule, &due_at, Some(late), look).await?,
                 Verdict::Missed(before) => {
                     let mut reason = "Gatepost was not at work then, and when it was again it was too late.".to_owned();
                     if before > 0 {
                         reason.push_str(&format!(" So it was {before} times more before that."));
                     }
                     let outcome = Outcome { state: OccurrenceState::Missed, reason: Some(reason), runs: 0 };
-                    self.note_moment(candidate.job, schedule, &due_at, &outcome, now).await?
+                    self.note_moment(candidate.job, schedule, &due_at, &outcome, look).await?
                 }
             };
             if let Some(state) = state {
@@ -124,19 +161,20 @@ impl Gatepost {
         schedule: &ScheduleRow,
         due_at: &str,
         late: Option<Duration>,
-        now: OffsetDateTime,
+        look: Look<'_>,
     ) -> Result<Option<OccurrenceState>> {
         let mut tx = self.store().begin().await?;
         let first = NewOccurrence {
             schedule_id: schedule.id,
             job_id: candidate.job,
             due_at,
+            decided_by: look.by,
             state: OccurrenceState::Started,
             reason: None,
             runs: 0,
         };
-        let Some(id) = rows::take(&mut tx, &first, &clock::text(now)).await? else { return Ok(None) };
-        let outcome = match self.start_mailboxes(&mut tx, all, candidate, schedule, now).await {
+        let Some(id) = rows::take(&mut tx, &first, &clock::text(look.now)).await? else { return Ok(None) };
+        let outcome = match self.start_mailboxes(&mut tx, all, candidate, schedule, look.now).await {
             Ok(outcome) => outcome,
             Err(Error::Conflict { code, detail, .. }) => {
                 // What was begun is undone; what became of the moment is written all the same.
@@ -146,7 +184,7 @@ impl Gatepost {
                     _ => OccurrenceState::Failed,
                 };
                 let outcome = Outcome { state, reason: Some(detail), runs: 0 };
-                return self.note_moment(candidate.job, schedule, due_at, &outcome, now).await;
+                return self.note_moment(candidate.job, schedule, due_at, &outcome, look).await;
             }
             Err(error) => return Err(error),
         };
@@ -227,28 +265,30 @@ impl Gatepost {
         schedule: &ScheduleRow,
         due_at: &str,
         outcome: &Outcome,
-        now: OffsetDateTime,
+        look: Look<'_>,
     ) -> Result<Option<OccurrenceState>> {
         let row = NewOccurrence {
             schedule_id: schedule.id,
             job_id: job,
             due_at,
+            decided_by: look.by,
             state: outcome.state,
             reason: outcome.reason.as_deref(),
             runs: outcome.runs,
         };
         let mut tx = self.store().begin().await?;
-        let mine = rows::take(&mut tx, &row, &clock::text(now)).await?.is_some();
+        let mine = rows::take(&mut tx, &row, &clock::text(look.now)).await?.is_some();
         tx.commit().await?;
         Ok(mine.then_some(outcome.state))
     }
 
-    /// What a clock that was far ahead has decided counts not: those moments are still to come.
-    async fn forget_the_future(&self, now: OffsetDateTime) -> Result<()> {
-        let from = clock::text(now + TOO_FAR_AHEAD);
-        if rows::any_decided_since(&mut *self.store().reader().await?, &from).await? {
+    /// What this machine's clock has decided when it was far ahead counts not: those moments are still to come. Another
+    /// machine's rows stay: were two of which one is ahead to void each other's, each would start all of it again.
+    async fn forget_the_future(&self, look: Look<'_>) -> Result<()> {
+        let from = clock::text(look.now + TOO_FAR_AHEAD);
+        if rows::any_decided_since(&mut *self.store().reader().await?, look.by, &from).await? {
             let mut tx = self.store().begin().await?;
-            let count = rows::forget_since(&mut tx, &from).await?;
+            let count = rows::forget_since(&mut tx, look.by, &from).await?;
             tx.commit().await?;
             tracing::warn!(count, "the clock went back: what was decided in its future is void");
         }
@@ -257,7 +297,19 @@ impl Gatepost {
 
     async fn forget_old_occurrences(&self, now: OffsetDateTime) -> Result<()> {
         let mut tx = self.store().begin().await?;
+        // A row that goes too early would make its moment due again: a clock that is ahead alone does not decide that.
+        let database = rows::database_seconds(&mut tx).await?;
+        let now = OffsetDateTime::from_unix_timestamp(database).map_or(now, |database| database.min(now));
         rows::prune(&mut tx, &clock::text(now - KEPT)).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Removes sealed files that nobody stored, and log-ins at providers from which nobody came back.
+    pub(super) async fn forget_expired(&self, now: OffsetDateTime) -> Result<()> {
+        let now = clock::text(now);
+        let mut tx = self.store().begin().await?;
+        import_previews::purge(&mut tx, &now).await?;
+        oauth_requests::tidy(&mut tx, &now).await?;
         Ok(tx.commit().await?)
     }
 }

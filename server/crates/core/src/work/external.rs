@@ -66,7 +66,8 @@ pub(super) async fn run(
     let found = look.run().await?;
     let after = standing(ledger).await?;
     outcome.transferred += found.adopted;
-    outcome.bytes += before.pending_bytes.saturating_sub(after.pending_bytes);
+    outcome.bytes += arrived_bytes(&before, &after, found.adopted);
+    scene.watch.copied(found.adopted, 0);
     outcome.quarantined += found.quarantined;
     outcome.vanished += found.vanished;
     outcome.flags_changed += found.flags_changed;
@@ -76,15 +77,24 @@ pub(super) async fn run(
         outcome.quarantined += refuse(scene, ledger, &folders, &said.refused).await?;
     }
     outcome.pending = standing(ledger).await?.pending;
-    if after.pending < before.pending || said.refused.is_empty() {
-        let sentence = format!(
-            "{} of {} messages that were to be copied have arrived.",
-            before.pending.saturating_sub(after.pending),
-            before.pending
-        );
+    if found.adopted > 0 || said.refused.is_empty() {
+        let sentence = format!("{} of {} messages that were to be copied have arrived.", found.adopted, before.pending);
         scene.watch.note(Level::Info, tool.as_str(), sentence);
     }
     Ok(Some(said))
+}
+
+/// The bytes of what has arrived. What has gone from the source or was refused is pending no longer either.
+fn arrived_bytes(before: &Pending, after: &Pending, arrived: u64) -> u64 {
+    let (settled, bytes) =
+        (before.pending.saturating_sub(after.pending), before.pending_bytes.saturating_sub(after.pending_bytes));
+    let part = u128::from(bytes) * u128::from(arrived.min(settled)) / u128::from(settled.max(1));
+    u64::try_from(part).unwrap_or(u64::MAX)
+}
+
+/// Whether every byte that the program reads passes at the pace of the run's wave; what others read is told afterwards.
+const fn reads_through_relay(tool: Tool) -> bool {
+    matches!(tool, Tool::Imapsync | Tool::Doveadm)
 }
 
 /// Lets the mailbox's program try whether it could do its work. What hinders it, in a sentence, where something does.
@@ -121,6 +131,7 @@ pub(super) fn tell(ended: &mut Ended, tool: Tool, said: EngineSaid, outcome: &Co
     if outcome.cancelled {
         return;
     }
+    let ill = said.failure.is_some();
     let whole = outcome.pending == 0 && outcome.quarantined == 0 && outcome.failed_folders.is_empty();
     let words = match said.failure {
         Some(failure) if whole => {
@@ -137,7 +148,8 @@ pub(super) fn tell(ended: &mut Ended, tool: Tool, said: EngineSaid, outcome: &Co
     };
     let words = if said.again { format!("{words} Start the run again.") } else { words };
     ended.summary = format!("{} {words}", ended.summary);
-    if outcome.transferred == 0 && outcome.quarantined == 0 {
+    // What the next run may mend, and what the program takes for done, does not stop the job.
+    if ill && !said.again && outcome.transferred == 0 && outcome.quarantined == 0 {
         (ended.status, ended.exit_code) = (RunStatus::Failed, 1);
     }
     ended.error = Some(match ended.error.take() {
@@ -238,7 +250,11 @@ impl Call<'_> {
             if let Some(step) = moved.folder.and_then(|folder| steps.get(folder)) {
                 scene.watch.done(*step, moved.messages, moved.bytes);
             }
-            scene.watch.copied(moved.messages, moved.bytes);
+            // Bytes have passed whatever comes of them; messages are counted where they are found.
+            scene.watch.copied(0, moved.bytes);
+            if !reads_through_relay(scene.mailbox.tool) {
+                scene.watch.throttle.spend(moved.bytes);
+            }
             for (budget, way) in [(&scene.source_budget, Way::Down), (&scene.dest_budget, Way::Up)] {
                 if let Err(why) = budget.budget.moved(way, moved.bytes) {
                     *spent.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
@@ -292,7 +308,8 @@ impl Call<'_> {
             source: self.source,
             dest: self.dest,
             folders: &engine,
-            bytes_per_second: scene.watch.throttle.rate(),
+            bytes_per_second: scene.watch.throttle.share(),
+            throttle: &scene.watch.throttle,
             messages_per_second: rates.into_iter().flatten().reduce(f64::min),
         };
         let run = ToolRun { work: &work, log: &log, note: &note, moved, cancel };

@@ -13,7 +13,7 @@ use crate::{Access, MboxUpload, MboxUploaded, ToolRun, access::dest_access, ledg
 use gatepost_contract::{CauseKind, Level};
 use gatepost_transfer::{
     Arrival, Destination, Fault, FaultKind, Flags, Ledger as _, LedgerRow, PlacedFolder, ReadMessage, Reader, Refusal,
-    RemoteFolder, Source, UidSet, Watch as _, copy::CopyOutcome,
+    RemoteFolder, Source, UidSet, Watch as _, Way, copy::CopyOutcome,
 };
 use mbox::Mbox;
 use pairs::pair;
@@ -115,12 +115,23 @@ impl Uploading<'_> {
                 outcome.failed_folders.push((own.source.to_string(), sentence));
                 continue;
             };
-            self.folder(sides, Place { own, source, dest }, outcome).await?;
+            let name = own.source.to_string();
+            if let Some(why) = self.folder(sides, Place { own, source, dest }, outcome).await? {
+                // What is left is still pending, and the next run sends it.
+                self.scene.watch.note(Level::Warn, "imap-upload", why.clone());
+                outcome.failed_folders.push((name, why));
+                return Ok(());
+            }
         }
         Ok(())
     }
 
-    async fn folder(&self, sides: &mut Sides, place: Place, outcome: &mut CopyOutcome) -> Result<(), Fault> {
+    async fn folder(
+        &self,
+        sides: &mut Sides,
+        place: Place,
+        outcome: &mut CopyOutcome,
+    ) -> Result<Option<String>, Fault> {
         sides.source.open(&place.source).await?;
         sides.witness.open(&place.source).await?;
         let mut after = None;
@@ -129,7 +140,7 @@ impl Uploading<'_> {
                 return Err(Fault::cancelled());
             }
             let mut rows = self.ledger.pending(place.own.id, after, MESSAGES).await?;
-            let Some(last) = rows.last() else { return Ok(()) };
+            let Some(last) = rows.last() else { return Ok(None) };
             after = Some(last.id);
             rows.sort_unstable_by_key(|row| row.uid);
             let there = self.recognise(sides, &place, &rows, outcome).await?;
@@ -141,7 +152,9 @@ impl Uploading<'_> {
                     bytes += rows[some].size;
                     some += 1;
                 }
-                self.upload(sides, &place, &rows[..some], outcome).await?;
+                if let Some(why) = self.upload(sides, &place, &rows[..some], outcome).await? {
+                    return Ok(Some(why));
+                }
                 rows = &rows[some..];
             }
         }
@@ -191,13 +204,14 @@ impl Uploading<'_> {
         Ok(pair(&ours, &unclaimed))
     }
 
+    /// Sends one mbox. Why nothing more may be sent now, where that is so.
     async fn upload(
         &self,
         sides: &mut Sides,
         place: &Place,
         rows: &[LedgerRow],
         outcome: &mut CopyOutcome,
-    ) -> Result<(), Fault> {
+    ) -> Result<Option<String>, Fault> {
         let path = self.work.join("messages.mbox");
         let mut mbox = Mbox::create(&path).map_err(internal)?;
         let mut sent = Vec::with_capacity(rows.len());
@@ -213,9 +227,15 @@ impl Uploading<'_> {
         }
         mbox.finish().map_err(internal)?;
         if sent.is_empty() {
-            return Ok(());
+            return Ok(None);
+        }
+        let bytes = sent.iter().map(|(row, _)| row.size).sum();
+        tokio::select! {
+            () = self.scene.watch.throttle.pass(bytes) => {}
+            () = self.scene.cancel.cancelled() => return Err(Fault::cancelled()),
         }
         let said = self.call(place, &path).await?;
+        let spent = self.spend(bytes);
         let refused = self.refused(place, &sent, &said, outcome).await?;
         // Whatever it says, what is there is there.
         sent.retain(|(row, _)| !refused.contains(row.uid));
@@ -225,7 +245,7 @@ impl Uploading<'_> {
             self.unrecognised(place, &rows, &found, outcome).await?;
         }
         let mut arrivals = Vec::with_capacity(found.len());
-        let mut flags = Vec::new();
+        let (mut flags, mut arrived_bytes) = (Vec::new(), 0);
         for (uid, dest_uid) in &found {
             let Some((row, digests)) = sent.iter().find(|(row, _)| row.uid == *uid) else { continue };
             arrivals.push(Arrival {
@@ -236,18 +256,32 @@ impl Uploading<'_> {
                 adopted: false,
             });
             flags.push((*dest_uid, row.flags.clone()));
-            outcome.transferred += 1;
-            outcome.bytes += row.size;
+            arrived_bytes += row.size;
         }
         self.ledger.arrived(place.own.id, &arrivals).await?;
+        let arrived = arrivals.len() as u64;
+        outcome.transferred += arrived;
+        outcome.bytes += arrived_bytes;
+        self.scene.watch.copied(arrived, arrived_bytes);
         let state = sides.dest.open(&place.dest).await?;
         let flags: Vec<(u32, Flags)> = flags.into_iter().map(|(uid, flags)| (uid, flags.split_by(&state).0)).collect();
         let set: Vec<(u32, Flags)> = flags.into_iter().filter(|(_, flags)| !flags.is_empty()).collect();
         sides.dest.set_flags(&set).await?;
         match said.failure {
             Some(sentence) => Err(Fault::new(FaultKind::Refused, sentence)),
-            None => Ok(()),
+            None => Ok(spent),
         }
+    }
+
+    /// Counts what has passed against the budgets of both hosts. Why nothing more may pass, where that is so.
+    fn spend(&self, bytes: u64) -> Option<String> {
+        let mut spent = None;
+        for (kept, way) in [(&self.scene.source_budget, Way::Down), (&self.scene.dest_budget, Way::Up)] {
+            if let Err(why) = kept.budget.moved(way, bytes) {
+                spent = Some(why);
+            }
+        }
+        spent
     }
 
     async fn call(&self, place: &Place, mbox: &Path) -> Result<MboxUploaded, Fault> {

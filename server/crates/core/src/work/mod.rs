@@ -1,5 +1,6 @@
 //! What a run does once a worker has it.
 
+mod archive;
 pub(crate) mod external;
 mod extract;
 mod imap_upload;

@@ -1,11 +1,11 @@
 //! `initial`, `delta` and `final`: copying. A `final` run proves at its end what it has copied, so that the gate can
 //! be judged on it at once.
 
-use super::{Ended, Scene, external, imap_upload, verify};
+use super::{Ended, Scene, archive, external, imap_upload, verify};
 use crate::ledger::StoredLedger;
-use gatepost_contract::{Depth, RunStatus, RunType, Tool};
+use gatepost_contract::{Depth, Level, RunStatus, RunType, Tool};
 use gatepost_transfer::{
-    Fault, FaultKind, Ledger as _,
+    Fault, FaultKind, Ledger as _, Watch as _,
     copy::{Copy, CopyOptions, CopyOutcome, CopyState},
 };
 use serde_json::{Map, Value, json};
@@ -14,10 +14,14 @@ use std::time::Instant;
 pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
     let began = Instant::now();
     let ledger = StoredLedger { store: scene.gatepost.store().clone(), mailbox: scene.mailbox.id };
-    let mut outcome = copy(scene, &ledger).run().await?;
     let tool = scene.mailbox.tool;
+    let (mut outcome, native) = if archive::is_whole(tool) {
+        record_or_copy(scene, &ledger).await?
+    } else {
+        (copy(scene, &ledger).run().await?, false)
+    };
     let mut said = None;
-    if tool.moves_accounts() && !outcome.cancelled {
+    if tool.moves_accounts() && !native && !outcome.cancelled {
         said = external::run(scene, &ledger, &mut outcome).await?;
     }
     if tool == Tool::ImapUpload && !outcome.cancelled {
@@ -41,6 +45,36 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
         }
     }
     Ok(ended)
+}
+
+/// Records what there is to copy for a program that moves a mailbox as a whole. Where that is not right any more the
+/// built-in engine copies it at once; gives whether it did.
+async fn record_or_copy(scene: &Scene, ledger: &StoredLedger) -> Result<(CopyOutcome, bool), Fault> {
+    archive::quiet(scene, ledger).await?;
+    let mut before = CopyOutcome::default();
+    let mut why = archive::not_any_more(scene, ledger).await?;
+    if why.is_none() {
+        before = copy(scene, ledger).run().await?;
+        if before.cancelled {
+            return Ok((before, false));
+        }
+        // What an interrupted import has left there is known by now.
+        why = archive::not_any_more(scene, ledger).await?;
+    }
+    let Some(why) = why else {
+        archive::same_folders(scene, ledger).await?;
+        return Ok((before, false));
+    };
+    scene.watch.note(Level::Info, scene.mailbox.tool.as_str(), why);
+    let mut rest = copy(scene, ledger);
+    rest.options.record_only = false;
+    let mut outcome = rest.run().await?;
+    outcome.adopted += before.adopted;
+    outcome.already_there = outcome.already_there.saturating_sub(before.adopted);
+    outcome.quarantined += before.quarantined;
+    outcome.vanished += before.vanished;
+    outcome.flags_changed += before.flags_changed;
+    Ok((outcome, true))
 }
 
 /// The copy of a run. Where another program sends, it only records what there is to send and recognises what has arrived.

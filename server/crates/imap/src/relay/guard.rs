@@ -3,15 +3,24 @@
 //! A program that only reads may change nothing, whatever it believes that it must: `SELECT` becomes `EXAMINE`, and
 //! what would store, append or delete is answered with `NO` and reaches no server. One that writes may make folders,
 //! append and set flags, and delete nothing. A command that is not known is not passed on.
+//!
+//! What the server takes for a command has to be taken for one here, and nothing else may pass unread. So bytes pass
+//! unread only after the server itself has asked for so many of them; nothing is sent while it is not known whether it
+//! will; and at most one command at a time can make it ask.
 
 use super::told::{Event, Told};
 use gatepost_transfer::UidSet;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 /// The longest line of a command.
 const LONGEST_LINE: usize = 1 << 20;
 /// How much of a command is kept to understand it.
 const KEPT: usize = 16 << 10;
+/// How many commands may wait for their answers.
+const UNDER_WAY: usize = 4096;
 
 /// What may be done through a relay.
 #[derive(Clone, Debug)]
@@ -25,9 +34,9 @@ pub(super) enum Rights {
 /// Which messages of which folders are to be seen; folders by their names as the server writes them.
 pub(super) type View = Arc<HashMap<String, UidSet>>;
 
-/// Why a relayed connection has to end.
+/// A relayed connection has to end: what the program says can be understood in more than one way, or has no end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub(super) struct Unfit;
 
 /// What is to be done with a command.
 enum Verdict {
@@ -45,6 +54,10 @@ enum State {
     Asked(u64),
     /// Within a literal.
     Literal(u64),
+    /// IDLE was said, and the server has not yet agreed.
+    Idle,
+    /// The server idles: nothing but DONE may follow (RFC 2177).
+    Idling,
 }
 
 /// What is known of the command that is being said.
@@ -66,10 +79,11 @@ pub(super) struct Guard {
     command: Command,
     /// Said before the server has asked for it.
     held: Vec<u8>,
-    /// After IDLE the next line is no command.
-    idles: bool,
-    /// A folder is being opened: the command's tag and the folder.
-    opening: Option<(String, String)>,
+    /// The tags of the commands that the server has not answered. No two of them are alike: which of them an answer is
+    /// for could not be known.
+    under_way: HashSet<String>,
+    /// Folders that are being opened: the command's tag and the folder.
+    opening: Vec<(String, String)>,
     told: Told,
     to_server: Vec<u8>,
 }
@@ -86,42 +100,51 @@ impl Guard {
             line: Vec::new(),
             command: Command::default(),
             held: Vec::new(),
-            idles: false,
-            opening: None,
+            under_way: HashSet::new(),
+            opening: Vec::new(),
             told,
             to_server: Vec::new(),
         }
     }
 
     /// Takes what the program said.
-    pub fn said(&mut self, bytes: &[u8]) -> Result<(), TooLong> {
-        if matches!(self.state, State::Asked(_)) {
-            self.held.extend_from_slice(bytes);
-            return Ok(());
-        }
+    pub fn said(&mut self, bytes: &[u8]) -> Result<(), Unfit> {
         self.take(bytes)
     }
 
     /// Takes what the server told.
-    pub fn told(&mut self, mut bytes: &[u8]) -> Result<(), TooLong> {
+    pub fn told(&mut self, mut bytes: &[u8]) -> Result<(), Unfit> {
         while !bytes.is_empty() {
             bytes = &bytes[self.told.take(bytes)..];
             let Some(event) = self.told.event() else { continue };
             match event {
-                Event::GoOn => {
-                    if let State::Asked(size) = self.state {
+                Event::GoOn => match self.state {
+                    State::Asked(0) => {
+                        self.state = State::Line { first: false };
+                        self.go_on()?;
+                    }
+                    State::Asked(size) => {
                         self.state = State::Literal(size);
                         self.go_on()?;
                     }
-                }
+                    State::Idle => {
+                        self.state = State::Idling;
+                        self.go_on()?;
+                    }
+                    _ => {}
+                },
                 Event::Done { tag, ok } => {
-                    if let Some((_, folder)) = self.opening.take_if(|(opening, _)| *opening == tag) {
+                    self.under_way.remove(&tag);
+                    if let Some(at) = self.opening.iter().position(|(opening, _)| *opening == tag) {
+                        let (_, folder) = self.opening.swap_remove(at);
                         self.show(ok.then_some(folder));
                     }
-                    if matches!(self.state, State::Asked(_)) && self.command.tag == tag {
-                        // The literal is not wanted: what follows is another command.
+                    let waits = matches!(self.state, State::Asked(_) | State::Idle | State::Idling);
+                    if waits && self.command.tag == tag {
+                        // The literal is not wanted, or the idling is over: what follows is another command.
                         self.state = State::Line { first: true };
                         self.command = Command::default();
+                        self.told.hide_go_on(false);
                         self.go_on()?;
                     }
                 }
@@ -131,7 +154,7 @@ impl Guard {
     }
 
     /// Takes what was said before the server had asked for it.
-    fn go_on(&mut self) -> Result<(), TooLong> {
+    fn go_on(&mut self) -> Result<(), Unfit> {
         let held = std::mem::take(&mut self.held);
         self.take(&held)
     }
@@ -151,10 +174,10 @@ impl Guard {
         self.held.len() > KEPT
     }
 
-    fn take(&mut self, mut bytes: &[u8]) -> Result<(), TooLong> {
+    fn take(&mut self, mut bytes: &[u8]) -> Result<(), Unfit> {
         while !bytes.is_empty() {
             match self.state {
-                State::Asked(_) => {
+                State::Asked(_) | State::Idle => {
                     self.held.extend_from_slice(bytes);
                     return Ok(());
                 }
@@ -167,17 +190,17 @@ impl Guard {
                     let left = left - now as u64;
                     self.state = if left == 0 { State::Line { first: false } } else { State::Literal(left) };
                 }
-                State::Line { first } => {
+                State::Line { .. } | State::Idling => {
                     let end = bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |at| at + 1);
                     let (piece, rest) = bytes.split_at(end);
                     if self.line.len() + piece.len() > LONGEST_LINE {
-                        return Err(TooLong);
+                        return Err(Unfit);
                     }
                     self.line.extend_from_slice(piece);
                     bytes = rest;
                     if self.line.ends_with(b"\n") {
                         let line = std::mem::take(&mut self.line);
-                        self.whole_line(&line, first);
+                        self.whole_line(line)?;
                     }
                 }
             }
@@ -185,32 +208,65 @@ impl Guard {
         Ok(())
     }
 
-    fn whole_line(&mut self, line: &[u8], first: bool) {
-        if first && std::mem::take(&mut self.idles) {
-            // DONE (RFC 2177), or whatever ends the waiting.
-            self.to_server.extend_from_slice(line);
-            return;
+    fn whole_line(&mut self, mut line: Vec<u8>) -> Result<(), Unfit> {
+        // However it ended its line, the server sees where.
+        let end = line.len() - if line.ends_with(b"\r\n") { 2 } else { 1 };
+        line.truncate(end);
+        let clean = !line.iter().any(|b| matches!(b, b'\r' | b'\n' | 0));
+        line.extend_from_slice(b"\r\n");
+        let first = match self.state {
+            State::Idling => {
+                self.end_idling(&line);
+                return Ok(());
+            }
+            State::Line { first } => first,
+            State::Asked(_) | State::Literal(_) | State::Idle => return Err(Unfit),
+        };
+        let literal = literal(&line);
+        if let Some(plus) = literal.and_then(|literal| literal.plus) {
+            // The server may not know this form (RFC 7888) and take the literal for commands: it is to ask for it.
+            line.remove(plus);
         }
-        let literal = literal(line);
         if first {
-            self.begin_command(line, literal.is_some());
+            self.begin_command(&line, literal.is_some(), clean);
+        } else if !clean || literal.is_none() && looks_like_literal(&line) {
+            return Err(Unfit);
         } else {
-            self.keep(line);
-            self.pass(line);
+            self.keep(&line);
+            self.pass(&line);
         }
+        let refused = self.command.refused.is_some();
         match literal {
             // Nobody has asked for it, and nobody will.
-            Some((_, true)) if self.command.refused.is_some() => self.end_command(),
-            Some((0, false)) => self.state = State::Line { first: false },
-            Some((size, false)) => self.state = State::Literal(size),
-            Some((size, true)) => self.state = State::Asked(size),
+            Some(Literal { waits: true, .. }) if refused => self.end_command(),
+            Some(Literal { size: 0, .. }) if refused => self.state = State::Line { first: false },
+            Some(Literal { size, .. }) if refused => self.state = State::Literal(size),
+            Some(Literal { size, waits, .. }) => {
+                self.state = State::Asked(size);
+                self.told.hide_go_on(!waits);
+            }
             None => self.end_command(),
         }
+        Ok(())
     }
 
-    fn begin_command(&mut self, line: &[u8], literal: bool) {
+    /// A line while the server idles.
+    fn end_idling(&mut self, line: &[u8]) {
+        if line.trim_ascii().eq_ignore_ascii_case(b"DONE") {
+            self.to_server.extend_from_slice(b"DONE\r\n");
+            self.command = Command::default();
+            self.state = State::Line { first: true };
+            return;
+        }
         let text = String::from_utf8_lossy(line);
-        let mut words = text.split_ascii_whitespace();
+        let tag = text.split(' ').next().map(str::trim).filter(|tag| is_tag(tag)).unwrap_or("*").to_owned();
+        self.told.answer(format!("{tag} BAD Gatepost: idling is ended by DONE\r\n").into_bytes());
+    }
+
+    fn begin_command(&mut self, line: &[u8], literal: bool, clean: bool) {
+        let text = String::from_utf8_lossy(line);
+        // One space between words (RFC 3501 section 9): what a server makes of more of them is not known.
+        let mut words = text.trim_end_matches("\r\n").split(' ');
         let tag = words.next().unwrap_or_default().to_owned();
         let mut word = words.next().unwrap_or_default().to_ascii_uppercase();
         if word == "UID" {
@@ -218,7 +274,18 @@ impl Guard {
         }
         self.command = Command { tag, word, text: Vec::new(), refused: None };
         self.keep(line);
-        match verdict(&self.rights, &self.command.word, &text, literal) {
+        let verdict = if !clean || !is_tag(&self.command.tag) || !literal && looks_like_literal(line) {
+            Verdict::Refuse("Gatepost: this is no command")
+        } else if self.under_way.contains(&self.command.tag) {
+            Verdict::Refuse("Gatepost: another command of this tag is under way")
+        } else if self.under_way.len() >= UNDER_WAY {
+            Verdict::Refuse("Gatepost: too many commands are under way")
+        } else if literal && !takes_literals(&self.command.word) {
+            Verdict::Refuse("Gatepost: this command takes no literal")
+        } else {
+            verdict(&self.rights, &self.command.word, &text, literal)
+        };
+        match verdict {
             Verdict::Pass => self.pass(line),
             Verdict::As(word) => {
                 // The tag ends at the first space, and the command's word at the next or at the line's end.
@@ -229,6 +296,9 @@ impl Guard {
                 self.pass(&changed);
             }
             Verdict::Refuse(why) => self.command.refused = Some(why),
+        }
+        if self.command.refused.is_none() {
+            self.under_way.insert(self.command.tag.clone());
         }
     }
 
@@ -241,8 +311,13 @@ impl Guard {
             return;
         }
         match command.word.as_str() {
-            "IDLE" => self.idles = true,
-            "SELECT" | "EXAMINE" => self.opening = mailbox(&command.text).map(|folder| (command.tag, folder)),
+            "IDLE" => {
+                self.state = State::Idle;
+                self.command = command;
+            }
+            "SELECT" | "EXAMINE" => {
+                self.opening.extend(mailbox(&command.text).map(|folder| (command.tag, folder)));
+            }
             "CLOSE" | "UNSELECT" => self.show(None),
             _ => {}
         }
@@ -270,6 +345,10 @@ impl Guard {
 
 fn verdict(rights: &Rights, word: &str, text: &str, literal: bool) -> Verdict {
     match word {
+        // Only then is it sure that the server will ask to go on.
+        "IDLE" if text.split_ascii_whitespace().nth(2).is_some() => {
+            return Verdict::Refuse("Gatepost: this is no command");
+        }
         "CAPABILITY" | "NOOP" | "LOGOUT" | "ID" | "NAMESPACE" | "LIST" | "LSUB" | "XLIST" | "STATUS" | "EXAMINE"
         | "UNSELECT" | "CHECK" | "IDLE" | "ENABLE" | "GETQUOTA" | "GETQUOTAROOT" | "GETACL" | "MYRIGHTS"
         | "LISTRIGHTS" | "GETMETADATA" => return Verdict::Pass,
@@ -287,7 +366,8 @@ fn verdict(rights: &Rights, word: &str, text: &str, literal: bool) -> Verdict {
             Verdict::Refuse("Gatepost: what is to be copied is told by searches only")
         }
         (Rights::Read(Some(_)), "UID SEARCH") => {
-            if text.to_ascii_uppercase().contains("SEARCH RETURN") {
+            let first = text.split_ascii_whitespace().nth(3).unwrap_or_default().to_ascii_uppercase();
+            if literal || first.starts_with("RETURN") {
                 Verdict::Refuse("Gatepost: what is to be copied is told by plain searches only")
             } else {
                 Verdict::Pass
@@ -307,21 +387,68 @@ fn is_open(text: &str) -> bool {
     text.split_ascii_whitespace().nth(3).is_none_or(|set| set.contains('*'))
 }
 
-/// The literal that a line announces: its size, and whether the server has to ask for it (RFC 7888).
-pub(super) fn literal(line: &[u8]) -> Option<(u64, bool)> {
+/// Commands with arguments that may be strings; a literal anywhere else is nothing that a server has to understand.
+fn takes_literals(word: &str) -> bool {
+    matches!(
+        word,
+        "APPEND"
+            | "SELECT"
+            | "EXAMINE"
+            | "CREATE"
+            | "SUBSCRIBE"
+            | "LIST"
+            | "LSUB"
+            | "XLIST"
+            | "STATUS"
+            | "COPY"
+            | "UID COPY"
+            | "SEARCH"
+            | "UID SEARCH"
+            | "SORT"
+            | "UID SORT"
+            | "THREAD"
+            | "UID THREAD"
+            | "ID"
+            | "GETQUOTA"
+            | "GETQUOTAROOT"
+            | "GETACL"
+            | "MYRIGHTS"
+            | "LISTRIGHTS"
+            | "GETMETADATA"
+    )
+}
+
+/// The literal that a line announces (RFC 3501 section 4.3, RFC 7888).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Literal {
+    pub size: u64,
+    /// Whether its sender waits until it is asked for.
+    pub waits: bool,
+    /// Where the sign stands by which it does not wait.
+    plus: Option<usize>,
+}
+
+pub(super) fn literal(line: &[u8]) -> Option<Literal> {
     let line = line.strip_suffix(b"\n")?;
     let line = line.strip_suffix(b"\r").unwrap_or(line).strip_suffix(b"}")?;
-    let (line, waits) = match line.strip_suffix(b"+").or_else(|| line.strip_suffix(b"-")) {
-        Some(line) => (line, false),
-        None => (line, true),
+    let (line, plus) = match line.strip_suffix(b"+") {
+        Some(line) => (line, Some(line.len())),
+        None => (line, None),
     };
     let open = line.iter().rposition(|b| *b == b'{')?;
     let digits = &line[open + 1..];
-    if digits.is_empty() || digits.len() > 18 {
+    if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let size = std::str::from_utf8(digits).ok()?.bytes().all(|b| b.is_ascii_digit());
-    size.then(|| std::str::from_utf8(digits).ok()?.parse().ok()).flatten().map(|size| (size, waits))
+    let size = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(Literal { size, waits: plus.is_none(), plus })
+}
+
+/// Whether some server might take the end of a line for the announcement of a literal although [`literal`] does not.
+fn looks_like_literal(line: &[u8]) -> bool {
+    let Some(line) = line.trim_ascii_end().strip_suffix(b"}") else { return false };
+    let open = line.iter().rposition(|b| *b == b'{');
+    open.is_some_and(|open| !line[open..].contains(&b'"'))
 }
 
 fn is_tag(tag: &str) -> bool {
@@ -349,7 +476,7 @@ fn mailbox(text: &[u8]) -> Option<String> {
         }
         b'{' => {
             let line = rest.iter().position(|b| *b == b'\n')? + 1;
-            let (size, _) = literal(&rest[..line])?;
+            let Literal { size, .. } = literal(&rest[..line])?;
             rest.get(line..line + usize::try_from(size).ok()?)?.to_vec()
         }
         _ => rest.split(|b| matches!(b, b' ' | b'\r' | b'\n')).next()?.to_vec(),

@@ -138,6 +138,93 @@ fn what_ends_idling_is_no_command() {
 }
 
 #[test]
+fn nothing_passes_unread_before_the_server_idles_or_instead_of_done() {
+    // The server does not know it, or does not want it: what follows is a command.
+    for refusal in ["S: a BAD what?\r\n", "S: a NO not now\r\n"] {
+        let mut talk = Talk::with(Rights::Write);
+        talk.go(&["C: a IDLE\r\n", "C: b DELETE INBOX\r\n", refusal, "C: c EXPUNGE\r\n", "C: d NOOP\r\n"]);
+        assert_eq!(talk.server, "a IDLE\r\nd NOOP\r\n");
+    }
+    // With an argument it is not IDLE.
+    let mut talk = Talk::with(Rights::Write);
+    talk.go(&["C: a IDLE x\r\n", "C: b DELETE INBOX\r\n", "C: c NOOP\r\n"]);
+    assert_eq!(talk.server, "c NOOP\r\n");
+    // While it idles, only DONE.
+    let mut talk = Talk::with(Rights::Write);
+    talk.go(&["C: a IDLE\r\n", "S: + idling\r\n", "C: b DELETE INBOX\r\n", "C: done\r\n", "C: c DELETE x\r\n"]);
+    assert_eq!(talk.server, "a IDLE\r\nDONE\r\n");
+    assert!(talk.program.contains("b BAD Gatepost"), "{}", talk.program);
+    // The server has ended it by itself.
+    let mut talk = Talk::with(Rights::Write);
+    talk.go(&["C: a IDLE\r\n", "S: + idling\r\n", "S: a OK enough\r\n", "C: b EXPUNGE\r\n", "C: c NOOP\r\n"]);
+    assert_eq!(talk.server, "a IDLE\r\nc NOOP\r\n");
+}
+
+#[test]
+fn a_literal_that_nobody_waits_for_is_asked_for_all_the_same() {
+    let mut talk = Talk::with(Rights::Write);
+    talk.go(&["C: a APPEND x {5+}\r\nhello\r\nb EXPUNGE\r\n"]);
+    assert_eq!(talk.server, "a APPEND x {5}\r\n");
+    // The program has not asked and is not told.
+    talk.go(&["S: + go\r\n", "S: a OK done\r\n"]);
+    assert_eq!(talk.server, "a APPEND x {5}\r\nhello\r\n");
+    assert_eq!(talk.program, "b NO [CANNOT] Gatepost: nothing is deleted at the destination\r\na OK done\r\n");
+    // Where the server does not ask, what was meant as a literal is commands.
+    let mut talk = Talk::with(Rights::Write);
+    talk.go(&["C: a APPEND x {17+}\r\nb DELETE INBOX\r\nc NOOP\r\n", "S: a BAD what?\r\n", "C: d APPEND x {1}\r\n"]);
+    assert_eq!(talk.server, "a APPEND x {17}\r\nc NOOP\r\nd APPEND x {1}\r\n");
+    talk.go(&["S: + go\r\n"]);
+    assert!(talk.program.ends_with("+ go\r\n"), "{}", talk.program);
+    // Several in one command, one of them empty.
+    let mut talk = Talk::with(Rights::Write);
+    talk.go(&["C: a APPEND {1+}\r\nx {0+}\r\n\r\n", "S: + \r\n", "S: + \r\n", "C: b NOOP\r\n"]);
+    assert_eq!((talk.server.as_str(), talk.program.as_str()), ("a APPEND {1}\r\nx {0}\r\n\r\nb NOOP\r\n", ""));
+}
+
+#[test]
+fn what_a_server_could_read_in_another_way_does_not_pass() {
+    for said in [
+        "a NOOP {17+}\r\nb DELETE INBOX\r\n",
+        "a NOOP {17}\r\n",
+        "a STORE 1 +FLAGS {8}\r\n",
+        "a SELECT {5-}\r\n",
+        "a SELECT {5} \r\n",
+        "a SELECT {12345678901234567890}\r\n",
+        "a NOOP\rb DELETE INBOX\r\n",
+        "a NOOP\0\r\n",
+        "a  NOOP\r\n",
+        " a NOOP\r\n",
+        "+ NOOP\r\n",
+        "a UID\tEXPUNGE 1\r\n",
+    ] {
+        let mut talk = Talk::with(Rights::Write);
+        talk.go(&[&format!("C: {said}"), "C: z NOOP\r\n"]);
+        assert!(talk.server.is_empty() || talk.server == "z NOOP\r\n", "{said:?}: {:?}", talk.server);
+    }
+    let mut talk = Talk::with(Rights::Write);
+    talk.go(&["C: a NOOP\n", "C: b APPEND x {3}\n"]);
+    assert_eq!(talk.server, "a NOOP\r\nb APPEND x {3}\r\n");
+    // Within a command that has begun to pass, the connection ends.
+    for rest in ["\rb DELETE INBOX\r\n", " {5-}\r\n"] {
+        let mut guard = Guard::new(Rights::Write);
+        assert_eq!(guard.said(b"a APPEND x {1}\r\n"), Ok(()));
+        assert_eq!(guard.told(b"+ go\r\n"), Ok(()));
+        assert_eq!(guard.said(format!("x{rest}").as_bytes()), Err(Unfit));
+    }
+}
+
+#[test]
+fn an_answer_belongs_to_one_command_only() {
+    let mut talk = Talk::with(Rights::Write);
+    // With one tag for both, the end of the first would be taken for that of the second.
+    talk.go(&["C: a NOOP\r\n", "C: a IDLE\r\n", "S: a OK\r\n", "C: a IDLE\r\n", "S: x OK\r\n", "C: b NOOP\r\n"]);
+    assert_eq!(talk.server, "a NOOP\r\na IDLE\r\n");
+    assert!(talk.program.contains("a NO [CANNOT] Gatepost: another command"), "{}", talk.program);
+    talk.go(&["S: + idling\r\n", "C: DONE\r\n", "C: c APPEND x {9}\r\n", "C: d DELETE\r\n", "S: a OK\r\n"]);
+    assert!(talk.server.ends_with("DONE\r\nc APPEND x {9}\r\n"), "{}", talk.server);
+}
+
+#[test]
 fn searches_find_what_is_in_the_view_of_the_open_folder() {
     let mut talk = Talk::seeing(&[("INBOX", &[(2, 3), (84, 84)]), ("a\"b", &[(7, 7)])]);
     talk.go(&[
@@ -170,5 +257,5 @@ fn an_endless_line_ends_the_connection() {
     let mut guard = Guard::new(Rights::Write);
     let piece = [b'x'; 4096];
     assert!((0..LONGEST_LINE / piece.len()).all(|_| guard.said(&piece).is_ok()));
-    assert_eq!(guard.said(b"x"), Err(TooLong));
+    assert_eq!(guard.said(b"x"), Err(Unfit));
 }

@@ -1,7 +1,7 @@
 //! What a server tells on its way to a program: passed on as it comes, but for results of searches that are narrowed to
 //! a view. Answers of our own are put in between two responses and never into one.
 
-use super::guard::literal;
+use super::guard::{Literal, literal};
 use gatepost_transfer::UidSet;
 use std::collections::VecDeque;
 
@@ -31,6 +31,8 @@ pub(super) struct Told {
     /// The line goes on a response that a literal has interrupted.
     goes_on: bool,
     literal: u64,
+    /// The program has not asked whether it may go on: it is not told so.
+    hides_go_on: bool,
     /// What searches may find, where that is narrowed.
     seen: Option<UidSet>,
     /// A number of a search's result.
@@ -43,6 +45,11 @@ impl Told {
     /// From here on searches find only these.
     pub fn show(&mut self, seen: UidSet) {
         self.seen = Some(seen);
+    }
+
+    /// Whether the program is not to be told when the server asks for a literal.
+    pub fn hide_go_on(&mut self, hide: bool) {
+        self.hides_go_on = hide;
     }
 
     /// Says something to the program at the next place between two responses.
@@ -97,6 +104,9 @@ impl Told {
             self.tail.remove(0);
         }
         self.tail.push(byte);
+        if self.hides_go_on && !self.goes_on && self.head.first() == Some(&b'+') {
+            return;
+        }
         if self.seen.is_some() && !self.goes_on && !self.verbatim && self.is_search() {
             self.result(byte);
         } else {
@@ -140,6 +150,7 @@ impl Told {
             let mut words = text.split_ascii_whitespace();
             let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
             if first.starts_with('+') {
+                self.hides_go_on = false;
                 self.events.push_back(Event::GoOn);
                 return self.give_answers();
             }
@@ -152,7 +163,7 @@ impl Told {
                 return self.give_answers();
             }
         }
-        if let Some((size, _)) = literal(&tail) {
+        if let Some(Literal { size, .. }) = literal(&tail) {
             self.goes_on = true;
             self.literal = size;
         }
