@@ -41,7 +41,8 @@ pub async fn defend(State(app): State<App>, request: Request, next: Next) -> Res
 /// that. A segment with escapes may be any. Pages that search do so when they are asked what for, in their query.
 fn reaches_out(path: &str, query: Option<&str>) -> bool {
     let asks = |name: &str| {
-        url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).any(|(key, value)| key == name && value != "")
+        url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+            .any(|(key, value)| key == name && !value.is_empty())
     };
     let is = |segment: &str, name: &str| segment == name || segment.contains('%');
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();

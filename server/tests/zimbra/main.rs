@@ -24,7 +24,7 @@ fn a_mailbox_moves_from_zmmailbox_to_zmmailbox_and_is_proved_by_imap() {
     assert_eq!(place.totals(), [60, 60, 0, 0]);
     place.assert_same();
     // Nothing is exported again: what is new comes once, and what the user has moved or deleted there stays so.
-    common::raw::within(
+    common::raw::Raw::within(
         &place.new_account(),
         "INBOX",
         &["UID STORE 1 +FLAGS.SILENT (\\Deleted)", "EXPUNGE", "UID MOVE 2 Sent"],

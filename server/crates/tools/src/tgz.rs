@@ -334,7 +334,7 @@ mod tests {
             if watched(&bytes, 64).is_ok() {
                 // A repeated byte can be named in two ways.
                 let mut unpacked = Vec::new();
-                std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&*bytes), &mut unpacked).expect("gzip");
+                io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&*bytes), &mut unpacked).expect("gzip");
                 assert_eq!(unpacked, tar(true), "byte {at}");
             }
         }
