@@ -109,12 +109,12 @@ export const test = base.extend<{ desk: Desk }, WorkerFixtures>({
       await use(lab);
       await lab.stop();
     },
-    { scope: 'worker', timeout: 120_000 },
+    { scope: 'worker', timeout: 600_000 },
   ],
 
   sessions: [async ({}, use) => use(new Map()), { scope: 'worker' }],
 
-  moved: [async ({ lab }, use) => use(await move(lab)), { scope: 'worker', timeout: 120_000 }],
+  moved: [async ({ lab }, use) => use(await move(lab)), { scope: 'worker', timeout: 600_000 }],
 
   desk: async ({ browser, lab, sessions, contextOptions, locale, timezoneId, viewport }, use, info) => {
     const contexts: BrowserContext[] = [];

@@ -11,8 +11,9 @@ export default defineConfig({
   workers: 1,
   retries: 0,
   forbidOnly: true,
-  timeout: 60_000,
-  expect: { timeout: 10_000 },
+  // Long, for a busy machine: a test that goes well does not wait.
+  timeout: 300_000,
+  expect: { timeout: 60_000 },
   reporter: 'list',
   // Pictures are taken on demand: GATEPOST_SCREENSHOTS=DIRECTORY npm run screenshots
   grepInvert: screenshots ? undefined : /@screenshots/,
@@ -21,7 +22,7 @@ export default defineConfig({
     locale: 'en-GB',
     timezoneId: 'UTC',
     viewport: { width: 1280, height: 900 },
-    actionTimeout: 10_000,
+    actionTimeout: 60_000,
     trace: 'retain-on-failure',
     launchOptions: {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',

@@ -321,6 +321,7 @@ async fn a_receiver_that_hangs_holds_up_nobody_else() {
     }
     let watching = async {
         quick.wait_for(2).await;
+        slow.wait_for(1).await;
         assert_eq!(slow.got().len(), 1, "one at a time to each receiver");
         slow.release();
     };
@@ -337,7 +338,7 @@ async fn the_workers_post_what_is_due_by_themselves() {
     gatepost.start_workers().await.unwrap();
     gatepost.test_webhook(ADMIN, id).await.unwrap();
     receiver.wait_for(1).await;
-    tokio::time::timeout(Duration::from_secs(20), gatepost.shutdown()).await.expect("the loop ends");
+    tokio::time::timeout(Duration::from_secs(120), gatepost.shutdown()).await.expect("the loop ends");
     assert_eq!(deliveries(&gatepost, id).await[0].status, DeliveryStatus::Delivered);
 }
 

@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
     time::Instant,
 };
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 fn letter(url: &str) -> Letter {
     Letter {
@@ -68,18 +68,21 @@ async fn a_receiver_that_misbehaves_is_named_in_a_sentence() {
     for (act, says) in [
         (Act::Close, "closed the connection before it had answered"),
         (Act::Reset, "closed the connection before it had answered"),
-        (Act::Hang, "did not answer within 1.5 seconds"),
+        (Act::Hang, "did not answer within 5 seconds"),
         (Act::Say("* OK IMAP4rev1 ready\r\n".into()), "does not answer in HTTP as it should"),
         (Act::Say("HTTP/1.1 200 OK\r\nContent-Le".into()), "closed the connection before it had answered"),
         (Act::Forever("HTTP/1.1 200 OK\r\n".into(), "X-More: and more\r\n"), "does not answer in HTTP as it should"),
         (Act::Forever("HTTP/1.1 200 OK\r\nX: ".into(), "and more"), "does not answer in HTTP as it should"),
-        (Act::Forever("HTTP/1.1 100 x\r\n\r\n".into(), "HTTP/1.1 100 x\r\n\r\n"), "did not answer within 1.5 seconds"),
+        (Act::Forever("HTTP/1.1 100 x\r\n\r\n".into(), "HTTP/1.1 100 x\r\n\r\n"), "did not answer within 5 seconds"),
     ] {
         receiver.then(act.clone());
         let Undelivered(why) = to(&receiver).await.expect_err(says);
         assert!(why.contains(says) && why.starts_with("127.0.0.1"), "{act:?}: {why}");
     }
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // Bound and not listened on, so that nobody else gets the port.
+    let bound = TcpSocket::new_v4().unwrap();
+    bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody = bound.local_addr().unwrap();
     let Undelivered(why) =
         post(&format!("http://{nobody}/"), &["127.0.0.1"], &Names::default(), None).await.unwrap_err();
     assert_eq!(why, format!("Nothing answers at 127.0.0.1, port {}: the connection was refused.", nobody.port()));
@@ -114,7 +117,7 @@ async fn an_answer_whose_body_never_ends_does_not_cost_its_status() {
     let begun = Instant::now();
     let reply = to(&receiver).await.unwrap();
     assert_eq!((reply.status, reply.excerpt.as_str()), (500, "half"));
-    assert!(begun.elapsed() < LIMIT * 4);
+    assert!(begun.elapsed() < LIMIT * 12);
 }
 
 #[tokio::test]

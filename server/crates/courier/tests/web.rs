@@ -103,14 +103,13 @@ async fn a_server_that_hangs_or_drips_is_given_up_in_time() {
     let receiver = Receiver::start().await;
     let began = Instant::now();
     let half = "HTTP/1.1 200 x\r\nContent-Length: 100\r\n\r\nhalf";
-    for (act, words) in [(Act::Hang, "did not answer whole within 1.5 seconds"), (Act::Close, "closed the connection")]
-    {
+    for (act, words) in [(Act::Hang, "did not answer whole within 5 seconds"), (Act::Close, "closed the connection")] {
         receiver.then(act);
         let refused = ask(&WebRequest::get(receiver.url()), &["127.0.0.1"], &Names::default(), None).await.unwrap_err();
         assert!(refused.0.contains(words), "{refused}");
     }
     assert!(said(&receiver, half).await.is_err());
-    assert!(began.elapsed() < LIMIT + Duration::from_secs(10));
+    assert!(began.elapsed() < LIMIT + Duration::from_secs(60));
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ impl Prober for Answering {
 }
 
 fn dns(server: &DnsServer) -> Dns {
-    Dns::new(vec![server.address()], Options { timeout: Duration::from_millis(500), ..Options::default() })
+    Dns::new(vec![server.address()], Options { timeout: Duration::from_secs(2), ..Options::default() })
 }
 
 async fn look(server: &DnsServer, web: &Pages, answering: Answering, subject: &Subject) -> Discovery {

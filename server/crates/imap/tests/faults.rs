@@ -432,8 +432,8 @@ async fn a_line_that_stalls_is_a_time_out() {
     let server = Dovecot::builder().user(USER, PASSWORD).start().unwrap();
     let proxy = Proxy::start(server.imap_port()).unwrap();
     let mut account = account(proxy.port(), USER, PASSWORD);
-    account.policy.timeouts.read = Duration::from_millis(300);
-    account.policy.timeouts.write = Duration::from_millis(300);
+    account.policy.timeouts.read = Duration::from_secs(2);
+    account.policy.timeouts.write = Duration::from_secs(2);
     let mut destination = ImapDriver::new(account).destination().await.unwrap();
     destination.open(&inbox()).await.unwrap();
     proxy.stall(true);

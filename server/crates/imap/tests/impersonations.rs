@@ -90,7 +90,7 @@ impl Journey {
             cancel: CancellationToken::new(),
             progress: CopyState::default(),
         };
-        let ended = tokio::time::timeout(Duration::from_secs(60), copy.run()).await;
+        let ended = tokio::time::timeout(Duration::from_secs(180), copy.run()).await;
         let outcome = ended.unwrap_or_else(|_| panic!("it hangs: {}", self.said())).expect("the copy ends");
         let changing = self.source.changing_commands();
         assert!(changing.is_empty(), "the source was changed: {changing:?}");

@@ -268,7 +268,7 @@ impl Move {
             cancel: CancellationToken::new(),
             progress: CopyState::default(),
         };
-        tokio::time::timeout(Duration::from_secs(120), copy.run()).await.expect("the copy ends")
+        tokio::time::timeout(Duration::from_secs(180), copy.run()).await.expect("the copy ends")
     }
 
     fn assert_moved(&self) {

@@ -51,6 +51,7 @@ use crate::client::Account;
 use crate::dovecot::config::Identity;
 use crate::dovecot::process::{self, Watchdog};
 use crate::error::{Error, Result, Tried as _};
+use crate::port::Port;
 use crate::unpacked;
 use front::Front;
 
@@ -113,7 +114,8 @@ impl Builder {
 #[derive(Debug)]
 pub struct Courier {
     users: Users,
-    port: u16,
+    /// Kept while the server is stopped, too.
+    port: Port,
     dir: TempDir,
     running: Option<Running>,
     service: Service,
@@ -159,8 +161,8 @@ pub fn courier_or_explain() -> Result<PathBuf> {
     unpacked::find("courier", NAME)
 }
 
-const START_PATIENCE: Duration = Duration::from_secs(20);
-const STOP_PATIENCE: Duration = Duration::from_secs(10);
+const START_PATIENCE: Duration = Duration::from_secs(90);
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
 impl Courier {
     /// A server without users or quota.
@@ -182,14 +184,13 @@ impl Courier {
         for (name, _) in &builder.users {
             service.make_home(name, builder.quota.as_deref())?;
         }
-        let mut server = Courier { users: Users(builder.users), port: 0, dir, running: None, service };
+        let mut server = Courier { users: Users(builder.users), port: Port::reserve()?, dir, running: None, service };
         server.launch()?;
         Ok(server)
     }
 
     fn launch(&mut self) -> Result<()> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).tried(|| "listening".to_owned())?;
-        self.port = listener.local_addr().tried(|| "finding the port".to_owned())?.port();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port())).tried(|| "listening".to_owned())?;
         let mut monitor = self.service.start_monitor()?;
         let watchdog = match Watchdog::over(monitor.id(), [self.dir.path()].into_iter()) {
             Ok(watchdog) => watchdog,
@@ -206,7 +207,7 @@ impl Courier {
     /// Port of plain IMAP on 127.0.0.1. There is no TLS.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The users' Maildirs (`home/USER/Maildir`) and the log.
@@ -232,7 +233,7 @@ impl Courier {
     #[must_use]
     pub fn account(&self, user: &str) -> Account {
         let known = self.users.0.iter().find(|(name, _)| name == user);
-        Account::new(self.port, user, known.map(|(_, password)| password.clone()).unwrap_or_default())
+        Account::new(self.port(), user, known.map(|(_, password)| password.clone()).unwrap_or_default())
     }
 
     /// Ends the server and all its processes; mail and port stay for [`Courier::restart`]. Idempotent.

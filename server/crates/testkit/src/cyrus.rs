@@ -46,9 +46,10 @@ use tempfile::TempDir;
 
 use crate::client::Account;
 use crate::dovecot::config::Identity;
+use crate::dovecot::greets;
 use crate::dovecot::process::{self, Watchdog};
-use crate::dovecot::{free_port, greets};
 use crate::error::{Error, Result, Tried as _};
+use crate::port::Port;
 use crate::unpacked;
 
 const NAME: &str = "Cyrus IMAP";
@@ -145,7 +146,8 @@ pub struct Cyrus {
     dir: TempDir,
     identity: Identity,
     programs: PathBuf,
-    port: u16,
+    /// Kept while the server is stopped, too.
+    port: Port,
     running: Option<Running>,
 }
 
@@ -161,10 +163,10 @@ pub fn cyrus_or_explain() -> Result<PathBuf> {
     unpacked::find("cyrus", NAME)
 }
 
-/// Other processes may take a port between choosing and binding it.
-const PORT_TRIES: usize = 8;
-const START_PATIENCE: Duration = Duration::from_secs(20);
-const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// A process that is none of the kit's may take a port between choosing and binding it.
+const PORT_TRIES: usize = 4;
+const START_PATIENCE: Duration = Duration::from_secs(90);
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
 impl Cyrus {
     /// A server without users or limits, with names as Cyrus 3 is delivered.
@@ -183,15 +185,14 @@ impl Cyrus {
         unpacked::make_open_dir(dir.path())?;
         let programs = unpacked::reachable(&found, dir.path(), &identity)?;
         config::make_dirs(dir.path(), &identity)?;
-        let mut server = Cyrus { builder, dir, identity, programs, port: 0, running: None };
+        let mut server = Cyrus { builder, dir, identity, programs, port: Port::reserve()?, running: None };
         server.write_passwords()?;
         let mut tries = PORT_TRIES;
         loop {
-            server.port = free_port()?;
             tries -= 1;
             match server.launch() {
                 // Cyrus writes to syslog why it cannot listen, so that any reason is worth another port.
-                Err(Error::ServerStart { .. }) if tries > 0 => {}
+                Err(Error::ServerStart { .. }) if tries > 0 => server.port = Port::reserve()?,
                 other => return other.map(|()| server),
             }
         }
@@ -232,7 +233,7 @@ impl Cyrus {
 
     fn launch(&mut self) -> Result<()> {
         let dir = self.dir.path();
-        let (imapd, cyrus) = config::write(&self.builder, dir, &self.programs, self.port, &self.identity)?;
+        let (imapd, cyrus) = config::write(&self.builder, dir, &self.programs, self.port.number(), &self.identity)?;
         let console = fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -270,7 +271,7 @@ impl Cyrus {
             {
                 return Err(format!("it ended with {status}"));
             }
-            if greets(self.port) {
+            if greets(self.port.number()) {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -281,7 +282,7 @@ impl Cyrus {
     /// Port of plain IMAP on 127.0.0.1. There is no TLS.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// Configuration and mail.
@@ -306,7 +307,7 @@ impl Cyrus {
     #[must_use]
     pub fn account(&self, user: &str) -> Account {
         let known = self.builder.users.iter().find(|(name, _)| name == user);
-        Account::new(self.port, user, known.map(|(_, password)| password.clone()).unwrap_or_default())
+        Account::new(self.port.number(), user, known.map(|(_, password)| password.clone()).unwrap_or_default())
     }
 
     /// Ends the server and all its processes; mail and port stay for [`Cyrus::restart`]. Idempotent.

@@ -11,7 +11,7 @@ pub(crate) mod process;
 use std::fmt;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -21,6 +21,7 @@ use tempfile::TempDir;
 use crate::client::Account;
 use crate::error::{Error, Result, Tried as _};
 use crate::maildir::Maildir;
+use crate::port::Port;
 use crate::special_use::SpecialUse;
 pub use certificate::Certificate;
 use process::Watchdog;
@@ -244,6 +245,8 @@ pub struct Dovecot {
     /// Sockets and state. Always in a short temporary path: a Unix socket's path has at most 108 bytes.
     run_dir: TempDir,
     ports: Ports,
+    /// Kept while the server is stopped, too.
+    _reserved: [Port; 2],
     running: Option<Running>,
 }
 
@@ -251,6 +254,14 @@ pub struct Dovecot {
 struct Ports {
     imap: u16,
     imaps: u16,
+}
+
+impl Ports {
+    fn reserve() -> Result<(Ports, [Port; 2])> {
+        let reserved = [Port::reserve()?, Port::reserve()?];
+        let [imap, imaps] = [reserved[0].number(), reserved[1].number()];
+        Ok((Ports { imap, imaps }, reserved))
+    }
 }
 
 #[derive(Debug)]
@@ -270,10 +281,10 @@ pub fn dovecot_or_explain() -> Result<PathBuf> {
         .ok_or(Error::DovecotMissing)
 }
 
-/// Other processes may take a port between choosing and binding it.
+/// A process that is none of the kit's may take a port between choosing and binding it.
 const PORT_TRIES: usize = 8;
-const START_PATIENCE: Duration = Duration::from_secs(20);
-const STOP_PATIENCE: Duration = Duration::from_secs(10);
+const START_PATIENCE: Duration = Duration::from_secs(90);
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
 impl Dovecot {
     /// A server without users, special-use folders or limits.
@@ -300,21 +311,15 @@ impl Dovecot {
         config::write_users(&builder, &dir, &identity)?;
         config::write_oauth(&builder, &dir, &identity)?;
         certificate::write(builder.certificate, &dir)?;
-        let mut server = Dovecot {
-            builder,
-            program,
-            dir,
-            _own_dir: own_dir,
-            run_dir,
-            ports: Ports { imap: 0, imaps: 0 },
-            running: None,
-        };
+        let (ports, _reserved) = Ports::reserve()?;
+        let mut server = Dovecot { builder, program, dir, _own_dir: own_dir, run_dir, ports, _reserved, running: None };
         let mut tries = PORT_TRIES;
         loop {
-            server.ports = Ports { imap: free_port()?, imaps: free_port()? };
             tries -= 1;
             match server.launch() {
-                Err(Error::DovecotStart { log, .. }) if tries > 0 && log.contains("Address already in use") => {}
+                Err(Error::DovecotStart { log, .. }) if tries > 0 && log.contains("Address already in use") => {
+                    (server.ports, server._reserved) = Ports::reserve()?;
+                }
                 other => return other.map(|()| server),
             }
         }
@@ -451,14 +456,6 @@ impl Drop for Dovecot {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// A port of this machine that was free a moment ago.
-pub(crate) fn free_port() -> Result<u16> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .tried(|| "finding a free port".to_owned())
 }
 
 /// Whether an IMAP server answers there.

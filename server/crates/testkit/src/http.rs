@@ -13,7 +13,7 @@ use crate::error::{Error, Result, Tried as _};
 /// The longest body that is read.
 const MOST: usize = 8 << 20;
 /// How long a client may take for its request.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A request.
 #[derive(Debug, Clone, Default)]
@@ -267,7 +267,7 @@ pub fn ask(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Res
     let (authority, target) = rest.split_once('/').unwrap_or((rest, ""));
     let tried = || format!("asking {authority}");
     let mut stream = TcpStream::connect(authority).tried(tried)?;
-    stream.set_read_timeout(Some(PATIENCE * 3)).tried(tried)?;
+    stream.set_read_timeout(Some(PATIENCE * 2)).tried(tried)?;
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let request = format!(
         "{method} /{target} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n\

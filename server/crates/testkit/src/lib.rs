@@ -19,6 +19,7 @@ pub mod http;
 pub mod mail;
 pub mod maildir;
 pub mod oauth;
+mod port;
 pub mod proxy;
 pub mod pst;
 pub mod samples;

@@ -149,6 +149,23 @@ impl AuthServer {
         self.state().mischief = mischief;
     }
 
+    /// What the end point that takes tokens back does instead, from now on.
+    pub fn stubborn(&self, mischief: Option<Mischief>) {
+        self.state().stubborn = mischief;
+    }
+
+    /// How often it was asked to take a token back.
+    #[must_use]
+    pub fn revocations(&self) -> usize {
+        self.state().revocations
+    }
+
+    /// Whether anybody's consent to an application stands.
+    #[must_use]
+    pub fn holds(&self, user: &str, client: &str) -> bool {
+        self.state().grants.iter().any(|grant| grant.user == user && grant.client == client && !grant.revoked)
+    }
+
     /// The grant types that tokens were asked for with, in order.
     #[must_use]
     pub fn asked(&self) -> Vec<String> {
@@ -246,7 +263,18 @@ fn answer(state: &Mutex<State>, request: &HttpRequest) -> HttpResponse {
                 mischief.map_or(answer.clone(), |mischief| mischief.bend(answer))
             })
         }
-        ("POST", "/revoke") => token::revoke(&mut locked(state), request),
+        ("POST", "/revoke") => {
+            let mischief = {
+                let mut state = locked(state);
+                state.revocations += 1;
+                state.stubborn.clone()
+            };
+            if let Some(Mischief::Slow(time)) = mischief {
+                std::thread::sleep(time);
+            }
+            let instead = mischief.as_ref().and_then(Mischief::instead);
+            instead.unwrap_or_else(|| token::revoke(&mut locked(state), request))
+        }
         ("POST", "/introspect") => token::introspect(&mut locked(state), request, false),
         ("POST", "/introspect/app") => token::introspect(&mut locked(state), request, true),
         ("POST", path) if path.starts_with("/control/") => control(&mut locked(state), request, &path[9..]),

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Result, Tried as _};
+use crate::port::Port;
 
 /// A direction of bytes through the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +25,84 @@ pub enum Direction {
 /// A running proxy. Dropping it closes the port and all connections.
 #[derive(Debug)]
 pub struct Proxy {
-    port: u16,
+    /// Kept while nobody listens there, too.
+    port: Port,
     shared: Arc<Shared>,
 }
+
+/// Lets so many bytes pass in the directions that it was given to, then holds back what follows. What waits for a moment
+/// in the middle of a transfer is thus in the middle of it, however fast the machine is.
+#[derive(Debug, Clone, Default)]
+pub struct Hold(Arc<(Mutex<Held>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct Held {
+    /// How many bytes may still pass; `None` while nothing is held.
+    left: Option<u64>,
+    /// How often what was held back has been lost.
+    lost: u64,
+}
+
+impl Hold {
+    /// So many more bytes may pass, in all directions together.
+    pub fn after(&self, bytes: u64) {
+        self.change(|held| held.left = Some(bytes));
+    }
+
+    /// Everything may pass again, first of all what was held back.
+    pub fn release(&self) {
+        self.change(|held| held.left = None);
+    }
+
+    /// What is held back at this moment is lost with its connections, as when its sender's machine goes down. What comes
+    /// later passes.
+    pub fn lose(&self) {
+        self.change(|held| {
+            held.left = None;
+            held.lost += 1;
+        });
+    }
+
+    /// Whether all the bytes that might pass have passed.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.lock().left == Some(0)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Held)) {
+        change(&mut self.lock());
+        self.0.1.notify_all();
+    }
+
+    /// How many of so many bytes may pass, at least one; `None` once they are lost, or nobody waits for them any more.
+    fn pass(&self, wanted: usize, stands: impl Fn() -> bool) -> Option<usize> {
+        let mut held = self.lock();
+        let lost = held.lost;
+        loop {
+            if held.lost != lost {
+                return None;
+            }
+            match held.left {
+                None => return Some(wanted),
+                Some(0) if !stands() => return None,
+                // Looks from time to time whether the connection still stands.
+                Some(0) => held = self.0.1.wait_timeout(held, LOOK).unwrap_or_else(PoisonError::into_inner).0,
+                Some(bytes) => {
+                    let passing = wanted.min(usize::try_from(bytes).unwrap_or(usize::MAX));
+                    held.left = Some(bytes - passing as u64);
+                    return Some(passing);
+                }
+            }
+        }
+    }
+}
+
+/// How often what is held back looks whether its connection still stands.
+const LOOK: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
 struct Shared {
@@ -45,6 +121,7 @@ struct Faults {
     armed: u64,
     stalled: bool,
     one_way: Duration,
+    hold: Option<(Direction, Hold)>,
     refusing: bool,
     /// The listener is really gone while refusing.
     closed: bool,
@@ -62,8 +139,15 @@ struct Cut {
 impl Proxy {
     /// Forwards a free port of 127.0.0.1 to `target`.
     pub fn start(target: u16) -> Result<Proxy> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).tried(|| "opening the proxy's port".to_owned())?;
-        let port = listener.local_addr().tried(|| "reading the proxy's port".to_owned())?.port();
+        let mut port = Port::reserve()?;
+        let mut bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port.number()));
+        for _ in 1..PORT_TRIES {
+            if bound.is_err() {
+                port = Port::reserve()?;
+                bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port.number()));
+            }
+        }
+        let listener = bound.tried(|| "opening the proxy's port".to_owned())?;
         let shared = Arc::new(Shared {
             target,
             faults: Mutex::default(),
@@ -72,15 +156,15 @@ impl Proxy {
             to_server: AtomicU64::new(0),
             to_client: AtomicU64::new(0),
         });
-        let accepting = Arc::clone(&shared);
-        thread::spawn(move || accept(listener, port, &accepting));
+        let (accepting, number) = (Arc::clone(&shared), port.number());
+        thread::spawn(move || accept(listener, number, &accepting));
         Ok(Proxy { port, shared })
     }
 
     /// The port to connect to.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// Cuts the first connection that has carried `bytes` in `direction`, counted from now; then forgets the order.
@@ -122,6 +206,11 @@ impl Proxy {
         self.shared.changed.notify_all();
     }
 
+    /// What goes in this direction is let through by `hold`, which may be given to several proxies.
+    pub fn hold(&self, direction: Direction, hold: &Hold) {
+        self.shared.lock().hold = Some((direction, hold.clone()));
+    }
+
     /// Every byte arrives half this time after it was sent, however many are under way.
     pub fn delay(&self, round_trip: Duration) {
         self.shared.lock().one_way = round_trip / 2;
@@ -146,7 +235,7 @@ impl Proxy {
     /// The listener waits in `accept`; a connection makes it look at its orders.
     fn wake_listener(&self) {
         // Only the attempt matters.
-        drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
+        drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port.number())));
     }
 
     /// Connections accepted so far.
@@ -187,6 +276,16 @@ impl Shared {
     /// A panic elsewhere must not hide behind a poisoned lock: the state is plain data.
     fn lock(&self) -> MutexGuard<'_, Faults> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many of so many bytes may go now; `None` where the connection has ended meanwhile.
+    fn may_pass(&self, number: u64, direction: Direction, wanted: usize) -> Option<usize> {
+        let hold = self.lock().hold.clone().filter(|(held, _)| *held == direction);
+        let stands = || {
+            let faults = self.lock();
+            !faults.ended && faults.open.contains_key(&number)
+        };
+        hold.map_or(Some(wanted), |(_, hold)| hold.pass(wanted, stands))
     }
 
     fn total(&self, direction: Direction) -> &AtomicU64 {
@@ -274,6 +373,9 @@ fn carry(number: u64, client: TcpStream, server: TcpStream, shared: &Arc<Shared>
     Ok(())
 }
 
+/// A process that is none of the kit's may take a port between choosing and binding it.
+const PORT_TRIES: usize = 8;
+
 /// Bytes and when they are due. Bandwidth is not limited, so a delayed direction may hold many.
 fn read(mut from: TcpStream, sender: &Sender<(Instant, Vec<u8>)>, shared: &Shared) {
     let mut buffer = vec![0; 64 * 1024];
@@ -295,9 +397,20 @@ fn deliver(
     shared: &Shared,
 ) {
     let (mut armed, mut carried) = (0, 0_u64);
-    for (due, chunk) in receiver {
-        if let Some(wait) = due.checked_duration_since(Instant::now()) {
-            thread::sleep(wait);
+    // What a hold let through of a chunk, and what is left of it.
+    let mut rest = Vec::new();
+    loop {
+        if rest.is_empty() {
+            let Ok((due, chunk)) = receiver.recv() else { break };
+            if let Some(wait) = due.checked_duration_since(Instant::now()) {
+                thread::sleep(wait);
+            }
+            rest = chunk;
+        }
+        let mut chunk = std::mem::take(&mut rest);
+        if !chunk.is_empty() {
+            let Some(passing) = shared.may_pass(number, direction, chunk.len()) else { break };
+            rest = chunk.split_off(passing);
         }
         let (allowed, cut) = {
             let mut faults = shared.lock();

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,19 +12,21 @@ use tempfile::TempDir;
 
 use crate::dovecot::process::{self, Watchdog};
 use crate::error::{Error, Result, Tried as _};
+use crate::port::Port;
 
 const SERVER: &str = "OpenSSH";
-/// Other processes may take a port between choosing and binding it.
+/// A process that is none of the kit's may take a port between choosing and binding it.
 const PORT_TRIES: usize = 8;
-const START_PATIENCE: Duration = Duration::from_secs(20);
-const STOP_PATIENCE: Duration = Duration::from_secs(5);
+const START_PATIENCE: Duration = Duration::from_secs(90);
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running sshd. Dropping it ends it, with all sessions.
 #[derive(Debug)]
 pub struct Sshd {
     dir: TempDir,
     program: PathBuf,
-    port: u16,
+    /// Kept while the server is stopped, too.
+    port: Port,
     user: String,
     environment: Vec<(String, String)>,
     running: Option<(Child, Watchdog)>,
@@ -48,17 +50,16 @@ impl Sshd {
         let dir = dir.tried(|| "making a temporary directory".to_owned())?;
         let user = said("id", &["-un"])?;
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut server = Sshd { dir, program, port: 0, user, environment, running: None };
+        let mut server = Sshd { dir, program, port: Port::reserve()?, user, environment, running: None };
         server.make_key("host")?;
         server.make_key("client")?;
         let mut tries = PORT_TRIES;
         loop {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).tried(|| "finding a free port".to_owned())?;
-            server.port = listener.local_addr().tried(|| "finding a free port".to_owned())?.port();
-            drop(listener);
             tries -= 1;
             match server.launch() {
-                Err(Error::ServerStart { log, .. }) if tries > 0 && log.contains("Address already in use") => {}
+                Err(Error::ServerStart { log, .. }) if tries > 0 && log.contains("Address already in use") => {
+                    server.port = Port::reserve()?;
+                }
                 other => return other.map(|()| server),
             }
         }
@@ -67,13 +68,13 @@ impl Sshd {
     /// Where it listens on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// Host and port.
     #[must_use]
     pub fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("127.0.0.1:{}", self.port())
     }
 
     /// The only user who may log in, with host and port: `root@127.0.0.1:2222`.
@@ -148,7 +149,7 @@ impl Sshd {
             "ListenAddress 127.0.0.1\nPort {}\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nUsePAM no\nStrictModes no\n\
              PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n\
              PrintMotd no\nUseDNS no\nLogLevel VERBOSE\nMaxStartups 100\n",
-            self.port,
+            self.port(),
             place("host"),
             place("authorized")
         );
@@ -172,7 +173,7 @@ impl Sshd {
             .tried(|| format!("starting {}", self.program.display()))?;
         let deadline = Instant::now() + START_PATIENCE;
         let reason = loop {
-            if greets(self.port) {
+            if greets(self.port()) {
                 let watchdog = Watchdog::over(child.id(), std::iter::once(dir))?;
                 self.running = Some((child, watchdog));
                 return Ok(());
@@ -199,7 +200,7 @@ impl Drop for Sshd {
 /// Whether something there speaks SSH (RFC 4253 section 4.2).
 fn greets(port: u16) -> bool {
     let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
-    let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).is_ok() && line.starts_with("SSH-2.0-")
 }

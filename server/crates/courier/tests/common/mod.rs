@@ -118,7 +118,7 @@ impl Receiver {
                 arrived.await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("the requests come");
+        tokio::time::timeout(Duration::from_secs(120), waiting).await.expect("the requests come");
     }
 
     /// Lets those that hang answer 204.
@@ -269,8 +269,9 @@ impl gatepost_web::Web for Nowhere {
     }
 }
 
-/// How long a post may take here.
-pub const LIMIT: Duration = Duration::from_millis(1500);
+/// How long a post may take here: a test waits so long for one that hangs, and one that goes well may need a good part
+/// of it on a busy machine.
+pub const LIMIT: Duration = Duration::from_secs(5);
 
 /// A service that may post to this machine.
 pub async fn service(dir: &TempDir) -> Gatepost {

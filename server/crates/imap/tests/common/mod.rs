@@ -34,9 +34,9 @@ pub fn account(port: u16, user: &str, password: &str) -> Account {
         gmail_labels: Some(GmailLabels::Each),
         policy: NetPolicy {
             timeouts: Timeouts {
-                connect: Duration::from_secs(5),
-                read: Duration::from_secs(20),
-                write: Duration::from_secs(20),
+                connect: Duration::from_secs(60),
+                read: Duration::from_secs(60),
+                write: Duration::from_secs(60),
             },
             ..NetPolicy::default()
         },
@@ -45,7 +45,7 @@ pub fn account(port: u16, user: &str, password: &str) -> Account {
 
 /// The same with time-outs short enough to wait for.
 pub fn impatient(mut account: Account) -> Account {
-    let short = Duration::from_millis(400);
+    let short = Duration::from_millis(1500);
     account.policy.timeouts = Timeouts { connect: short, read: short, write: short };
     account
 }

@@ -78,6 +78,10 @@ pub(super) struct State {
     pub(super) rotates: bool,
     pub(super) delegated: bool,
     pub(super) mischief: Option<Mischief>,
+    /// Of the end point that takes tokens back.
+    pub(super) stubborn: Option<Mischief>,
+    /// How often it was asked to.
+    pub(super) revocations: usize,
     pub(super) asked: Vec<String>,
 }
 
@@ -96,6 +100,8 @@ impl State {
             rotates: true,
             delegated: true,
             mischief: None,
+            stubborn: None,
+            revocations: 0,
             asked: Vec::new(),
         }
     }
