@@ -4,6 +4,7 @@ use super::{provider_name, way_name};
 use crate::{
     components::{At, Badge, Fact, FormState, Hidden, Icon, MaybeAt, PostButton, SelectField, Shape, TextField, Tone},
     context,
+    i18n::{Said, said},
     islands::copy::CopyButton,
     serverfns::oauth::{BeginDeviceConsent, CheckConsent, IssueConsentLink, WithdrawConsent},
 };
@@ -60,7 +61,7 @@ pub(super) fn consent_row(consent: Consent) -> AnyView {
             </th>
             <td data-label=t!(consent.state)>
                 {badge}
-                {consent.error.map(|error| view! { <div class="note bad">{error}</div> })}
+                {consent.error.map(|error| view! { <div class="note bad"><Said text=error/></div> })}
             </td>
             <td data-label=t!(consent.ends)><MaybeAt at=consent.expires_at/></td>
         </tr>
@@ -91,7 +92,7 @@ pub(super) fn card(consent: Consent, around: Around) -> AnyView {
     let other = other.is_some_and(|(wanted, given)| !wanted.eq_ignore_ascii_case(given));
     let error = consent.error.clone().map(|error| {
         let class = if consent.state == ConsentState::Valid { "notice warn" } else { "notice bad" };
-        view! { <p class=class><Icon shape=Shape::Warn/><span>{error}</span></p> }
+        view! { <p class=class><Icon shape=Shape::Warn/><span><Said text=error/></span></p> }
     });
     view! {
         <section class="sheet" aria-labelledby=labelled>
@@ -104,7 +105,7 @@ pub(super) fn card(consent: Consent, around: Around) -> AnyView {
                 {consent.domain.clone().map(|domain| view! { <Fact name=t!(consent.domain)>{domain}</Fact> })}
                 {consent.directory.clone().map(|directory| view! { <Fact name=t!(consent.directory)>{directory}</Fact> })}
                 {consent.account.clone().map(|account| view! { <Fact name=t!(consent.account)>{account}</Fact> })}
-                {granted.map(|(at, by)| view! { <Fact name=t!(consent.given)><At at/><small>{by}</small></Fact> })}
+                {granted.map(|(at, by)| view! { <Fact name=t!(consent.given)><At at/><small>{said(&by)}</small></Fact> })}
                 {consent.refreshed_at.clone().map(|at| view! { <Fact name=t!(consent.refreshed)><At at/></Fact> })}
                 {consent.expires_at.clone().map(|at| view! { <Fact name=t!(consent.ends)><At at/></Fact> })}
             </dl>
@@ -118,7 +119,7 @@ pub(super) fn card(consent: Consent, around: Around) -> AnyView {
 fn give(consent: &Consent, around: Around) -> AnyView {
     let way = match consent.way {
         ConsentWay::Code => in_browser(consent, around),
-        ConsentWay::Device => with_code(consent),
+        ConsentWay::Device => code(consent),
         ConsentWay::Client => by_administrator(consent),
         ConsentWay::ServiceAccount => by_delegation(consent, around.client_id),
     };
@@ -127,6 +128,7 @@ fn give(consent: &Consent, around: Around) -> AnyView {
     view! {
         {way}
         <div class="actions">
+            {(consent.way == ConsentWay::Device).then(|| begin_code(consent))}
             {tried.then(|| view! { <PostButton action=CheckConsent::url() fields=fields() text=t!(consent.check)/> })}
             <details class="confirm">
                 <summary class="button quiet">{t!(consent.withdraw)}</summary>
@@ -185,27 +187,28 @@ fn issued(link: IssuedConsentLink) -> AnyView {
     .into_any()
 }
 
-fn with_code(consent: &Consent) -> AnyView {
+fn begin_code(consent: &Consent) -> AnyView {
     let text = if consent.device.is_some() { t!(consent.device_again) } else { t!(consent.device_begin) };
     let fields = vec![("consent_id", consent.id.to_string())];
     let class = if consent.device.is_some() || consent.state == ConsentState::Valid { "" } else { "primary" };
+    view! { <PostButton action=BeginDeviceConsent::url() fields text class/> }.into_any()
+}
+
+/// The code that was given, for as long as it can be used.
+fn code(consent: &Consent) -> AnyView {
     let code = consent.device.clone().map(|device| {
         let here = consent.path();
         view! {
             <section class="notice block" aria-labelledby="code">
                 <h3 id="code">{t!(consent.device_hint)}</h3>
                 <p><a href=device.verification_url.clone() target="_blank" rel="noopener noreferrer">{device.verification_url.clone()}</a></p>
-                <pre class="sample" tabindex="0" aria-labelledby="code">{device.user_code}</pre>
+                <pre class="sample code" tabindex="0" aria-labelledby="code">{device.user_code}</pre>
                 <p>{t!(consent.device_until)}" "<At at=device.expires_at/>". "{t!(consent.device_wait)}</p>
                 <p><a class="button primary" href=here>{t!(consent.reload)}</a></p>
             </section>
         }
     });
-    view! {
-        {code}
-        <p><PostButton action=BeginDeviceConsent::url() fields text class/></p>
-    }
-    .into_any()
+    code.into_any()
 }
 
 fn by_administrator(consent: &Consent) -> AnyView {

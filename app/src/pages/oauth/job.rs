@@ -1,11 +1,15 @@
 //! The consents of a job: those that serve all its mailboxes, and each mailbox's own.
 
-use super::card::{Around, AskFields, card, choices, consent_badge};
+use super::{
+    card::{Around, AskFields, card, choices, consent_badge},
+    taken_back::taken_back,
+};
 use crate::{
     components::{
         Empty, FormState, Hidden, Icon, JobTab, JobTabs, PageHead, PostButton, Shape, Table, TextField, head, load,
         param, query,
     },
+    i18n::Said,
     pages::job::crumbs,
     serverfns::oauth::{AskJobConsent, ConfirmAccounts},
 };
@@ -25,6 +29,7 @@ pub fn JobConsents() -> AnyView {
         let mailboxes = gatepost.list_mailboxes(&actor, job.id).await?;
         let consents = gatepost.job_consents(&actor, job.id).await?;
         let waiting = gatepost.unconfirmed_accounts(&actor, job.id).await?;
+        let revocations = gatepost.job_revocations(&actor, job.id).await?;
         let every = PageQuery { per_page: gatepost_contract::MAX_PER_PAGE, ..PageQuery::default() };
         let apps = gatepost.list_oauth_apps(&actor, every, None).await?.items;
         let may = actor.can_approve() && job.phase != Phase::Closed;
@@ -55,6 +60,7 @@ pub fn JobConsents() -> AnyView {
                 <h2 id="mailboxes">{t!(consent.mailboxes)}</h2>
                 {table}
             </section>
+            {taken_back(revocations)}
         }
         .into_any())
     })
@@ -131,7 +137,7 @@ fn mailbox_table(mailboxes: &[Mailbox], own: &[Consent], for_all: &[Consent]) ->
             }
             let served = mine.is_empty() && for_all.iter().any(|one| one.side == MailboxSide::Source);
             let states = mine.iter().map(|one| {
-                let error = one.error.clone().map(|error| view! { <div class="note bad">{error}</div> });
+                let error = one.error.clone().map(|error| view! { <div class="note bad"><Said text=error/></div> });
                 view! { <div>{consent_badge(one.state)}" "{super::card::side_name(one.side)}{error}</div> }
             });
             let states = states.collect_view();

@@ -1,8 +1,12 @@
 //! The consents of a mailbox.
 
-use super::card::{Around, AskFields, card, choices, consent_badge};
+use super::{
+    card::{Around, AskFields, card, choices, consent_badge},
+    taken_back::taken_back,
+};
 use crate::{
     components::{Empty, FormState, Hidden, Icon, PageHead, Shape, load, param, query},
+    i18n::Said,
     pages::job::crumbs,
     serverfns::oauth::{AskMailboxConsent, issued},
 };
@@ -20,6 +24,7 @@ pub fn MailboxConsent() -> AnyView {
         let mailbox = gatepost.get_mailbox(&actor, id).await?;
         let job = gatepost.get_job(&actor, mailbox.job_id).await?;
         let consents = gatepost.mailbox_consents(&actor, id).await?;
+        let revocations = gatepost.mailbox_revocations(&actor, id).await?;
         let every = PageQuery { per_page: gatepost_contract::MAX_PER_PAGE, ..PageQuery::default() };
         let apps = gatepost.list_oauth_apps(&actor, every, None).await?.items;
         let may = actor.can_manage() && job.phase != Phase::Closed;
@@ -52,6 +57,7 @@ pub fn MailboxConsent() -> AnyView {
             })}
             {cards}
             {may.then(|| ask(&mailbox, &apps, asked_before && !waits))}
+            {taken_back(revocations)}
             <p><a href=job_page>{t!(consent.see_job)}</a></p>
         }
         .into_any())
@@ -114,6 +120,7 @@ pub fn consent_fact(mailbox: &Mailbox, consents: &[Consent]) -> Option<AnyView> 
     let href = serving.map_or_else(|| format!("/mailboxes/{}/consent", mailbox.id), Consent::path);
     let text = if wanting { t!(consent.renew) } else { t!(consent.open) };
     let badge = serving.map(|one| consent_badge(one.state));
-    let error = serving.and_then(|one| one.error.clone()).map(|error| view! { <div class="note bad">{error}</div> });
+    let error =
+        serving.and_then(|one| one.error.clone()).map(|error| view! { <div class="note bad"><Said text=error/></div> });
     Some(view! { {badge}" "<a href=href>{text}</a>{error} }.into_any())
 }

@@ -5,6 +5,7 @@ pub mod job;
 pub mod list;
 pub mod mailbox;
 pub mod show;
+mod taken_back;
 
 use crate::components::{AreaField, FormState, SelectField, TextField};
 use gatepost_contract::{ConsentWay, OauthApp, OauthProof, OauthProvider};

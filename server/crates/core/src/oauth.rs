@@ -9,11 +9,15 @@
 
 mod accounts;
 mod apps;
+mod asking;
 mod browser;
 mod consents;
 mod device;
+mod giving_back;
+mod granting;
 mod guest;
 mod registered;
+mod sealing;
 mod serving;
 mod tokens;
 
@@ -25,7 +29,7 @@ pub(crate) use serving::{Serving, ShownTo, tokens as consented};
 use tokens::ConsentTokens;
 
 use crate::{Error, limits::Client, limits::Limiter, links::Signer};
-use gatepost_contract::{Consent, ConsentId, ConsentLinkId, ConsentWay, Secret};
+use gatepost_contract::{Consent, ConsentId, ConsentLinkId, Secret};
 use gatepost_oauth::OauthError;
 use gatepost_transfer::{Fault, FaultKind};
 use sha2::{Digest, Sha256};
@@ -126,9 +130,4 @@ fn whose(consent: &Consent) -> String {
 /// What the database keeps of a text that only a browser has.
 fn digest(text: &str) -> String {
     hex::encode(Sha256::digest(text.as_bytes()))
-}
-
-/// Whether an owner can be asked for it by a link: it is given in a browser, for one mailbox.
-fn is_for_owner(consent: &Consent) -> bool {
-    consent.way == ConsentWay::Code && consent.mailbox_id.is_some()
 }

@@ -5,7 +5,7 @@
 //! consent was asked for. Whatever else is named waits for an ops lead or a super admin, who names it or confirms it; a
 //! confirmation ends with any change of what was confirmed.
 
-use super::{consents::account, digest};
+use super::digest;
 use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, work::internal};
 use gatepost_contract::{
     Consent, Job, JobId, Mailbox, MailboxId, MailboxSide, SourceType, UnconfirmedAccount, UnconfirmedAccounts,
@@ -13,6 +13,25 @@ use gatepost_contract::{
 use gatepost_store::{Conn, jobs, mailboxes, oauth_consents};
 use gatepost_transfer::{Fault, FaultKind};
 use std::collections::HashMap;
+
+/// The log-in name of a mailbox at one of its servers.
+pub(super) fn account(mailbox: &Mailbox, side: MailboxSide) -> &str {
+    match side {
+        MailboxSide::Source => mailbox.source_user.as_deref(),
+        MailboxSide::Dest => mailbox.dest_user.as_deref(),
+    }
+    .unwrap_or(&mailbox.email)
+}
+
+/// Whether an account lies in a domain.
+pub(super) fn lies_in(account: &str, domain: &str) -> bool {
+    account.rsplit_once('@').is_some_and(|(_, of)| of.eq_ignore_ascii_case(domain))
+}
+
+/// Whether a mailbox may be opened by a consent at one of its servers.
+pub(super) fn opens_by_consent(mailbox: &Mailbox, side: MailboxSide) -> bool {
+    side == MailboxSide::Dest || mailbox.source_type == SourceType::ImapOauth
+}
 
 /// The new server of a job, as a consent keeps it.
 pub(crate) fn dest_of(job: &Job) -> String {
@@ -137,11 +156,8 @@ async fn unconfirmed(conn: &mut Conn, job: &Job) -> Result<(UnconfirmedAccounts,
     let mut digests = Vec::new();
     for mailbox in if known.is_empty() { Vec::new() } else { mailboxes::list(conn, job.id).await? } {
         let served = |side| {
-            let asks = match side {
-                MailboxSide::Source => mailbox.source_type == SourceType::ImapOauth,
-                MailboxSide::Dest => true,
-            };
-            asks && !own.iter().any(|one| one.mailbox_id == Some(mailbox.id) && one.side == side)
+            opens_by_consent(&mailbox, side)
+                && !own.iter().any(|one| one.mailbox_id == Some(mailbox.id) && one.side == side)
         };
         let waits =
             known.iter().any(|(side, known)| served(*side) && !is_plain(&mailbox, *side, job, known.as_deref()));
@@ -162,4 +178,25 @@ async fn unconfirmed(conn: &mut Conn, job: &Job) -> Result<(UnconfirmedAccounts,
     let lines: Vec<String> = digests.iter().map(|(id, digest)| format!("{id} {digest}")).collect();
     waiting.seen = digest(&lines.join("\n"));
     Ok((waiting, digests))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_lies_in_its_own_domain_and_in_no_other() {
+        for (account, domain, lies) in [
+            ("ana@example.com", "example.com", true),
+            ("ana@EXAMPLE.com", "example.com", true),
+            ("a@b@example.com", "example.com", true),
+            ("ana@sub.example.com", "example.com", false),
+            ("ana@notexample.com", "example.com", false),
+            ("ana@example.com.evil.test", "example.com", false),
+            ("ana", "example.com", false),
+            ("example.com", "example.com", false),
+        ] {
+            assert_eq!(lies_in(account, domain), lies, "{account} in {domain}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Applications that are registered with providers. An ops lead or a super admin registers them here too.
 
-use super::registered::Registered;
+use super::{giving_back::give_up_of_app, registered::Registered};
 use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, users::checked_page, validate::Checker};
 use gatepost_contract::{
     ConsentWay, NewOauthApp, OauthApp, OauthAppId, OauthAppPatch, OauthProof, OauthProvider, Page, PageQuery, Secret,
@@ -98,6 +98,7 @@ impl Gatepost {
         if moved || further || row.client_id != before.row.client_id {
             let why = "The addresses, mail servers or id of its application have been changed.";
             oauth_consents::end_of_app(&mut tx, id, why, &clock::now()).await?;
+            give_up_of_app(&mut tx, actor, id, why).await?;
         } else if row.scopes != before.row.scopes {
             oauth_tokens::forget_access(&mut tx, id).await?;
         }
@@ -126,6 +127,7 @@ impl Gatepost {
                 format!("{} consents were asked for with this application. Withdraw them first.", before.consents),
             ));
         }
+        give_up_of_app(&mut tx, actor, id, "The application was removed.").await?;
         oauth_apps::delete(&mut tx, id).await?;
         Entry::new(actor, "oauth_app.delete", format!("oauth_app/{id}"))
             .before(&shown(before, &self.oauth_redirect(None)))

@@ -3,12 +3,7 @@
 //! What comes back counts once, within ten minutes, and only in the browser that left: the state names the request, a
 //! cookie the browser. The code verifier stays here, sealed.
 
-use super::{
-    apps,
-    consents::{By, account, consent},
-    digest, refused,
-    registered::Registered,
-};
+use super::{accounts::account, apps, consents::consent, digest, granting::By, refused, registered::Registered};
 use crate::{Actor, Error, Gatepost, Result, clock};
 use gatepost_contract::{Consent, ConsentId, ConsentWay, OauthProvider, Secret};
 use gatepost_oauth::{Callback, OauthError, Pkce, admin_consent_url, authorize_url, new_state};

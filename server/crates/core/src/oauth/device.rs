@@ -1,6 +1,6 @@
 //! Consents by a code that the owner types in at the provider's page (RFC 8628). The workers ask whether that was done.
 
-use super::{apps, consents::By, consents::consent, refused, registered::Registered};
+use super::{apps, consents::consent, granting::By, refused, registered::Registered};
 use crate::{Actor, Error, Gatepost, Result, clock};
 use gatepost_contract::{Consent, ConsentId, ConsentState, ConsentWay, Secret};
 use gatepost_oauth::OauthError;

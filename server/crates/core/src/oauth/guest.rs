@@ -1,11 +1,11 @@
 //! Links that ask the owner of a mailbox: signed, for a while, used up by the consent. Whoever has one sees the mailbox's
 //! address and the provider's name, and can give the consent; nothing else of the Desk is open to them.
 
-use super::consents::{By, consent, owner_only};
+use super::{consents::consent, granting::By};
 use crate::{Actor, Departure, Error, Gatepost, Result, audit::Entry, clock, validate::Checker};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use gatepost_contract::{
-    Consent, ConsentId, ConsentLinkId, IssuedConsentLink, LinkId, NewConsentLink, Secret, SharedConsent,
+    Consent, ConsentId, ConsentLinkId, ConsentWay, IssuedConsentLink, LinkId, NewConsentLink, Secret, SharedConsent,
 };
 use gatepost_store::oauth_requests::{self, LinkRow};
 use rand::RngCore as _;
@@ -100,4 +100,15 @@ impl Gatepost {
         owner_only(&consent)?;
         Ok((link, consent))
     }
+}
+
+/// Refuses what no owner can be asked for by a link: it is given in a browser, for one mailbox.
+fn owner_only(consent: &Consent) -> Result<()> {
+    if consent.way == ConsentWay::Code && consent.mailbox_id.is_some() {
+        return Ok(());
+    }
+    Err(Error::conflict(
+        "not_by_link",
+        "Only the consent of one mailbox's owner in a browser can be asked for by a link.",
+    ))
 }

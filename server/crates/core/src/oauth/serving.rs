@@ -1,6 +1,6 @@
 //! Which consent opens an account, and whether its tokens may be shown to the account's server.
 
-use super::{ConsentTokens, apps, consents::lies_in};
+use super::{ConsentTokens, accounts::lies_in, apps};
 use crate::{Error, Gatepost, clock, work::internal};
 use gatepost_contract::{Consent, Mailbox, MailboxSide, Security, SourceType};
 use gatepost_store::{Conn, oauth_consents};

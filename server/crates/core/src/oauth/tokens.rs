@@ -4,13 +4,7 @@
 //! asks the provider, and writes what comes; the others wait for that. The renewal is a task of its own, so that a run
 //! that is cancelled meanwhile does not lose a refresh token that has just taken the place of another.
 
-use super::{
-    Failed, apps,
-    consents::{consent, until},
-    fault,
-    registered::Registered,
-    whose,
-};
+use super::{Failed, apps, consents::consent, fault, granting::until, registered::Registered, whose};
 use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, work::internal};
 use async_trait::async_trait;
 use gatepost_contract::{Consent, ConsentId, ConsentState, ConsentWay, Secret};
