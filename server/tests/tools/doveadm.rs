@@ -2,11 +2,11 @@
 //! stand-in adds is bad behaviour: it calls the real doveadm for everything that it leaves alone.
 
 use crate::common::{
-    Journey, NEW_PASSWORD, OLD_PASSWORD, USER, assert_same, deliver, id,
+    DOMAIN, Journey, NEW_PASSWORD, OLD_PASSWORD, USER, assert_same, deliver, id,
     kit::{self, Server},
     letter, mail, mailbox, new_server, number, old_server,
     raw::Raw,
-    sized_letter, stat, text,
+    sized_letter, stat, text, wait_for,
 };
 use gatepost_testkit::{Dovecot, Snapshot, Sshd, dovecot};
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ struct Desk {
     new: Dovecot,
     journey: Journey,
     scripts: TempDir,
+    settings: Vec<(&'static str, String)>,
 }
 
 impl Desk {
@@ -40,16 +41,23 @@ impl Desk {
     fn of(old: Dovecot, new: Dovecot, config: &Path) -> Self {
         let scripts = tempfile::tempdir().expect("a folder");
         let program = stand_in(scripts.path());
-        let (program, config) = (program.display().to_string(), config.display().to_string());
-        let port = new.imap_port().to_string();
-        let settings = [
-            ("MIGRATION_DOVEADM_BIN", program.as_str()),
-            ("MIGRATION_DOVEADM_CONFIG", config.as_str()),
-            ("MIGRATION_DEST_IMAP_HOST", "127.0.0.1"),
-            ("MIGRATION_DEST_IMAP_PORT", port.as_str()),
+        let settings = vec![
+            ("MIGRATION_DOVEADM_BIN", program.display().to_string()),
+            ("MIGRATION_DOVEADM_CONFIG", config.display().to_string()),
+            ("MIGRATION_DEST_IMAP_HOST", "127.0.0.1".to_owned()),
+            ("MIGRATION_DEST_IMAP_PORT", new.imap_port().to_string()),
         ];
-        let journey = Journey::with(&settings, new.imap_port(), &[moved(&old)]);
-        Self { old, new, journey, scripts }
+        let journey = Journey::with(&pairs(&settings), new.imap_port(), &[moved(&old)]);
+        Self { old, new, journey, scripts, settings }
+    }
+
+    /// Kills the server in the middle of whatever it does and starts another on its directory.
+    fn killed_and_restarted_after(self, meanwhile: impl FnOnce()) -> Self {
+        let Journey { server, technician, lead, admin, tenant, job } = self.journey;
+        let dir = server.kill();
+        meanwhile();
+        let server = Server::start_in(dir, &pairs(&self.settings));
+        Self { journey: Journey { server, technician, lead, admin, tenant, job }, ..self }
     }
 
     /// From here on doveadm behaves so.
@@ -84,6 +92,10 @@ impl Desk {
     }
 }
 
+fn pairs<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
+    settings.iter().map(|(name, value)| (*name, value.as_str())).collect()
+}
+
 #[track_caller]
 fn retry(journey: &Journey, run: &Value) -> Value {
     let started = journey.post(&format!("/migration/runs/{}/retry", run["id"]), &Value::Null).expect(202).json();
@@ -112,6 +124,11 @@ case "$mode:$*" in
   nosync:*" sync "*) exit 65 ;;
   half:*" sync "*) exit 65 ;;
   half:*" copy "*) /usr/bin/doveadm "$@"; exit 75 ;;
+  stall:*" copy "*) /usr/bin/doveadm "$@"; sleep 3600 ;;
+  late:*" status "*gatepost-source*)
+    test -e "$0.late" || printf 'Subject: delivered\nMessage-Id: <delivered@b.example>\n\nx\n' |
+      /usr/bin/doveadm -c "$2" save -u "$8"
+    touch "$0.late" ;;
 esac
 exec /usr/bin/doveadm "$@"
 "#;
@@ -327,6 +344,60 @@ fn whatever_doveadm_claims_only_what_is_there_has_arrived() {
     desk.run("delta");
     assert_eq!(desk.totals(), [2, 2, 0, 0]);
     assert_same(&desk.old.account(USER), &desk.new.account(USER));
+}
+
+#[test]
+fn gatepost_killed_in_the_middle_of_doveadm_ends_it_and_goes_on_with_the_same_run() {
+    let desk = Desk::new();
+    // Into a folder that is not empty it copies.
+    deliver(&desk.new.account(USER), [letter("INBOX", "there before", &[])]);
+    deliver(&desk.old.account(USER), (0..6).map(|n| letter("INBOX", &format!("m{n}"), &["\\Seen"])));
+    desk.journey.succeed("preflight");
+    desk.mode("stall");
+    let run = desk.journey.start("initial")[0];
+    wait_for("six messages", || (desk.there().messages.len() == 7).then_some(()));
+    let mode = desk.scripts.path().join("mode");
+    let desk = desk.killed_and_restarted_after(|| fs::write(mode, "").expect("written"));
+    let ended = desk.journey.ended(run);
+    assert_eq!(ended["status"], "success", "{ended:#}\n{}", desk.journey.log(&ended));
+    assert_eq!(desk.there().messages.len(), 7, "nothing is there twice");
+    assert_eq!(desk.totals(), [6, 6, 0, 0]);
+    let of_ours = desk.scripts.path().join("doveadm").display().to_string();
+    let running = fs::read_dir("/proc").expect("processes").flatten().filter(|process| {
+        let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(&of_ours)
+    });
+    assert_eq!(running.count(), 0, "what was left running goes on");
+}
+
+#[test]
+fn what_is_delivered_while_a_folder_is_about_to_be_filled_stays() {
+    let desk = Desk::new();
+    deliver(&desk.old.account(USER), (0..4).map(|n| letter("INBOX", &format!("m{n}"), &[])));
+    desk.journey.succeed("preflight");
+    desk.mode("late");
+    let run = desk.journey.succeed("initial");
+    let there = desk.there();
+    // Every other has the date that it was given.
+    let delivered = there.messages.iter().filter(|m| m.date.unix_seconds != 1_700_000_000);
+    assert_eq!((delivered.count(), there.messages.len()), (1, 5), "{run:#}\n{}", desk.journey.log(&run));
+    assert_eq!(number(&run["stats"]["doveadm"]["folders_by_dsync"]), 0, "{run:#}");
+    assert_eq!(desk.totals(), [4, 4, 0, 0]);
+}
+
+#[test]
+fn when_mail_is_delivered_to_the_new_server_a_folder_is_copied_and_not_filled() {
+    let desk = Desk::new();
+    deliver(&desk.old.account(USER), [letter("INBOX", "one", &[])]);
+    desk.journey.to_evidence();
+    desk.journey.approve().expect(200);
+    let applied = json!({"domain": DOMAIN});
+    desk.journey.server.call(&desk.journey.lead, "POST", "/migration/webhooks/dns-applied", &applied).expect(200);
+    deliver(&desk.old.account(USER), [letter("Obras", "straggler", &[])]);
+    let run = desk.journey.succeed("final");
+    let said = &run["stats"]["doveadm"];
+    assert_eq!((number(&said["folders_by_dsync"]), number(&said["folders_by_copy"])), (0, 1), "{run:#}");
+    assert_eq!(desk.there().messages.len(), 2);
 }
 
 #[test]

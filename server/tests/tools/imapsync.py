@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A stand-in for imapsync: takes its options, copies by IMAP, prints its lines. What it does wrong is said, word by word,
-in a file `mode` beside it: liar, hang, signal, fork, binary, other, vandal, fetch, skip, twins, code0."""
+in a file `mode` beside it: liar, hang, signal, stall, fork, binary, other, vandal, fetch, skip, twins, code0; or what the
+server does to a message: rewrites, footer."""
 
 import imaplib
 import os
@@ -19,7 +20,7 @@ def options(arguments):
     takes = {"host", "port", "user", "passfile"}
     takes = {f"--{name}{side}" for name in takes for side in "12"}
     takes |= {"--tmpdir", "--pidfile", "--errorsmax", "--folder", "--f1f2", "--reconnectretry2"}
-    takes |= {"--maxmessagespersecond"}
+    takes |= {"--maxmessagespersecond", "--regextrans2", "--sep1", "--sep2", "--prefix1", "--prefix2"}
     flags = {f"--{name}{side}" for name in ("nossl", "notls") for side in "12"}
     flags |= {"--pidfilelocking", "--nolog", "--noreleasecheck", "--nomodulesversion", "--nodockercontext", "--noid"}
     flags |= {"--noautomap", "--nosubscribe", "--syncinternaldates", "--useuid", "--noresyncflags", "--nofoldersizes"}
@@ -98,6 +99,23 @@ class Run:
         self.complaints.append(words)
         say(words)
 
+    def target(self, folder):
+        mapped = dict(pair.split("=", 1) for pair in self.given.get("--f1f2", [])).get(folder, "")
+        # As in Perl, `0` is as good as nothing.
+        if mapped not in ("", "0"):
+            return mapped
+        if [self.given.get(f"--{name}") for name in ("sep1", "sep2", "prefix1", "prefix2")] != [["/"], ["/"], [""], [""]]:
+            raise SystemExit(f"{folder} would be written as the separators and prefixes of both sides suggest")
+        for rule in self.given["--regextrans2"]:
+            _, pattern, replacement, options = rule.split("/")
+            if options:
+                raise SystemExit(f"{rule} is of another kind")
+            pattern = pattern.replace("\\z", "\\Z")
+            pattern = re.sub(r"\\x\{(\w+)\}", lambda found: re.escape(chr(int(found[1], 16))), pattern)
+            replacement = re.sub(r"\\x\{(\w+)\}", lambda found: chr(int(found[1], 16)), replacement)
+            folder = re.sub(pattern, lambda _: replacement, folder, count=1)
+        return folder
+
     def copy(self, source, dest, folder, target):
         for imap, name in [(source, folder), (dest, target)]:
             # As the real one: SELECT on both sides, whatever it may write to.
@@ -121,6 +139,8 @@ class Run:
             self.message(source, dest, folder, target, uid, seen)
             if "signal" in self.modes and self.transferred == 3:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if "stall" in self.modes and self.transferred == 3:
+                time.sleep(3600)
         self.folders += 1
 
     def message(self, source, dest, folder, target, uid, seen):
@@ -143,6 +163,10 @@ class Run:
             return
         seen.add(subject)
         flags = flags.replace("\\Recent", "").strip()
+        if "rewrites" in self.modes:
+            body = re.sub(rb"(?im)^subject: *", b"SUBJECT:\r\n ", body, count=1)
+        if "footer" in self.modes:
+            body += b"-- \r\nThis message came from outside.\r\n"
         answer = dest.append(quoted(target), f"({flags})", f'"{date}"', body)
         if answer[0] != "OK":
             words = answer[1][0].decode(errors="replace")
@@ -171,19 +195,40 @@ class Run:
         say(f"DELETE was answered with {dest._simple_command('DELETE', quoted(target))[0]}")
         say(f"DELETE was answered with {source._simple_command('DELETE', 'Enviados')[0]}")
 
+    def lock(self):
+        """As the real one: the file of a process that has gone is removed, any other keeps it from its work."""
+        if self.pidfile.exists():
+            try:
+                os.kill(int(self.pidfile.read_text().split()[0]), 0)
+            except OSError:
+                say(f"Removing old {self.pidfile}")
+                self.pidfile.unlink()
+        if "--pidfilelocking" in self.given and self.pidfile.exists():
+            say(f"{self.pidfile} already exists, another imapsync may be curently running. Aborting imapsync.")
+            say(f"Exiting with return value 8 (EXIT_PID_FILE_ERROR) 0/100 nb_errors/max_errors PID {os.getpid()}")
+            sys.exit(8)
+        self.pidfile.write_text(f"{os.getpid()}\n")
+
     def main(self):
         say(f"Here is imapsync {'9.9' if 'other' in self.modes else VERSION} on host labhost, a linux system.")
         if "hang" in self.modes and "--folder" in self.given:
             time.sleep(3600)
-        self.pidfile.write_text(f"{os.getpid()}\n")
+        self.lock()
         if "fork" in self.modes:
+            child = Path(__file__).parent / "child"
+            child.unlink(missing_ok=True)
             if os.fork() == 0:
                 os.setsid()
                 if os.fork() == 0:
-                    (Path(__file__).parent / "child").write_text(str(os.getpid()))
+                    written = child.with_suffix(".new")
+                    written.write_text(str(os.getpid()))
+                    written.rename(child)
                     os.close(1), os.close(2)
                     time.sleep(3600)
                 os._exit(0)
+            # Left behind only what has begun.
+            while not child.exists():
+                time.sleep(0.005)
         source, dest = self.connect(1), self.connect(2)
         if "--justlogin" in self.given:
             say("Exiting because of --justlogin")
@@ -199,7 +244,7 @@ class Run:
                     total += int(re.search(rb"MESSAGES (\d+)", answer).group(1))
             say(f"Host1 Nb messages:    {total} messages")
             self.end(0, "EX_OK: successful termination")
-        pairs = [pair.split("=", 1) for pair in self.given.get("--f1f2", [])]
+        pairs = [(folder, self.target(folder)) for folder in self.given.get("--folder", [])]
         for folder, target in pairs:
             self.copy(source, dest, folder, target)
         self.statistics(len(pairs))

@@ -105,6 +105,8 @@ impl Relay {
             let mut connections = JoinSet::new();
             loop {
                 let Ok((client, _)) = listener.accept().await else { return };
+                // An answer is often the end of a message: it does not wait for what came before it to be acknowledged.
+                let _ = client.set_nodelay(true);
                 while connections.try_join_next().is_some() {}
                 if connections.len() < CONNECTIONS + WAITING {
                     connections.spawn(serve(shared.clone(), client));
@@ -249,7 +251,8 @@ async fn carry(shared: &Shared, mut client: BufReader<TcpStream>, tag: &str) -> 
 /// How much is read at once.
 const PIECE: usize = 32 << 10;
 
-/// One connection with its guard; each direction may have something to say for the other.
+/// One connection with its guard. What one direction reads may give the other something to say, so it wakes it; one that
+/// was only woken wakes nobody, or both would go on for ever.
 struct Line {
     guard: Mutex<Guard>,
     for_program: Notify,
@@ -268,12 +271,15 @@ impl Line {
             let taken: Result<(), Unfit> = tokio::select! {
                 read = program.read(&mut piece), if !full => match read {
                     Ok(0) | Err(_) => return,
-                    Ok(n) => self.guard().said(&piece[..n]),
+                    Ok(n) => {
+                        let taken = self.guard().said(&piece[..n]);
+                        self.for_program.notify_one();
+                        taken
+                    }
                 },
                 () = self.for_server.notified() => Ok(()),
             };
             let out = self.guard().for_server();
-            self.for_program.notify_one();
             if taken.is_err() || server.write_all(&out).await.is_err() || server.flush().await.is_err() {
                 return;
             }
@@ -291,18 +297,98 @@ impl Line {
             let (taken, over): (Result<(), Unfit>, bool) = tokio::select! {
                 read = server.read(&mut piece) => match read {
                     Ok(0) | Err(_) => (Ok(()), true),
-                    Ok(n) => (self.guard().told(&piece[..n]), false),
+                    Ok(n) => {
+                        let taken = self.guard().told(&piece[..n]);
+                        self.for_server.notify_one();
+                        (taken, false)
+                    }
                 },
                 () = self.for_program.notified() => (Ok(()), false),
             };
             let out = self.guard().for_program();
-            self.for_server.notify_one();
             if let Some(throttle) = throttle.filter(|_| !out.is_empty()) {
                 throttle.pass(out.len() as u64).await;
             }
             if taken.is_err() || program.write_all(&out).await.is_err() || program.flush().await.is_err() || over {
                 return;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        pin::pin,
+        sync::atomic::{AtomicBool, Ordering},
+        task::{Context, Wake, Waker},
+    };
+    use tokio::io::duplex;
+
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// What can be done at once.
+    fn now<T>(future: impl Future<Output = std::io::Result<T>>) -> Option<T> {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            std::task::Poll::Ready(done) => Some(done.expect("it does not fail")),
+            std::task::Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn a_line_on_which_nothing_more_is_said_comes_to_rest() {
+        let line = Line {
+            guard: Mutex::new(Guard::new(Rights::Write)),
+            for_program: Notify::new(),
+            for_server: Notify::new(),
+        };
+        let (mut program, of_program) = duplex(4096);
+        let (mut server, of_server) = duplex(4096);
+        let (from_program, to_program) = split(of_program);
+        let (from_server, to_server) = split(of_server);
+        let mut both = pin!(async {
+            tokio::join!(
+                line.program_to_server(from_program, to_server),
+                line.server_to_program(from_server, to_program, None)
+            )
+        });
+        let woken = Arc::new(Woken(true.into()));
+        let waker = Waker::from(woken.clone());
+        let mut settle = || {
+            for _ in 0..100 {
+                if !woken.0.swap(false, Ordering::SeqCst) {
+                    return;
+                }
+                assert!(both.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            }
+            panic!("the two directions wake each other for ever");
+        };
+        let mut buffer = [0; 4096];
+        settle();
+        // Refused here, passed on, and asked for by the server.
+        for (said, passed, told) in [
+            ("a1 EXPUNGE\r\n", "", ""),
+            ("a2 NOOP\r\n", "a2 NOOP\r\n", "a2 OK done\r\n"),
+            ("a3 APPEND x {5}\r\n", "a3 APPEND x {5}\r\n", "+ go on\r\n"),
+            ("hello\r\n", "hello\r\n", "a3 OK done\r\n"),
+        ] {
+            now(program.write_all(said.as_bytes())).expect("there is room");
+            settle();
+            let n = now(server.read(&mut buffer)).unwrap_or_default();
+            assert_eq!(String::from_utf8_lossy(&buffer[..n]), passed, "{said}");
+            now(server.write_all(told.as_bytes())).expect("there is room");
+            settle();
+            let n = now(program.read(&mut buffer)).unwrap_or_default();
+            let heard = String::from_utf8_lossy(&buffer[..n]).into_owned();
+            assert_eq!(heard.contains("a1 NO [CANNOT]"), said.contains("EXPUNGE"), "{heard}");
+            assert!(heard.ends_with(told), "{heard}");
         }
     }
 }

@@ -9,6 +9,7 @@
 //! An exit code of 0 means less than it says: it loses a folder loop with a lost connection, and reads nothing again.
 
 mod codes;
+mod map;
 mod report;
 
 pub use codes::{Failure, failure};
@@ -68,13 +69,6 @@ pub struct Call<'a> {
     pub messages_per_second: Option<f64>,
 }
 
-/// Whether imapsync can be told where a folder goes: it takes `FOLDER1=FOLDER2` and cuts at the first sign.
-#[must_use]
-pub fn can_name(source: &str, dest: &str) -> bool {
-    let fine = |name: &str| !name.is_empty() && !name.contains(char::is_control);
-    fine(source) && fine(dest) && !source.contains('=')
-}
-
 impl Call<'_> {
     /// The program, with what it needs written into its directory: the words are in files that only this user can read.
     ///
@@ -88,6 +82,9 @@ impl Call<'_> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => fs::DirBuilder::new().mode(0o700).create(&temporary)?,
         }
+        // Whoever works here has the directory for itself. An imapsync that was killed leaves the number of its process,
+        // which is another's by now, after a restart above all, and would keep this one from its work.
+        forget_process(work)?;
         let files = ["source.word", "dest.word"].map(|name| work.join(name));
         for (file, word) in files.iter().zip(words) {
             write_private(file, word)?;
@@ -114,11 +111,7 @@ impl Call<'_> {
         if let Some(messages) = self.messages_per_second {
             option("--maxmessagespersecond", format!("{messages:.3}").into());
         }
-        let named = self.folders.iter().filter(|(source, dest)| can_name(source, dest));
-        for (source, dest) in named {
-            option("--folder", source.into());
-            option("--f1f2", format!("{source}={dest}").into());
-        }
+        arguments.extend(map::options(self.folders));
         arguments.extend(
             [
                 "--pidfilelocking",
@@ -173,6 +166,21 @@ pub fn ask_to_end(work: &Path) -> bool {
     pid.is_some_and(|pid| write_private(&PathBuf::from(format!("{}abort{pid}", pidfile.display())), "").is_ok())
 }
 
+/// Removes the file with the process's number, and those that ask processes to end.
+fn forget_process(work: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(work)? {
+        let entry = entry?;
+        if entry.file_name().to_str().and_then(|name| name.strip_prefix(PIDFILE)).is_some_and(is_of_process) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn is_of_process(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with("abort")
+}
+
 fn write_private(path: &Path, word: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     writeln!(file, "{word}")
@@ -208,8 +216,8 @@ mod tests {
     }
 
     #[test]
-    fn every_folder_is_named_and_mapped_but_those_that_it_cannot_be_told() {
-        let folders = [("Enviados", "Sent"), ("a=b", "a=b"), ("Notas ", "Notas "), ("x", "y=z"), ("a\nb", "c")]
+    fn every_folder_is_named_and_mapped_and_nothing_is_left_to_its_guesses() {
+        let folders = [("Enviados", "Sent"), ("a=b", "a=b"), ("Notas ", "Notas "), ("x", "y=z")]
             .map(|(from, to)| (from.to_owned(), to.to_owned()));
         let work = tempfile::tempdir().expect("a folder");
         let program = call(&folders).program(["", ""], work.path()).expect("written");
@@ -218,8 +226,8 @@ mod tests {
             let values = arguments.windows(2).filter(|pair| pair[0] == option);
             values.map(|pair| pair[1].as_str()).collect()
         };
-        assert_eq!(of("--folder"), ["Enviados", "Notas ", "x"]);
-        assert_eq!(of("--f1f2"), ["Enviados=Sent", "Notas =Notas ", "x=y=z"]);
+        assert_eq!(of("--folder"), ["Enviados", "a=b", "Notas ", "x"]);
+        assert_eq!((of("--f1f2").len(), of("--regextrans2").len()), (3, 2), "a rule, and one that ends the rules");
         assert_eq!((of("--reconnectretry2"), of("--maxmessagespersecond")), (vec!["0"], vec!["2.500"]));
         assert!(!arguments.iter().any(|a| a == "--automap" || a.starts_with("--delete")), "{arguments:?}");
     }
@@ -231,6 +239,17 @@ mod tests {
         fs::create_dir_all(&cache).expect("made");
         call(&[]).program(["", ""], work.path()).expect("written");
         assert!(!cache.exists());
+    }
+
+    #[test]
+    fn the_number_of_a_process_that_was_killed_keeps_no_other_from_its_work() {
+        let work = tempfile::tempdir().expect("a folder");
+        let left = ["imapsync.pid", "imapsync.pidabort4711"].map(|name| work.path().join(name));
+        for path in &left {
+            fs::write(path, "1\n").expect("written");
+        }
+        call(&[]).program(["", ""], work.path()).expect("written");
+        assert!(left.iter().all(|path| !path.exists()));
     }
 
     #[test]

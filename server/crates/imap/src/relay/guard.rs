@@ -345,6 +345,11 @@ impl Guard {
 
 fn verdict(rights: &Rights, word: &str, text: &str, literal: bool) -> Verdict {
     match word {
+        // Searches would be answered in a form that is not narrowed (RFC 9051 section 7.3.4), and folders be called
+        // otherwise than in the view (RFC 6855).
+        "ENABLE" if matches!(rights, Rights::Read(Some(_))) => {
+            return Verdict::Refuse("Gatepost: nothing is enabled where only some messages are to be seen");
+        }
         // Only then is it sure that the server will ask to go on.
         "IDLE" if text.split_ascii_whitespace().nth(2).is_some() => {
             return Verdict::Refuse("Gatepost: this is no command");

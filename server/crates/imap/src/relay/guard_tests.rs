@@ -250,6 +250,52 @@ fn searches_find_what_is_in_the_view_of_the_open_folder() {
     talk.go(&["C: a SEARCH ALL\r\n", "C: b UID SEARCH RETURN (ALL) ALL\r\n", "C: c UID SEARCH ALL\r\n"]);
     talk.go(&["C: d FETCH 1 FLAGS\r\n", "C: e UID FETCH 1:* FLAGS\r\n", "C: f UID FETCH 4,7:9 FLAGS\r\n"]);
     assert_eq!(talk.server, "c UID SEARCH ALL\r\nf UID FETCH 4,7:9 FLAGS\r\n");
+    // Nor is anything enabled that lets the server answer in a form which is not narrowed.
+    for what in ["IMAP4rev2", "imap4REV2 CONDSTORE", "UTF8=ACCEPT", ""] {
+        let mut talk = Talk::seeing(&[("INBOX", &[(2, 3)])]);
+        talk.go(&[&format!("C: a ENABLE {what}\r\n"), "C: b UID SEARCH 1:*\r\n"]);
+        assert_eq!(talk.server, "b UID SEARCH 1:*\r\n", "{what}");
+        let mut talk = Talk::reading();
+        talk.go(&[&format!("C: a ENABLE {what}\r\n")]);
+        assert!(!talk.server.is_empty(), "without a view nothing is narrowed: {what}");
+    }
+}
+
+#[test]
+fn nothing_that_changes_access_annotations_or_places_passes() {
+    for said in [
+        "MOVE 1 Trash",
+        "UID MOVE 1:* Trash",
+        "uid move 1 \"Trash\"",
+        "REPLACE 1 Trash {3}",
+        "UID REPLACE 1 Trash {3+}",
+        "SETACL INBOX eve lrswipkxtecda",
+        "DELETEACL INBOX ana",
+        "SETQUOTA \"\" (STORAGE 1)",
+        "SETMETADATA INBOX (/private/comment {3+}",
+        "SETANNOTATION INBOX \"/comment\" (\"value.priv\" \"x\")",
+        "NOTIFY SET (SELECTED (MessageNew))",
+        "COMPRESS DEFLATE",
+        "STARTTLS",
+        "AUTHENTICATE PLAIN",
+        "UNAUTHENTICATE",
+        "LOGIN eve word",
+        "UNSUBSCRIBE INBOX",
+        "GENURLAUTH \"imap://x/\" INTERNAL",
+        "UID STORE 1 +FLAGS.SILENT (\\Seen $x \\Deleted)",
+        "STORE 1 +FLAGS \\deleteD",
+        "UID STORE 1 (UNCHANGEDSINCE 3) FLAGS (\\DELETED)",
+        "UID STORE 1 +FLAGS ({8}",
+        "UID STORE 1 +FLAGS ({8+}",
+    ] {
+        for rights in [Rights::Write, Rights::Read(None)] {
+            let mut talk = Talk::with(rights);
+            talk.go(&[&format!("C: a {said}\r\n"), "C: xxx\r\nb NOOP\r\nc NOOP\r\n"]);
+            let passed = talk.server.replace("b NOOP\r\n", "").replace("c NOOP\r\n", "");
+            assert_eq!(passed, "", "{said}");
+            assert!(talk.program.contains("a NO [CANNOT]"), "{said}: {}", talk.program);
+        }
+    }
 }
 
 #[test]

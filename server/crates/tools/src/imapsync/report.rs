@@ -32,7 +32,7 @@ pub enum Trouble {
     Quota,
     /// The source did not deliver it.
     Fetch,
-    /// A connection broke off at it.
+    /// A connection broke off at it, or the server could not take or give it just then: nothing is said against it.
     Lost,
     /// It was left out for having no headers by which to know it.
     NoHeaders,
@@ -372,6 +372,19 @@ fn trouble(words: &str, otherwise: Trouble) -> Trouble {
         "TIMEOUT",
         "BROKEN PIPE",
         "RESET BY PEER",
+        // Answers that pass (RFC 5530 section 3); a limit may be one of the moment.
+        "[UNAVAILABLE]",
+        "[INUSE]",
+        "[LIMIT]",
+        "[SERVERBUG]",
+        "THROTTL",
+        "SERVER UNAVAILABLE",
+        "TEMPORAR",
+        "TRY AGAIN",
+        "TOO MANY CONNECTIONS",
+        "TOO MANY REQUESTS",
+        "RATE LIMIT",
+        "BACK OFF",
     ]) {
         Trouble::Lost
     } else {
