@@ -5,9 +5,9 @@ mod imapsync;
 mod ssh;
 mod zmmailbox;
 
-use crate::{config::Tools, drivers::account};
+use crate::{config::Tools, drivers::account, loopback::is_loopback};
 use async_trait::async_trait;
-use gatepost_contract::{Level, Tool};
+use gatepost_contract::{Level, Security, Tool};
 use gatepost_core::{Access, EngineJob, EngineSaid, ExternalTools, MboxUpload, MboxUploaded, ToolRun};
 use gatepost_imap::Relay;
 use gatepost_tools::{Ended, Line, Program, Stop, Stream, ToolError, find, imap_upload, readpst};
@@ -29,10 +29,29 @@ impl Tools {
     pub fn find_imap_upload(&self) -> Option<PathBuf> {
         find(self.imap_upload.as_deref(), self.path.as_deref(), &["imap_upload.py"])
     }
+
+    /// Whether a job reads its new server in a way that proves it to be the one of the settings: at the IMAP port of the
+    /// settings, or the usual one, by a verified TLS connection or on this machine. What arrives is looked at there; at a
+    /// port or behind a certificate that anybody may hold, something else could say that all is well.
+    fn trusts(&self, dest: &Access) -> bool {
+        let port = self.carbonio_port.unwrap_or(dest.security.default_port());
+        let verified = dest.security != Security::Plain && !dest.insecure_tls;
+        dest.port == port && (verified || is_loopback(&dest.host))
+    }
 }
 
 #[async_trait]
 impl ExternalTools for Tools {
+    async fn end_leftovers(&self, below: &Path) -> Result<u32, Fault> {
+        let below = below.to_owned();
+        let looked = tokio::task::spawn_blocking(move || gatepost_tools::end_leftovers(&below)).await;
+        looked.map_err(std::io::Error::other).flatten().map_err(|error| {
+            let sentence = "What an interrupted run may have left running could not be looked for; the server's log has the \
+                            cause.";
+            Fault::new(FaultKind::Internal, sentence).because(error)
+        })
+    }
+
     async fn engine(&self, job: EngineJob<'_>, run: ToolRun<'_>) -> Result<EngineSaid, Fault> {
         match job.tool {
             Tool::Imapsync => imapsync::sync(self, job, run).await,

@@ -7,7 +7,7 @@
 mod folder;
 
 use crate::{config::Tools, drivers::account};
-use gatepost_contract::{Level, Security};
+use gatepost_contract::Level;
 use gatepost_core::{Access, EngineJob, EngineRefusal, EngineSaid, ToolRun};
 use gatepost_imap::{ImapDriver, Relay};
 use gatepost_tools::{
@@ -21,7 +21,6 @@ use serde_json::{Map, Value, json};
 use std::{
     fs::OpenOptions,
     io::Write,
-    net::IpAddr,
     path::{Path, PathBuf},
 };
 
@@ -88,19 +87,17 @@ pub(super) async fn check(tools: &Tools, job: EngineJob<'_>, run: ToolRun<'_>) -
 }
 
 /// doveadm writes into any mailbox of this machine's Dovecot. So it is used only for jobs whose new server is the one that
-/// the settings name, at its own port and proved by its certificate: whoever chooses another one, or can answer in its
-/// place, could have mail written into somebody's mailbox here.
+/// the settings name, and is proved to be: whoever chooses another one, or can answer in its place, could have mail
+/// written into somebody's mailbox here.
 fn is_for_doveadm(tools: &Tools, dest: &Access) -> Result<(), Fault> {
     let named = tools.carbonio_host.as_deref().is_some_and(|host| host.eq_ignore_ascii_case(&dest.host));
-    let port = tools.carbonio_port.unwrap_or(if dest.security == Security::Tls { 993 } else { 143 });
-    let here = dest.host.eq_ignore_ascii_case("localhost")
-        || dest.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    let verified = dest.security != Security::Plain && !dest.insecure_tls;
-    if named && dest.port == port && (verified || here) {
+    if named && tools.trusts(dest) {
         return Ok(());
     }
     let sentence = format!(
-        "doveadm writes to the Dovecot of this machine, and nothing says that {}, port {}, is that Dovecot. It is used only          where the job's new server is the one of MIGRATION_DEST_IMAP_HOST, at the port of MIGRATION_DEST_IMAP_PORT or the          usual one, by a verified TLS connection. Correct the job's new server, or choose the tool native.",
+        "doveadm writes to the Dovecot of this machine, and nothing says that {}, port {}, is that Dovecot. It is used only \
+         where the job's new server is the one of MIGRATION_DEST_IMAP_HOST, at the port of MIGRATION_DEST_IMAP_PORT or the \
+         usual one, by a verified TLS connection. Correct the job's new server, or choose the tool native.",
         dest.host, dest.port
     );
     Err(Fault::new(FaultKind::WrongService, sentence))
@@ -378,7 +375,7 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gatepost_contract::Secret;
+    use gatepost_contract::{Secret, Security};
     use gatepost_core::Credential;
 
     #[test]

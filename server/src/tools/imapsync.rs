@@ -8,7 +8,7 @@ use gatepost_core::{EngineFolder, EngineJob, EngineMoved, EngineRefusal, EngineS
 use gatepost_imap::{Relay, wire::utf7::encode};
 use gatepost_tools::{
     Ended, Exit, Program, find,
-    imapsync::{Call, Report, Side, Task, Trouble, ask_to_end, can_name, failure},
+    imapsync::{Call, Report, Side, Task, Trouble, ask_to_end, failure},
 };
 use gatepost_transfer::{Fault, FaultKind, UidSet};
 use serde_json::{Map, Value};
@@ -39,15 +39,14 @@ impl Tools {
 /// Lets imapsync copy what is pending.
 pub(super) async fn sync(tools: &Tools, job: EngineJob<'_>, run: ToolRun<'_>) -> Result<EngineSaid, Fault> {
     let imapsync = program(tools)?;
-    let (named, nameless): (Vec<Told>, Vec<Told>) =
-        job.folders.iter().map(Told::of).partition(|folder| can_name(&folder.source, &folder.dest));
+    let folders: Vec<Told> = job.folders.iter().map(Told::of).collect();
     let view: HashMap<String, UidSet> =
-        named.iter().map(|told| (told.source.clone(), told.folder.uids.clone())).collect();
+        folders.iter().map(|told| (told.source.clone(), told.folder.uids.clone())).collect();
     let relays = Relays::open(&job, Some(view)).await?;
 
     let mut said = EngineSaid::default();
     let mut refused = Vec::new();
-    for (number, some) in named.chunks(FOLDERS).enumerate() {
+    for (number, some) in folders.chunks(FOLDERS).enumerate() {
         let folders: Vec<(String, String)> = some.iter().map(|told| (told.source.clone(), told.dest.clone())).collect();
         let call = Call {
             imapsync: &imapsync,
@@ -91,14 +90,6 @@ pub(super) async fn sync(tools: &Tools, job: EngineJob<'_>, run: ToolRun<'_>) ->
         }
     }
     said.refused = refused;
-    if let (None, [first, ..]) = (&said.failure, nameless.as_slice()) {
-        said.failure = Some(format!(
-            "imapsync cannot be told of {} folders, for example {}: it takes no name with a sign = in it, nor control \
-             characters. Choose native for this mailbox.",
-            nameless.len(),
-            first.folder.source.path
-        ));
-    }
     Ok(said)
 }
 
@@ -196,7 +187,8 @@ impl Relays {
             let known = report.version.is_some();
             if let Some(moved) = report.take(&line) {
                 let folder = natives.get(moved.folder.as_str()).copied();
-                (run.moved)(EngineMoved { folder, messages: 1, bytes: moved.bytes });
+                let uids = &[(moved.uid, moved.uid)];
+                (run.moved)(EngineMoved { folder, messages: 1, bytes: moved.bytes, uids });
             }
             if let Some(version) = report.version.as_deref().filter(|_| !known) {
                 note_version(version, run);

@@ -42,7 +42,7 @@ pub(super) async fn transfer(tools: &Tools, job: EngineJob<'_>, run: ToolRun<'_>
     let (import_work, import_log) = here("import");
     let export_run = ToolRun { work: &export_work, log: &export_log, cancel: &stop_export, ..run };
     let import_run = ToolRun { work: &import_work, log: &import_log, cancel: &stop_import, ..run };
-    let pace = Pace::new(job.bytes_per_second, job.messages_per_second);
+    let pace = Pace { throttle: job.throttle, messages_per_second: job.messages_per_second };
     let between = async {
         let flowed = flow::carry(&mut exported, &mut importing, pace, dest.word(), &run).await;
         if !flowed.ended {

@@ -86,6 +86,28 @@ fn an_archive_that_breaks_off_is_no_success_and_the_next_run_goes_on() {
 }
 
 #[test]
+fn an_import_that_broke_off_is_waited_for_by_whatever_program_copies_next() {
+    let place = Place::new(Way::Ssh, Way::Ssh);
+    place.fill(40);
+    place.journey.succeed("preflight");
+    place.set_mode(json!({"mode": "cut", "bytes": 20_000}));
+    let run = place.journey.run("initial").remove(0);
+    assert_ne!(run["status"], "success", "{run:#}");
+    let mailbox = format!("/migration/mailboxes/{}", id(&place.journey.mailbox()));
+    let native = json!({"tool": "native"});
+    place.journey.server.call(&place.journey.technician, "PATCH", &mailbox, &native).expect(200);
+    let run = place.retry(&run);
+    assert_eq!((text(&run["tool"]), text(&run["status"])), ("native".to_owned(), "success".to_owned()), "{run:#}");
+    assert!(place.journey.log(&run).contains("Waiting until nothing changes"), "{}", place.journey.log(&run));
+    place.journey.succeed("verify");
+    assert_eq!((place.totals(), place.arrived()), ([40, 40, 0, 0], 40));
+    // It is over with the first copy that ended well.
+    common::deliver(&place.old_account(), [letter("INBOX", "late", &[])]);
+    let run = place.journey.succeed("delta");
+    assert!(!place.journey.log(&run).contains("Waiting until nothing changes"), "{}", place.journey.log(&run));
+}
+
+#[test]
 fn a_message_that_lies_twice_in_a_folder_is_left_over_and_not_forgotten() {
     let place = Place::new(Way::Ssh, Way::Ssh);
     place.fill(4);
@@ -178,7 +200,7 @@ fn a_run_that_is_cancelled_or_killed_leaves_nothing_running_and_loses_nothing() 
     for run in runs["items"].as_array().expect("a list") {
         place.journey.ended(id(run));
     }
-    assert!(place.sessions().is_empty(), "{:?}", place.sessions());
+    common::wait_for("the end of ssh", || place.sessions().is_empty().then_some(()));
     place.journey.succeed("verify");
     assert_eq!(place.totals(), [8, 8, 0, 0]);
 }

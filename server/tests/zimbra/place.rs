@@ -74,8 +74,11 @@ impl End {
     fn set(&self, password: &str, more: &Value) {
         let mut settings = more.clone();
         settings["accounts"] = json!({USER: {"port": self.dovecot.imap_port(), "user": USER, "password": password}});
-        fs::write(self.settings(), settings.to_string()).expect("written");
-        fs::set_permissions(self.settings(), fs::Permissions::from_mode(0o644)).expect("set");
+        // In one step: a stand-in may read it at any time.
+        let new = self.dir.path().join("settings.new");
+        fs::write(&new, settings.to_string()).expect("written");
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o644)).expect("set");
+        fs::rename(&new, self.settings()).expect("replaced");
     }
 
     fn web(&self) -> Option<String> {

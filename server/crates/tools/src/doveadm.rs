@@ -8,9 +8,10 @@
 //! | `sync -1 -R` | yes | messages that were deleted at the source, and over SSH whole folders that were deleted there |
 //! | `copy` | no | nothing |
 //!
-//! At the destination nothing may ever be deleted. So `sync -1` is only used for single folders that are empty there,
-//! where it can take nothing away and keeps what clients remember: UIDs and UIDVALIDITY. Everything else is done by
-//! `copy`, which is told the UIDs that have not arrived, for it does not look for what is there already.
+//! At the destination nothing may ever be deleted. So `sync -1` is only used for single folders that are empty there, and
+//! only while nobody delivers there yet: then it can take nothing away and keeps what clients remember, UIDs and
+//! UIDVALIDITY. Everything else is done by `copy`, which is told the UIDs that have not arrived, for it does not look for
+//! what is there already.
 //!
 //! Nothing here knows how the source is reached, or which messages are pending.
 

@@ -1,5 +1,6 @@
 //! One program from its start to its end.
 
+mod heard;
 mod leftovers;
 mod lines;
 mod log;
@@ -9,8 +10,8 @@ pub use leftovers::end_leftovers;
 pub use lines::{Line, Stream};
 pub use pipe::{Piped, Sink, Source, run_piped};
 
+use heard::Heard;
 use leftovers::Ticket;
-use lines::Lines;
 use log::Log;
 use pipe::Flow;
 use std::{
@@ -23,7 +24,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    process::{Child, Command},
+    process::{Child, ChildStdin, Command},
     sync::mpsc,
     task::JoinSet,
     time::{Instant, timeout, timeout_at},
@@ -225,8 +226,8 @@ async fn run_with(
     }
     let temporary = program.work.join("tmp");
     make_private(&temporary).map_err(failed)?;
-    let mut log = program.log.as_deref().map(|path| Log::open(path, program.limits.log)).transpose().map_err(failed)?;
-    let ticket = Ticket::new(&program.work).map_err(failed)?;
+    let log = program.log.as_deref().map(|path| Log::open(path, program.limits.log)).transpose().map_err(failed)?;
+    let ticket = Ticket::new(&program.work).await.map_err(failed)?;
     let mut command = command(&program, &temporary, &ticket);
     if piped.input.is_some() {
         command.stdin(Stdio::piped());
@@ -236,75 +237,54 @@ async fn run_with(
     ticket.started(child.id()).map_err(failed)?;
     limit(&child, program.limits);
 
-    let (heard, mut pieces) = mpsc::channel(16);
+    let (hear, mut pieces) = mpsc::channel(16);
     let flow = match (piped.output, child.stdout.take()) {
         (Some(sink), Some(stdout)) => Some(Flow::out(stdout, sink)),
         (_, stdout) => {
-            listen(stdout, Stream::Out, heard.clone());
+            listen(stdout, Stream::Out, hear.clone());
             None
         }
     };
-    listen(child.stderr.take(), Stream::Err, heard);
-    let mut feeding = JoinSet::new();
-    if let (Some(mut input), Some(mut stdin)) = (piped.input, child.stdin.take_if(|_| program.input.is_none())) {
-        feeding.spawn(async move {
-            let _ = tokio::io::copy(&mut input, &mut stdin).await;
-        });
-    } else if let Some(mut stdin) = child.stdin.take() {
-        let input = program.input.unwrap_or_default();
-        // A program that does not read its input must not hold up who listens to it.
-        tokio::spawn(async move {
-            let _ = stdin.write_all(&input).await;
-        });
-    }
+    listen(child.stderr.take(), Stream::Err, hear);
+    let mut feeding = feed(child.stdin.take(), program.input, piped.input);
 
     let began = Instant::now();
-    let (mut lines, mut printed, mut stopped) = (Lines::default(), 0u64, None);
-    let mut last_word = began;
+    let (mut last_word, mut is_mute) = (began, false);
+    let mut heard = Heard::new(log, program.limits.output, on_line);
     let mut looks = tokio::time::interval(LOOK_EVERY);
-    let status = loop {
+    // How it ended by itself, or why it must be stopped.
+    let end = loop {
         let silent = program.limits.silence.map(|silence| last_word + silence);
-        let end = silent.map_or(began + program.limits.time, |at| at.min(began + program.limits.time));
+        let too_late = silent.map_or(began + program.limits.time, |at| at.min(began + program.limits.time));
         tokio::select! {
-            piece = pieces.recv() => match piece {
+            piece = pieces.recv(), if !is_mute => match piece {
                 Some((stream, bytes)) => {
                     last_word = Instant::now();
-                    printed += bytes.len() as u64;
-                    if let Some(log) = &mut log {
-                        log.write(&bytes);
-                    }
-                    lines.take(stream, &bytes, on_line);
-                    if printed > program.limits.output {
-                        stopped = Some(Stop::Output);
-                        break guard.stop(&mut child).await.map_err(failed)?;
+                    heard.take(stream, &bytes);
+                    if heard.is_too_much() {
+                        break Err(Stop::Output);
                     }
                 }
                 // Both streams are closed; its end follows, unless it goes on in silence.
-                None => match timeout_at(end, child.wait()).await {
-                    Ok(status) => break status.map_err(failed)?,
-                    Err(_) => {
-                        stopped = Some(Stop::Time);
-                        break guard.stop(&mut child).await.map_err(failed)?;
-                    }
-                },
+                None => is_mute = true,
             },
-            status = child.wait() => break status.map_err(failed)?,
-            () = cancel.cancelled() => {
-                stopped = Some(Stop::Cancelled);
-                break guard.stop(&mut child).await.map_err(failed)?;
-            }
+            status = child.wait() => break Ok(status),
+            () = cancel.cancelled() => break Err(Stop::Cancelled),
             _ = looks.tick() => {
                 if program.room.is_some_and(|room| is_short_of(room, &program.work)) {
-                    stopped = Some(Stop::Room);
-                    break guard.stop(&mut child).await.map_err(failed)?;
+                    break Err(Stop::Room);
                 }
             }
-            () = tokio::time::sleep_until(end) => {
-                stopped = Some(if began.elapsed() >= program.limits.time { Stop::Time } else { Stop::Silence });
-                break guard.stop(&mut child).await.map_err(failed)?;
+            () = tokio::time::sleep_until(too_late) => {
+                break Err(if began.elapsed() >= program.limits.time { Stop::Time } else { Stop::Silence });
             }
         }
     };
+    let (status, stopped) = match end {
+        Ok(status) => (status, None),
+        Err(stop) => (guard.stop(&mut child).await, Some(stop)),
+    };
+    let exit = status.map_err(failed)?.into();
     let left_running = guard.finish();
     // What reads for the program reads no further, so that whoever writes learns of its end.
     feeding.abort_all();
@@ -313,21 +293,28 @@ async fn run_with(
     }
     // What it printed before its end is still on its way; a process that escaped must not hold the pipe open for ever.
     let until = Instant::now() + LAST_WORDS;
-    while let Ok(Some((stream, bytes))) = timeout_at(until, pieces.recv()).await {
-        printed += bytes.len() as u64;
-        if printed > program.limits.output {
-            break;
-        }
-        if let Some(log) = &mut log {
-            log.write(&bytes);
-        }
-        lines.take(stream, &bytes, on_line);
+    while !heard.is_too_much()
+        && let Ok(Some((stream, bytes))) = timeout_at(until, pieces.recv()).await
+    {
+        heard.take(stream, &bytes);
     }
-    lines.finish(on_line);
-    if let Some(log) = log {
-        log.finish().map_err(failed)?;
+    heard.finish().map_err(failed)?;
+    Ok(Ended { exit, stopped, left_running })
+}
+
+/// Gives a program what it reads: bytes that are there, or those of a stream. One that does not read must not hold up who
+/// listens to it.
+fn feed(stdin: Option<ChildStdin>, input: Option<Vec<u8>>, stream: Option<Source>) -> JoinSet<()> {
+    let mut feeding = JoinSet::new();
+    if let Some(mut stdin) = stdin {
+        feeding.spawn(async move {
+            let _ = match (input, stream) {
+                (None, Some(mut stream)) => tokio::io::copy(&mut stream, &mut stdin).await.map(drop),
+                (input, _) => stdin.write_all(&input.unwrap_or_default()).await,
+            };
+        });
     }
-    Ok(Ended { exit: status.into(), stopped, left_running })
+    feeding
 }
 
 fn make_private(directory: &Path) -> io::Result<()> {

@@ -202,6 +202,30 @@ fn each_message_is_named_once_with_the_servers_words() {
 }
 
 #[test]
+fn an_answer_that_passes_says_nothing_against_the_message() {
+    for (words, trouble) in [
+        ("NO [UNAVAILABLE] Backend is down for maintenance", Trouble::Lost),
+        ("NO [INUSE] Mailbox is locked", Trouble::Lost),
+        ("NO [LIMIT] Too much at once", Trouble::Lost),
+        ("NO [SERVERBUG] Internal error occurred", Trouble::Lost),
+        ("NO Server Unavailable. 15", Trouble::Lost),
+        ("NO Temporary failure", Trouble::Lost),
+        ("BAD Command Error. 10, please try again", Trouble::Lost),
+        ("NO [OVERQUOTA] Try again when there is room", Trouble::Quota),
+        ("NO [LIMIT] Message is too large", Trouble::Size),
+        ("NO Message contains invalid header", Trouble::Append),
+        ("NO [CANNOT] Virus found", Trouble::Append),
+    ] {
+        let line = format!(
+            "- msg Sent/3 {{400}} could not append ( Subject:[Temporary], Date:[], Size:[400], Flags:[] ) to folder Sent: \
+             Error sending '9 APPEND': 9 {words}\n"
+        );
+        let (report, _) = read(&line);
+        assert_eq!(report.refused.first().map(|refused| refused.trouble), Some(trouble), "{words}");
+    }
+}
+
+#[test]
 fn a_code_of_0_is_not_enough() {
     let statistics = "++++ Statistics\nFolders synced                          : 3/3 synced\n";
     let last = "Exiting with return value 0 (EX_OK: successful termination) 0/50 nb_errors/max_errors PID 1\n";

@@ -122,7 +122,8 @@ async fn a_missing_program_is_named() {
 async fn a_hanging_program_is_ended_when_its_time_is_over() {
     let bench = Bench::new();
     let mut program = bench.script("echo here; sleep 1000");
-    program.limits = Limits { time: Duration::from_millis(300), ..Limits::default() };
+    // Long enough for a shell to start on a busy machine.
+    program.limits = Limits { time: Duration::from_secs(5), ..Limits::default() };
     let (ended, lines) = bench.run(program, &CancellationToken::new()).await;
     assert_eq!(ended.stopped, Some(Stop::Time));
     assert_eq!(text(&lines, Stream::Out), ["here"]);
@@ -134,6 +135,23 @@ async fn a_silent_program_is_ended() {
     let mut program = bench.script("sleep 1000");
     program.limits = Limits { silence: Some(Duration::from_millis(200)), ..Limits::default() };
     assert_eq!(bench.run(program, &CancellationToken::new()).await.0.stopped, Some(Stop::Silence));
+}
+
+#[tokio::test]
+async fn a_program_that_has_closed_its_streams_can_still_be_stopped() {
+    let bench = Bench::new();
+    let mut program = bench.script("exec >&- 2>&-; : > closed; sleep 1000");
+    program.limits = Limits { time: Duration::from_secs(60), ..Limits::default() };
+    let cancel = CancellationToken::new();
+    let closed = bench.work().join("closed");
+    let stop = async {
+        while !closed.exists() {
+            tokio::task::yield_now().await;
+        }
+        cancel.cancel();
+    };
+    let ((ended, _), ()) = tokio::join!(bench.run(program, &cancel), stop);
+    assert_eq!(ended.stopped, Some(Stop::Cancelled));
 }
 
 #[tokio::test]
@@ -238,6 +256,22 @@ async fn what_a_crash_left_running_is_ended_at_the_next_start() {
     other.wait().expect("ended");
     assert!(!work.join("running").exists());
     assert_eq!(end_leftovers(&folder.path().join("missing")).expect("nothing"), 0);
+}
+
+#[tokio::test]
+async fn what_a_crash_left_running_in_a_directory_is_ended_before_another_program_works_there() {
+    let bench = Bench::new();
+    fs::create_dir_all(bench.work()).expect("a folder");
+    fs::write(bench.work().join("running"), "4712-left-by-a-crash\n99\n").expect("written");
+    let mut left =
+        Command::new("sleep").arg("1000").env("GATEPOST_TOOL_RUN", "4712-left-by-a-crash").spawn().expect("sleep");
+    while !is_running(&left.id().to_string()) {
+        std::thread::yield_now();
+    }
+    let (ended, lines) = bench.of("echo one").await;
+    assert!(ended.is_success() && text(&lines, Stream::Out) == ["one"], "{ended:?} {lines:?}");
+    // Nobody waited for it yet: it has ended by a signal, or it is still there.
+    assert!(left.try_wait().expect("asked").is_some_and(|status| !status.success()));
 }
 
 #[tokio::test]

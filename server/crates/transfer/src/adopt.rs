@@ -1,15 +1,19 @@
 //! Recognising messages that are at the destination already: after a kill, after a change of UIDVALIDITY, on a
 //! server that does not tell UIDs, and where somebody copied mail before us.
 //!
-//! A message is recognised only by its bytes: line endings apart, and at last also apart from what servers are known to
-//! repair in silence ([`LooseDigester`]); verification judges what such a repair did. Size and date narrow the choice
-//! without reading anything; then both sides are read and digested. A destination message can stand for one source
-//! message only, so true duplicates stay as many as they were.
+//! A message is recognised only by its bytes: line endings apart, then also apart from what servers are known to repair
+//! in silence ([`LooseDigester`]), and at last apart from how its fields and parts are written down ([`alike`]);
+//! verification judges what that did to it. Size and date narrow the choice without reading anything; then both sides are
+//! read and digested. A destination message can stand for one source message only, so true duplicates stay as many as
+//! they were.
+
+mod alike;
 
 use crate::{
     Arrival, Digest, Digester, Digests, Fault, FaultKind, Flags, Incoming, InternalDate, LedgerRow, MessageMeta,
     Refusal, Source, UidSet, digest::LooseDigester, reading::fetch_set,
 };
+use alike::Name;
 use gatepost_contract::CauseKind;
 use std::collections::{HashMap, HashSet};
 use tokio::sync::mpsc;
@@ -74,7 +78,7 @@ pub(crate) async fn recognise(
 
     let mut free: Vec<Option<(&MessageMeta, Read)>> =
         unclaimed.into_iter().map(|m| read_dest.get(&m.uid).map(|read| (m, *read))).collect();
-    let known = |c: &Candidate| c.digests.map(|digests| Read { digests, loose: None });
+    let known = |c: &Candidate| c.digests.map(|digests| Read { digests, loose: None, name: None });
     let mut left: Vec<(&Candidate, Read)> = candidates
         .iter()
         .filter_map(|c| read_source.get(&c.uid).copied().or_else(|| known(c)).map(|read| (c, read)))
@@ -115,6 +119,7 @@ pub(crate) async fn recognise(
             false
         });
     }
+    arrivals.extend(alike::pair((&mut *source, &mut *dest), &left, &mut free, cancel).await?);
     let unreadable = unreadable
         .into_iter()
         .map(|Refusal { uid, kind, cause }| {
@@ -130,6 +135,8 @@ pub(crate) async fn recognise(
 struct Read {
     digests: Digests,
     loose: Option<Digest>,
+    /// What its header calls it.
+    name: Option<Digest>,
 }
 
 /// Reads messages and digests them; those that have gone meanwhile are left out.
@@ -144,19 +151,23 @@ async fn digest_all(
     }
     let (out, mut pieces) = mpsc::channel(16);
     let digest = async {
-        let mut current: Option<(u32, Digester, LooseDigester)> = None;
+        let mut current: Option<(u32, Digester, LooseDigester, Name)> = None;
         while let Some(piece) = pieces.recv().await {
             match piece {
-                Incoming::Begin { uid, .. } => current = Some((uid, Digester::new(), LooseDigester::new())),
+                Incoming::Begin { uid, .. } => {
+                    current = Some((uid, Digester::new(), LooseDigester::new(), Name::new()));
+                }
                 Incoming::Data(bytes) => {
-                    if let Some((_, digester, loose)) = &mut current {
+                    if let Some((_, digester, loose, name)) = &mut current {
                         digester.update(&bytes);
                         loose.update(&bytes);
+                        name.update(&bytes);
                     }
                 }
                 Incoming::End => {
-                    if let Some((uid, digester, loose)) = current.take() {
-                        all.insert(uid, Read { digests: digester.finish(), loose: Some(loose.finish()) });
+                    if let Some((uid, digester, loose, name)) = current.take() {
+                        let (digests, loose) = (digester.finish(), Some(loose.finish()));
+                        all.insert(uid, Read { digests, loose, name: name.finish() });
                     }
                     if cancel.is_cancelled() {
                         break;

@@ -46,13 +46,6 @@ impl Pacer {
         self.state().bytes_per_second as u64
     }
 
-    /// So many bytes have passed, whether or not they might.
-    fn spend(&self, bytes: u64) {
-        let mut state = self.state();
-        state.pay();
-        state.debt += bytes as f64;
-    }
-
     /// Lets so many bytes pass, or says how long to wait before asking again.
     fn ask(&self, bytes: u64) -> Result<(), Duration> {
         let mut state = self.state();
@@ -96,25 +89,10 @@ impl Throttle {
 
     /// Waits until so many bytes may pass.
     pub async fn pass(&self, bytes: u64) {
-        // Asked anew each time: it may follow another one by now, or none. Not held meanwhile: who holds it is counted.
+        // Asked anew each time: it may follow another one by now, or none.
         while let Some(Err(wait)) = self.pacer().map(|pacer| pacer.ask(bytes)) {
             tokio::time::sleep(wait).await;
         }
-    }
-
-    /// Says that so many bytes have passed that could not wait, another program's: all who follow the same pacer wait for
-    /// them.
-    pub fn spend(&self, bytes: u64) {
-        if let Some(pacer) = self.pacer() {
-            pacer.spend(bytes);
-        }
-    }
-
-    /// What is left of [`rate`](Self::rate) for this one while all in this process who follow the same pacer take alike.
-    #[must_use]
-    pub fn share(&self) -> Option<u64> {
-        let pacer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        pacer.as_ref().map(|pacer| (pacer.rate() / Arc::strong_count(pacer).max(1) as u64).max(1))
     }
 }
 
@@ -150,22 +128,6 @@ mod tests {
         assert_eq!(began.elapsed(), Duration::ZERO);
         run.pass(1).await;
         assert!((9.9..10.5).contains(&began.elapsed().as_secs_f64()));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_program_that_cannot_wait_gets_its_part_and_others_wait_for_what_it_takes() {
-        let pacer = Pacer::new(1_000);
-        let throttle = Throttle::default();
-        assert_eq!(throttle.share(), None);
-        throttle.follow(Some(Arc::new(pacer)));
-        assert_eq!(throttle.share(), Some(1_000));
-        let other = Throttle::default();
-        other.follow(throttle.pacer());
-        assert_eq!((throttle.share(), throttle.rate()), (Some(500), Some(1_000)));
-        throttle.spend(5_000);
-        let began = Instant::now();
-        other.pass(1).await;
-        assert!((4.9..5.5).contains(&began.elapsed().as_secs_f64()), "{:?}", began.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

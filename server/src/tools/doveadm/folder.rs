@@ -29,23 +29,36 @@ impl Call<'_> {
             outcome.trouble(name, &words, again);
             return Ok(!hopeless);
         };
-        let whole =
-            if messages == 0 && folder.source.native == *name { self.wholly_pending(folder).await? } else { None };
-        if let Some(by_imap) = whole {
+        let (end, at_source) = self.status(&self.name_at_source(&folder.source.native)).await?;
+        let Some((at_source, _, uid_validity)) = at_source else {
+            let again = matches!(end, End::Again(_));
+            outcome.trouble(name, &sentence(end, "doveadm does not find this folder at the old server."), again);
+            return Ok(true);
+        };
+        if uid_validity != u64::from(folder.uid_validity) {
+            let words = "The old server has begun to number its messages anew. The next run lists the folder whole.";
+            outcome.trouble(name, words, true);
+            return Ok(true);
+        }
+        // dsync leaves no message out, and takes away what the source does not have.
+        let may_fill =
+            !self.job.is_live && messages == 0 && folder.source.native == *name && at_source == folder.pending;
+        if may_fill {
             let began = Instant::now();
-            match self.fill(folder, by_imap).await? {
-                End::Fine => {
+            match self.fill(folder, (at_source, uid_validity), next).await? {
+                None => {}
+                Some(End::Fine) => {
                     outcome.filled += 1;
                     outcome.stored += folder.pending;
-                    self.moved(folder, folder.pending);
+                    self.moved(folder, folder.pending, folder.uids.ranges());
                     self.wait(self.pace(folder.pending, began.elapsed())).await?;
                     return Ok(true);
                 }
-                End::Full(words) => {
+                Some(End::Full(words)) => {
                     outcome.trouble(name, &words, false);
                     return Ok(false);
                 }
-                end => {
+                Some(end) => {
                     let words = sentence(end, "");
                     match self.status(name).await?.1 {
                         Some((0, now, _)) if now == next => {
@@ -64,17 +77,15 @@ impl Call<'_> {
         self.copy(folder, next, outcome).await
     }
 
-    /// The messages and the UIDVALIDITY of the source's folder, where every message is to be copied: dsync leaves none out.
-    async fn wholly_pending(&self, folder: &EngineFolder) -> Result<Option<(u64, u64)>, Fault> {
-        let (_, status) = self.status(&self.name_at_source(&folder.source.native)).await?;
-        let by_imap = status.map(|(messages, _, uid_validity)| (messages, uid_validity));
-        Ok(by_imap.filter(|(messages, _)| *messages == folder.pending))
-    }
-
-    async fn fill(&self, folder: &EngineFolder, by_imap: (u64, u64)) -> Result<End, Fault> {
+    /// Fills a folder that is empty, and whose next UID is this one; not where something has come to it meanwhile.
+    async fn fill(&self, folder: &EngineFolder, by_imap: (u64, u64), next: u64) -> Result<Option<End>, Fault> {
+        let name = &folder.dest.native;
         let from = self.from(&folder.source.native, by_imap).await?;
-        let program = self.doveadm(&self.filling).fill(&folder.dest.native, &from);
-        Ok(self.run(program).await?.0)
+        if self.status(name).await?.1.is_none_or(|(messages, now, _)| (messages, now) != (0, next)) {
+            return Ok(None);
+        }
+        let program = self.doveadm(&self.filling).fill(name, &from);
+        Ok(Some(self.run(program).await?.0))
     }
 
     async fn copy(&mut self, folder: &EngineFolder, mut next: u64, outcome: &mut Outcome) -> Result<bool, Fault> {
@@ -98,7 +109,9 @@ impl Call<'_> {
             let named: Vec<(u32, String)> = report.failed.into_iter().filter(|(uid, _)| batch.contains(*uid)).collect();
             let left: UidSet = named.iter().map(|(uid, _)| *uid).collect();
             outcome.stored += stored.min(batch.len());
-            self.moved(folder, stored.min(batch.len()));
+            // Only where it is through is it known which ones it says it stored.
+            let claimed = if end == End::Fine { batch.ranges() } else { &[] };
+            self.moved(folder, stored.min(batch.len()), claimed);
             next = now.unwrap_or(next);
             if end == End::Fine {
                 (tries, in_a_row) = (0, 0);
@@ -156,11 +169,11 @@ impl Call<'_> {
         Ok(true)
     }
 
-    fn moved(&self, folder: &EngineFolder, messages: u64) {
+    fn moved(&self, folder: &EngineFolder, messages: u64, uids: &[(u32, u32)]) {
         // doveadm does not say how large they were.
         let bytes = u128::from(folder.bytes) * u128::from(messages) / u128::from(folder.pending.max(1));
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        (self.run.moved)(EngineMoved { folder: Some(&folder.source.native), messages, bytes });
+        (self.run.moved)(EngineMoved { folder: Some(&folder.source.native), messages, bytes, uids });
     }
 
     /// How long to wait after so many messages, so that the rate is kept on average.

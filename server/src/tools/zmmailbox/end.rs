@@ -2,7 +2,7 @@
 
 use super::web::Web;
 use crate::config::Tools;
-use gatepost_contract::{Level, Security};
+use gatepost_contract::Level;
 use gatepost_core::{Access, ToolRun};
 use gatepost_tools::{
     Exit, Line, Piped, ToolError, run_piped,
@@ -10,7 +10,7 @@ use gatepost_tools::{
     zmmailbox::{Action, Call, WHOLE, failure},
 };
 use gatepost_transfer::{Fault, FaultKind};
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 use tokio::io::{DuplexStream, sink};
 
 /// How many lines of a program get into the run's log; its own log has all of them.
@@ -193,14 +193,9 @@ pub(super) fn setting(sentence: String) -> Fault {
     Fault::new(FaultKind::WrongService, sentence)
 }
 
-/// What the settings name for the new server is used with its own rights. What arrives is looked at by IMAP: at a port or
-/// behind a certificate that anybody may hold there, something else could say that all is well.
+/// What the settings name for the new server is used with its own rights, so it must be the server that the job reads.
 fn is_proved(tools: &Tools, access: &Access) -> Result<(), Fault> {
-    let port = tools.carbonio_port.unwrap_or(if access.security == Security::Tls { 993 } else { 143 });
-    let here = access.host.eq_ignore_ascii_case("localhost")
-        || access.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    let verified = access.security != Security::Plain && !access.insecure_tls;
-    if access.port == port && (verified || here) {
+    if tools.trusts(access) {
         return Ok(());
     }
     Err(setting(format!(
@@ -214,6 +209,7 @@ fn is_proved(tools: &Tools, access: &Access) -> Result<(), Fault> {
 mod tests {
     use super::*;
     use crate::tools::zmmailbox::web::tests::access;
+    use gatepost_contract::Security;
 
     #[test]
     fn the_new_servers_ways_serve_only_its_own_port_by_verified_tls() {

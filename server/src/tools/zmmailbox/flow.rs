@@ -2,10 +2,11 @@
 
 use gatepost_core::{EngineMoved, ToolRun};
 use gatepost_tools::tgz::{Broken, Contents, Watcher};
-use std::time::{Duration, Instant};
+use gatepost_transfer::Throttle;
+use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 /// How much is looked at and handed on at once.
@@ -18,23 +19,29 @@ const SAY_EVERY: Duration = Duration::from_millis(250);
 
 /// How fast it may go.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
-    bytes: Option<f64>,
-    messages: Option<f64>,
+pub(super) struct Pace<'a> {
+    /// What its bytes wait for: the whole wave's pace, whatever it is at the moment.
+    pub throttle: &'a Throttle,
+    /// Messages in a second, on the average.
+    pub messages_per_second: Option<f64>,
 }
 
-impl Pace {
-    pub fn new(bytes: Option<u64>, messages: Option<f64>) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "a rate need not be exact")]
-        let bytes = bytes.filter(|rate| *rate > 0).map(|rate| rate as f64);
-        Self { bytes, messages: messages.filter(|rate| *rate > 0.0) }
+impl Pace<'_> {
+    /// Waits until so many more bytes may pass, after so many messages in this time.
+    async fn wait(self, bytes: usize, messages: u64, took: Duration) {
+        self.throttle.pass(bytes as u64).await;
+        let early = self.least(messages).saturating_sub(took);
+        if !early.is_zero() {
+            sleep(early).await;
+        }
     }
 
-    /// How long so much must have taken at least.
+    /// How long so many messages must have taken at least.
     #[expect(clippy::cast_precision_loss, reason = "a rate need not be exact")]
-    fn least(self, bytes: u64, messages: u64) -> Duration {
-        let seconds = |rate: Option<f64>, amount: u64| rate.map_or(0.0, |rate| amount as f64 / rate);
-        Duration::try_from_secs_f64(seconds(self.bytes, bytes).max(seconds(self.messages, messages))).unwrap_or(SILENCE)
+    fn least(self, messages: u64) -> Duration {
+        let rate = self.messages_per_second.filter(|rate| *rate > 0.0);
+        let seconds = rate.map_or(0.0, |rate| messages as f64 / rate);
+        Duration::try_from_secs_f64(seconds).unwrap_or(SILENCE)
     }
 }
 
@@ -59,7 +66,7 @@ pub(super) struct Flowed {
 pub(super) async fn carry(
     from: &mut DuplexStream,
     to: &mut DuplexStream,
-    pace: Pace,
+    pace: Pace<'_>,
     word: &[u8],
     run: &ToolRun<'_>,
 ) -> Flowed {
@@ -70,7 +77,7 @@ pub(super) async fn carry(
     // Messages are counted where they have arrived: the archive's are only claims.
     let say = |watcher: &Watcher, said: &mut u64| {
         let now = watcher.bytes();
-        (run.moved)(EngineMoved { folder: None, messages: 0, bytes: now - *said });
+        (run.moved)(EngineMoved { folder: None, messages: 0, bytes: now - *said, uids: &[] });
         *said = now;
     };
     loop {
@@ -93,6 +100,13 @@ pub(super) async fn carry(
         if watcher.is_damaged() {
             break;
         }
+        tokio::select! {
+            () = pace.wait(read, watcher.contents().messages, began.elapsed()) => {}
+            () = run.cancel.cancelled() => {
+                taken = false;
+                break;
+            }
+        }
         match timeout(SILENCE, to.write_all(&buffer[..read])).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => {
@@ -107,13 +121,6 @@ pub(super) async fn carry(
         if said_at.elapsed() >= SAY_EVERY {
             said_at = Instant::now();
             say(&watcher, &mut said);
-        }
-        let early = pace.least(watcher.bytes(), watcher.contents().messages).saturating_sub(began.elapsed());
-        if !early.is_zero() {
-            tokio::select! {
-                () = sleep(early) => {}
-                () = run.cancel.cancelled() => break,
-            }
         }
     }
     say(&watcher, &mut said);
@@ -135,13 +142,46 @@ pub(super) async fn carry(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use gatepost_contract::Level;
+    use gatepost_transfer::Pacer;
+    use std::{io::Write, path::Path, sync::Arc};
+    use tokio::io::duplex;
+    use tokio_util::sync::CancellationToken;
+
+    #[tokio::test]
+    async fn an_archive_keeps_the_pace_that_its_wave_has_at_the_moment() {
+        // A tar without entries is all zeros.
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::none());
+        gzip.write_all(&[0; 4 * PIECE]).expect("memory takes it");
+        let archive = gzip.finish().expect("memory takes it");
+        let ((mut sender, mut from), (mut to, mut taker)) = (duplex(8 * PIECE), duplex(8 * PIECE));
+        sender.write_all(&archive).await.expect("there is room");
+        drop(sender);
+        let (pacer, throttle) = (Arc::new(Pacer::new(1)), Throttle::default());
+        throttle.follow(Some(pacer.clone()));
+        let (cancel, note, moved) = (CancellationToken::new(), |_: Level, _: String| {}, |_: EngineMoved<'_>| {});
+        let run = ToolRun { work: Path::new("/"), log: Path::new("/"), note: &note, moved: &moved, cancel: &cancel };
+        let pace = Pace { throttle: &throttle, messages_per_second: None };
+        let take = async {
+            // The first piece passes at once; the others would take most of a day.
+            let mut taken = vec![0; PIECE];
+            taker.read_exact(&mut taken).await.expect("it reads");
+            pacer.set_rate(u64::MAX);
+            taker.read_to_end(&mut taken).await.expect("it reads");
+            taken
+        };
+        let both = async { tokio::join!(carry(&mut from, &mut to, pace, b"", &run), take) };
+        let (flowed, taken) = timeout(Duration::from_secs(600), both).await.expect("the new pace");
+        assert!(flowed.whole.is_ok() && taken == archive, "{flowed:?}");
+    }
 
     #[test]
-    fn the_slower_of_two_rates_counts() {
-        let pace = Pace::new(Some(1000), Some(0.5));
-        assert_eq!(pace.least(4000, 0), Duration::from_secs(4));
-        assert_eq!(pace.least(4000, 10), Duration::from_secs(20));
-        assert_eq!(Pace::new(None, None).least(u64::MAX, u64::MAX), Duration::ZERO);
-        assert_eq!(Pace::new(Some(0), Some(0.0)).least(1, 1), Duration::ZERO);
+    fn messages_take_the_time_that_both_hosts_grant_them() {
+        let throttle = Throttle::default();
+        let pace = |messages_per_second| Pace { throttle: &throttle, messages_per_second };
+        assert_eq!(pace(Some(0.5)).least(10), Duration::from_secs(20));
+        assert_eq!(pace(None).least(u64::MAX), Duration::ZERO);
+        assert_eq!(pace(Some(0.0)).least(1), Duration::ZERO);
     }
 }

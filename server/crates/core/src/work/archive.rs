@@ -4,9 +4,10 @@
 //! What a user has moved or deleted at the new server since would come back, and what was moved would be there twice. So
 //! zmmailbox moves a mailbox only while nothing of it has arrived; what is left over then is copied message by message.
 
-use super::Scene;
+use super::{Scene, internal};
 use crate::ledger::StoredLedger;
-use gatepost_contract::{Level, Tool};
+use gatepost_contract::{Level, PageQuery, RunStatus, RunType, Tool};
+use gatepost_store::runs::{self, RunFilter};
 use gatepost_transfer::{Fault, FaultKind, Ledger as _, Surveyed, Watch as _};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,10 +15,24 @@ use std::{collections::BTreeMap, time::Duration};
 /// is tried.
 const QUIET: Duration = Duration::from_secs(10);
 const LOOKS: u32 = 30;
+/// How many of a mailbox's latest runs may have been imports that broke off.
+const LATEST: u32 = 200;
 
 /// Whether the mailbox's program moves it as a whole.
 pub(super) const fn is_whole(tool: Tool) -> bool {
     matches!(tool, Tool::Zmmailbox)
+}
+
+/// Whether an import of a whole mailbox has been begun since a copy last ended well: what it sent may still be stored,
+/// whichever program copies now.
+pub(super) async fn broke_off(scene: &Scene) -> Result<bool, Fault> {
+    let mut conn = scene.gatepost.store().reader().await.map_err(internal)?;
+    let filter = RunFilter { mailbox_id: Some(scene.mailbox.id), ..RunFilter::default() };
+    let page = PageQuery { page: 1, per_page: LATEST, sort: None };
+    let runs = runs::list(&mut conn, &filter, &page).await.map_err(internal)?.items;
+    let copies = runs.iter().filter(|run| matches!(run.run_type, RunType::Initial | RunType::Delta | RunType::Final));
+    let since = copies.take_while(|run| run.status != RunStatus::Success);
+    Ok(since.filter(|run| run.started_at.is_some()).any(|run| is_whole(run.tool)))
 }
 
 /// Why the built-in engine copies what is pending, where it does.

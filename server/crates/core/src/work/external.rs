@@ -1,8 +1,10 @@
 //! Copying by a program that moves whole accounts by itself: imapsync, doveadm, zmmailbox.
 //!
 //! Our ledger says what is to be copied and our own reading what has arrived; in between the program does its work. What
-//! it says of itself is kept beside our figures and decides nothing but one thing: a message that it names as refused,
-//! and that is truly not there, is quarantined with its words.
+//! it says of itself is kept beside our figures and opens nothing: a message that it names as refused, and that is truly
+//! not there, is quarantined with its words, and so is one that it says it stored and that nobody recognises.
+
+pub(super) mod unrecognised;
 
 use super::{Ended, Scene, internal, sync::copy};
 use crate::{
@@ -12,7 +14,8 @@ use crate::{
 };
 use gatepost_contract::{CauseKind, Level, RunStatus, Tool};
 use gatepost_transfer::{
-    Fault, FaultKind, Ledger as _, PlacedFolder, Refusal, RemoteFolder, UidSet, Watch as _, Way, copy::CopyOutcome,
+    Destination, Fault, FaultKind, FolderState, Ledger as _, PlacedFolder, Refusal, Source, Surveyed, UidSet,
+    Watch as _, Way, copy::CopyOutcome,
 };
 use serde_json::{Map, Value};
 use std::{
@@ -23,6 +26,7 @@ use std::{
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
+use unrecognised::Claims;
 
 /// How many rows of the ledger are looked at together.
 const PAGE: u32 = 5_000;
@@ -46,7 +50,8 @@ pub(super) async fn run(
     let granted = scene.connections().await?;
     let folders = folders(scene, ledger, outcome).await?;
     scene.watch.clear(&scene.gatepost).await.map_err(internal)?;
-    let call = Call { scene, source: &source, dest: &dest, folders: &folders };
+    let claims = Claims::default();
+    let call = Call { scene, source: &source, dest: &dest, folders: &folders, claims: &claims };
     let said = call.engine().await;
     drop(granted);
     if scene.cancel.is_cancelled() {
@@ -72,9 +77,10 @@ pub(super) async fn run(
     outcome.vanished += found.vanished;
     outcome.flags_changed += found.flags_changed;
     outcome.cancelled |= found.cancelled;
-    outcome.failed_folders = found.failed_folders;
+    outcome.failed_folders.extend(found.failed_folders);
     if !outcome.cancelled {
         outcome.quarantined += refuse(scene, ledger, &folders, &said.refused).await?;
+        outcome.quarantined += unrecognised::quarantine(scene, ledger, &folders, &claims).await?;
     }
     outcome.pending = standing(ledger).await?.pending;
     if found.adopted > 0 || said.refused.is_empty() {
@@ -92,15 +98,10 @@ fn arrived_bytes(before: &Pending, after: &Pending, arrived: u64) -> u64 {
     u64::try_from(part).unwrap_or(u64::MAX)
 }
 
-/// Whether every byte that the program reads passes at the pace of the run's wave; what others read is told afterwards.
-const fn reads_through_relay(tool: Tool) -> bool {
-    matches!(tool, Tool::Imapsync | Tool::Doveadm)
-}
-
 /// Lets the mailbox's program try whether it could do its work. What hinders it, in a sentence, where something does.
 pub(super) async fn check(scene: &Scene) -> Result<(EngineSaid, Option<String>), Fault> {
     let (source, dest) = accesses(scene).await?;
-    let said = Call { scene, source: &source, dest: &dest, folders: &[] }.check().await;
+    let said = Call { scene, source: &source, dest: &dest, folders: &[], claims: &Claims::default() }.check().await;
     match said {
         Ok(said) => {
             note_words(scene, &said);
@@ -188,33 +189,64 @@ async fn standing(ledger: &StoredLedger) -> Result<Pending, Fault> {
 struct Placed {
     own: PlacedFolder,
     engine: EngineFolder,
+    /// How the destination's folder stood before.
+    at_dest: FolderState,
 }
 
-/// The folders in which something is pending, as both servers name them.
+/// The folders in which something is pending, as both servers name them and as they stand.
 async fn folders(scene: &Scene, ledger: &StoredLedger, outcome: &mut CopyOutcome) -> Result<Vec<Placed>, Fault> {
     let (mut source, mut dest) = tokio::try_join!(scene.source.source(), scene.dest.destination())?;
-    let listed = async { tokio::try_join!(source.folders(), dest.folders()) }.await;
+    let found = placed(ledger, &mut *source, &mut *dest, outcome).await;
     tokio::join!(source.close(), dest.close());
-    let (at_source, at_dest) = listed?;
+    found
+}
+
+async fn placed(
+    ledger: &StoredLedger,
+    source: &mut dyn Source,
+    dest: &mut dyn Destination,
+    outcome: &mut CopyOutcome,
+) -> Result<Vec<Placed>, Fault> {
+    let (at_source, at_dest) = tokio::try_join!(source.survey(), dest.survey())?;
     let mut all = Vec::new();
     for own in ledger.placed().await? {
         let standing = ledger.standing(Some(own.id)).await?.first().map(|(_, s)| *s).unwrap_or_default();
         if standing.pending == 0 {
             continue;
         }
-        let source = at_source.iter().find(|f| f.path == own.source).cloned();
-        let same = |f: &&RemoteFolder| f.path == own.dest || f.path.is_inbox() && own.dest.is_inbox();
-        let dest = at_dest.iter().find(same).cloned();
-        let (Some(source), Some(dest)) = (source, dest) else {
+        let there = at_source.iter().find(|f| f.folder.path == own.source);
+        let same = |f: &&Surveyed| f.folder.path == own.dest || f.folder.path.is_inbox() && own.dest.is_inbox();
+        let (Some(there), Some(goes_to)) = (there, at_dest.iter().find(same)) else {
             let sentence = "The folder is missing on one side.".to_owned();
             outcome.failed_folders.push((own.source.to_string(), sentence));
             continue;
         };
-        let uids = pending_uids(ledger, &own).await?;
-        let engine = EngineFolder { source, dest, pending: standing.pending, bytes: standing.pending_bytes, uids };
-        all.push(Placed { own, engine });
+        let uid_validity = state(source, there).await?.uid_validity;
+        if own.cursor.is_some_and(|cursor| cursor.epoch != uid_validity) {
+            let sentence = "The source has begun to number its messages anew. The next run lists the folder whole.";
+            outcome.failed_folders.push((own.source.to_string(), sentence.to_owned()));
+            continue;
+        }
+        let at_dest = state(&mut *dest, goes_to).await?;
+        let engine = EngineFolder {
+            source: there.folder.clone(),
+            dest: goes_to.folder.clone(),
+            pending: standing.pending,
+            bytes: standing.pending_bytes,
+            uids: pending_uids(ledger, &own).await?,
+            uid_validity,
+        };
+        all.push(Placed { own, engine, at_dest });
     }
     Ok(all)
+}
+
+/// How a folder stands; one of which a survey does not tell is opened.
+async fn state<S: Source + ?Sized>(store: &mut S, found: &Surveyed) -> Result<FolderState, Fault> {
+    match &found.status {
+        Some(state) => Ok(state.clone()),
+        None => store.open(&found.folder).await,
+    }
 }
 
 async fn pending_uids(ledger: &StoredLedger, folder: &PlacedFolder) -> Result<UidSet, Fault> {
@@ -232,6 +264,7 @@ struct Call<'a> {
     source: &'a Access,
     dest: &'a Access,
     folders: &'a [Placed],
+    claims: &'a Claims,
 }
 
 impl Call<'_> {
@@ -250,11 +283,11 @@ impl Call<'_> {
             if let Some(step) = moved.folder.and_then(|folder| steps.get(folder)) {
                 scene.watch.done(*step, moved.messages, moved.bytes);
             }
+            if let Some(folder) = moved.folder {
+                self.claims.add(folder, moved.uids);
+            }
             // Bytes have passed whatever comes of them; messages are counted where they are found.
             scene.watch.copied(0, moved.bytes);
-            if !reads_through_relay(scene.mailbox.tool) {
-                scene.watch.throttle.spend(moved.bytes);
-            }
             for (budget, way) in [(&scene.source_budget, Way::Down), (&scene.dest_budget, Way::Up)] {
                 if let Err(why) = budget.budget.moved(way, moved.bytes) {
                     *spent.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
@@ -304,11 +337,10 @@ impl Call<'_> {
         let engine: Vec<EngineFolder> = self.folders.iter().map(|f| f.engine.clone()).collect();
         let job = EngineJob {
             tool,
-            run_type: scene.run_type,
+            is_live: scene.is_live(),
             source: self.source,
             dest: self.dest,
             folders: &engine,
-            bytes_per_second: scene.watch.throttle.share(),
             throttle: &scene.watch.throttle,
             messages_per_second: rates.into_iter().flatten().reduce(f64::min),
         };

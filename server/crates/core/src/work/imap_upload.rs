@@ -8,7 +8,7 @@
 mod mbox;
 mod pairs;
 
-use super::{Scene, internal};
+use super::{Scene, external::unrecognised::cause, internal};
 use crate::{Access, MboxUpload, MboxUploaded, ToolRun, access::dest_access, ledger::StoredLedger};
 use gatepost_contract::{CauseKind, Level};
 use gatepost_transfer::{
@@ -314,12 +314,11 @@ impl Uploading<'_> {
         outcome: &mut CopyOutcome,
     ) -> Result<(), Fault> {
         let found: UidSet = found.iter().map(|(uid, _)| *uid).collect();
-        let cause = "imap_upload.py says that it stored this message, and it is not recognised at the destination. Look \
-                     for it there before you try it again.";
+        let cause = cause("imap_upload.py");
         let refusals: Vec<Refusal> = rows
             .iter()
             .filter(|row| !found.contains(row.uid))
-            .map(|row| Refusal { uid: row.uid, kind: CauseKind::Refused, cause: cause.to_owned() })
+            .map(|row| Refusal { uid: row.uid, kind: CauseKind::Refused, cause: cause.clone() })
             .collect();
         outcome.quarantined += refusals.len() as u64;
         self.ledger.refused(place.own.id, &refusals).await

@@ -95,6 +95,11 @@ impl Scene {
         }
     }
 
+    /// Whether mail is delivered to the destination by now, and its user works there.
+    fn is_live(&self) -> bool {
+        self.job.dns_cutover_at.is_some() || self.run_type == RunType::Final
+    }
+
     async fn work(&self) -> Result<Ended, Fault> {
         match self.run_type {
             RunType::Preflight => {
@@ -135,6 +140,7 @@ async fn do_work(
     watch: &Arc<RunWatch>,
     cancel: CancellationToken,
 ) -> Result<Ended, Fault> {
+    end_leftovers(gatepost, watch).await?;
     let (job, mailbox) = subject(gatepost, claimed).await?;
     let params: Value = serde_json::from_str(&claimed.params_json).unwrap_or(Value::Null);
     if mailbox.source_type.is_file() || claimed.run_type == RunType::PstExtract {
@@ -148,6 +154,18 @@ async fn do_work(
     let budgets = gatepost.budgets();
     let work = Box::pin(scene.work());
     budgets.in_step(gatepost.store(), [&scene.source_budget, &scene.dest_budget], work).await
+}
+
+/// Ends programs that a Gatepost which is gone has left running on this machine, of this run or another of the mailbox:
+/// what one of them stored after this run has looked would be there twice.
+async fn end_leftovers(gatepost: &Gatepost, watch: &RunWatch) -> Result<(), Fault> {
+    let work = gatepost.config().data_path.join("work");
+    let ended = gatepost.drivers().tools().end_leftovers(&work).await?;
+    if ended > 0 {
+        let sentence = format!("{ended} processes that an interrupted run had left running were ended.");
+        watch.note(Level::Warn, "run", sentence);
+    }
+    Ok(())
 }
 
 /// What a run is about.

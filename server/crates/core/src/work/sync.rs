@@ -15,6 +15,9 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
     let began = Instant::now();
     let ledger = StoredLedger { store: scene.gatepost.store().clone(), mailbox: scene.mailbox.id };
     let tool = scene.mailbox.tool;
+    if archive::is_whole(tool) || archive::broke_off(scene).await? {
+        archive::quiet(scene, &ledger).await?;
+    }
     let (mut outcome, native) = if archive::is_whole(tool) {
         record_or_copy(scene, &ledger).await?
     } else {
@@ -50,7 +53,6 @@ pub(super) async fn run(scene: &Scene) -> Result<Ended, Fault> {
 /// Records what there is to copy for a program that moves a mailbox as a whole. Where that is not right any more the
 /// built-in engine copies it at once; gives whether it did.
 async fn record_or_copy(scene: &Scene, ledger: &StoredLedger) -> Result<(CopyOutcome, bool), Fault> {
-    archive::quiet(scene, ledger).await?;
     let mut before = CopyOutcome::default();
     let mut why = archive::not_any_more(scene, ledger).await?;
     if why.is_none() {

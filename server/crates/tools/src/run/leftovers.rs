@@ -1,15 +1,17 @@
 //! What a program leaves running: found by a mark in its environment, which children inherit however they detach
 //! themselves, and ended.
 //!
-//! While a program runs, its mark lies in a file in its working directory. After a crash of Gatepost the next start
-//! reads those files and ends what still carries their marks: a process id alone may be somebody else's by then. Whoever
-//! runs a program holds a lock on its file, so that another Gatepost beside it does not take it for left over.
+//! While a program runs, its mark lies in a file in its working directory. After a crash of Gatepost whoever starts, or
+//! works in that directory next, reads the file and ends what still carries its mark: a process id alone may be somebody
+//! else's by then. Whoever runs a program holds a lock on its file, so that another Gatepost beside it does not take it
+//! for left over.
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::{
     collections::BTreeSet,
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicU64, Ordering},
@@ -20,6 +22,11 @@ use std::{
 /// The variable that carries the mark.
 pub(super) const VARIABLE: &str = "GATEPOST_TOOL_RUN";
 const FILE: &str = "running";
+/// How long a file may be locked by somebody who only ends what was left running, and how often it is tried.
+const SWEEP: Duration = Duration::from_secs(5);
+const TRY_AGAIN: Duration = Duration::from_millis(20);
+/// So long may what is noted there be, in bytes.
+const LONGEST: u64 = 4096;
 
 /// The mark of one run of a program.
 #[derive(Debug)]
@@ -31,15 +38,27 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    /// A mark that no other run has.
-    pub fn new(work: &Path) -> io::Result<Self> {
+    /// A mark that no other run has. What a process that is gone left running in this directory is ended first: its mark
+    /// is known nowhere else.
+    pub async fn new(work: &Path) -> io::Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(io::Error::other)?;
         let mark = format!("{}-{}-{}", process::id(), now.as_nanos(), COUNT.fetch_add(1, Ordering::Relaxed));
         let path = work.join(FILE);
-        let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
-        file.try_lock().map_err(|_| io::Error::other(format!("a program is at work in {} already", work.display())))?;
+        let locked = tokio::time::timeout(SWEEP, async {
+            loop {
+                match lock(&path, true) {
+                    Ok(None) => tokio::time::sleep(TRY_AGAIN).await,
+                    Ok(Some(file)) => return Ok(file),
+                    Err(error) => return Err(error),
+                }
+            }
+        });
+        let at_work = |_| io::Error::other(format!("a program is at work in {} already", work.display()));
+        let mut file = locked.await.map_err(at_work)??;
+        kill_noted(&file)?;
         file.set_len(0)?;
+        file.rewind()?;
         writeln!(file, "{mark}")?;
         Ok(Self { mark, path, file })
     }
@@ -71,7 +90,8 @@ pub(super) fn signal_group(leader: Option<u32>, signal: Signal) {
 }
 
 /// Ends what a crash left running: every process that carries a mark noted in a directory directly below this one, or
-/// one level further down, where several programs worked for one run. Returns how many were killed. To be called before any program is started there.
+/// one level further down, where several programs worked for one run. Returns how many were killed. What a living
+/// Gatepost runs there stays.
 ///
 /// # Errors
 /// When the directory cannot be read; a missing one holds nothing.
@@ -88,18 +108,41 @@ pub fn end_leftovers(below: &Path) -> io::Result<u32> {
     }
     let mut killed = 0;
     for folder in folders {
-        let file = folder.join(FILE);
-        let Ok(open) = File::open(&file) else { continue };
-        if open.try_lock().is_err() {
-            continue;
-        }
-        let Ok(text) = fs::read_to_string(&file) else { continue };
-        if let Some(mark) = text.lines().next().filter(|mark| mark.len() > 8) {
-            killed += kill_marked(mark);
-        }
-        let _ = fs::remove_file(&file);
+        let path = folder.join(FILE);
+        // Whoever cannot be locked out is at work there, or has just gone.
+        let Ok(Some(file)) = lock(&path, false) else { continue };
+        let Ok(ended) = kill_noted(&file) else { continue };
+        killed += ended;
+        let _ = fs::remove_file(&path);
     }
     Ok(killed)
+}
+
+/// The file at this path, locked for this process; `None` while another one has it.
+fn lock(path: &Path, create: bool) -> io::Result<Option<File>> {
+    loop {
+        let file = OpenOptions::new().read(true).write(true).create(create).truncate(false).open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        // Who had it until now may have removed it: that lock would keep nobody away.
+        let locked = file.metadata()?;
+        match fs::metadata(path) {
+            Ok(there) if (there.dev(), there.ino()) == (locked.dev(), locked.ino()) => return Ok(Some(file)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+}
+
+/// Kills everything that carries the mark which this file holds, if any. Returns how many processes that were.
+fn kill_noted(file: &File) -> io::Result<u32> {
+    let mut noted = Vec::new();
+    file.take(LONGEST).read_to_end(&mut noted)?;
+    let noted = String::from_utf8_lossy(&noted);
+    Ok(noted.lines().next().filter(|mark| mark.len() > 8).map_or(0, kill_marked))
 }
 
 /// A process that forks while others are killed is met in the next round; one that was killed is seen until the system
