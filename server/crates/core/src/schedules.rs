@@ -4,7 +4,7 @@
 mod plan;
 mod rule;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tick;
 
 use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, users::checked_page, waves};
@@ -14,10 +14,12 @@ use gatepost_contract::{
 };
 use gatepost_store::{
     Conn, jobs, pauses,
+    runs::ClaimedRun,
     schedules::{self as rows, Candidate, Owner, ScheduleRow, Terms},
     waves as wave_rows,
 };
 use rule::{Rule, zone_name};
+use serde_json::Value;
 use time::OffsetDateTime;
 
 /// The phases in which deltas start by themselves. After the cutover stragglers are fetched in their own way.
@@ -28,6 +30,14 @@ const USUAL_JITTER: i64 = 10;
 const SHOWN: usize = 5;
 /// As many occurrences are shown with a job or a wave.
 pub(crate) const NEWEST: u32 = 20;
+
+/// Where a run's parameters name the schedule that started it.
+const SCHEDULE: &str = "schedule";
+
+/// Whether a schedule started a run.
+pub(crate) fn started(run: &ClaimedRun) -> bool {
+    serde_json::from_str::<Value>(&run.params_json).is_ok_and(|params| params.get(SCHEDULE).is_some())
+}
 
 /// What is wrong with a cron expression or a time zone, as a sentence that begins with what it is.
 ///

@@ -23,6 +23,12 @@ const JUDGE_EVERY: u32 = 12;
 const JUDGED_AT_ONCE: i64 = 50;
 /// The longest that is waited between two `final` runs.
 const LONGEST_WAIT: Duration = Duration::days(1);
+/// A time that lies further ahead was written by a clock that was wrong. Were it believed, nothing would be fetched until
+/// it comes.
+const TOO_FAR_AHEAD: Duration = Duration::hours(1);
+/// How far the clocks of two machines may differ that read mailboxes of one job. What was read later than that from now
+/// was read nobody knows when.
+const CLOCKS_DIFFER: Duration = Duration::minutes(5);
 
 impl Gatepost {
     /// Looks after cutovers until the process is to end.
@@ -49,7 +55,7 @@ impl Gatepost {
     pub async fn tend_cutovers(&self, now: OffsetDateTime) -> Result<()> {
         let (straggling, unread) = {
             let mut conn = self.store().reader().await?;
-            (cutovers::straggling(&mut conn).await?, cutovers::unread(&mut conn, READ_AT_ONCE).await?)
+            (cutovers::straggling(&mut conn, &believed(now)).await?, cutovers::unread(&mut conn, READ_AT_ONCE).await?)
         };
         for one in straggling {
             // One job's trouble is no other's.
@@ -84,15 +90,16 @@ impl Gatepost {
     }
 
     async fn fetch_when_due(&self, one: &Straggling, now: OffsetDateTime) -> Result<()> {
-        let last = one.last_final_at.as_deref().unwrap_or(&one.cutover_at);
-        if due(last, one.minutes, None).is_none_or(|due| due > now) {
+        let last = last(&one.cutover_at, one.last_final_at.as_deref(), now);
+        let is_due = |quiet| last.is_none_or(|last| due(last, one.minutes, quiet) <= now);
+        if !is_due(None) {
             return Ok(());
         }
         let quiet = {
             let mut conn = self.store().reader().await?;
             quiet_of(&mut conn, one.job, Some(&one.cutover_at), one.quiet_hours).await?
         };
-        if due(last, one.minutes, quiet.map(|(_, until)| until)).is_some_and(|due| due <= now) {
+        if is_due(quiet.map(|(_, until)| until)) {
             self.fetch_stragglers(one.job, &one.cutover_at).await?;
         }
         Ok(())
@@ -122,11 +129,15 @@ impl Gatepost {
     }
 }
 
-/// Mailboxes to which mail may still come after the cutover: those on servers. Nobody brings mail to a file: it is read
-/// once more after the cutover, and then left alone.
+/// Mailboxes to which mail may still come after the cutover and that no run waits for: those on servers. Nobody brings mail
+/// to a file: it is read once more after the cutover, and then left alone.
 async fn still_fed(conn: &mut Conn, job: JobId, cutover: &str) -> Result<Vec<MailboxId>> {
     let mut fed = Vec::new();
+    let resting: Vec<_> = runs::active_for_job(conn, job).await?.into_iter().filter_map(|run| run.mailbox_id).collect();
     for mailbox in mailboxes::list(conn, job).await? {
+        if resting.contains(&mailbox.id) {
+            continue;
+        }
         let read_once = mailbox.source_type.is_file() && {
             let last = runs::latest_finished(conn, mailbox.id, &[RunType::Final]).await?;
             let last = last.filter(|run| run.status != RunStatus::Failed);
@@ -156,7 +167,20 @@ pub(crate) async fn is_quiet(conn: &mut Conn, job: &Job, now: OffsetDateTime) ->
     let Some((_, until)) = quiet.filter(|(_, until)| now >= *until) else { return Ok(false) };
     let read = evidence::for_job(conn, job.id).await?;
     let mut read = read.mailboxes.iter().filter(|m| on_servers.contains(&m.mailbox_id));
-    Ok(read.all(|m| m.read_at.as_deref().and_then(clock::parse).is_some_and(|at| at >= until)))
+    let since = |at: OffsetDateTime| at >= until && at <= now + CLOCKS_DIFFER;
+    Ok(read.all(|m| m.read_at.as_deref().and_then(clock::parse).is_some_and(since)))
+}
+
+/// The latest time that is believed, as the database writes it.
+fn believed(now: OffsetDateTime) -> String {
+    clock::text(now + TOO_FAR_AHEAD)
+}
+
+/// When the old server was last asked: by a `final`, or when the MX was changed. None where no clock that can be believed
+/// has told of either.
+fn last(cutover: &str, last_final: Option<&str>, now: OffsetDateTime) -> Option<OffsetDateTime> {
+    let known = [Some(cutover), last_final].into_iter().flatten().filter_map(clock::parse);
+    known.filter(|at| *at <= now + TOO_FAR_AHEAD).max()
 }
 
 async fn quiet_of(
@@ -184,11 +208,9 @@ fn quiet(
 
 /// When the next `final` run is due after the last. Once the old server has been quiet for long enough, something else
 /// keeps the job from its end (that server is off, a message is refused), and each wait is longer than the one before.
-fn due(last: &str, minutes: i64, quiet_until: Option<OffsetDateTime>) -> Option<OffsetDateTime> {
-    let last = clock::parse(last)?;
+fn due(last: OffsetDateTime, minutes: i64, quiet_until: Option<OffsetDateTime>) -> OffsetDateTime {
     let over = quiet_until.map_or(Duration::ZERO, |until| last - until);
-    let usual = Duration::minutes(minutes);
-    last.checked_add(over.min(LONGEST_WAIT).max(usual))
+    last.saturating_add(over.min(LONGEST_WAIT).max(Duration::minutes(minutes)))
 }
 
 /// What is known of a job's stragglers.
@@ -201,9 +223,11 @@ pub(crate) async fn view(conn: &mut Conn, job: &Job, settings: &CutoverSettings)
     let newest = cutovers::newest_seen(conn, job.id).await?;
     let quiet = quiet_of(conn, job.id, Some(cutover), settings.quiet_hours).await?;
     let waiting = matches!(job.phase, Phase::DnsCutover | Phase::FinalSync);
-    let last = fetched.last_run_at.as_deref().unwrap_or(cutover);
+    let now = OffsetDateTime::now_utc();
+    let last_final = cutovers::last_final_at(conn, job.id, &believed(now)).await?;
+    let last = last(cutover, last_final.as_deref(), now);
     let next = settings.straggler_minutes.filter(|_| waiting);
-    let next = next.and_then(|minutes| due(last, minutes, quiet.map(|(_, until)| until)));
+    let next = next.map(|minutes| last.map_or(now, |last| due(last, minutes, quiet.map(|(_, until)| until))));
     Ok(Stragglers {
         automatic,
         messages: fetched.messages,
@@ -241,15 +265,34 @@ mod tests {
     fn a_run_is_due_so_long_after_the_last_and_ever_later_once_the_old_server_is_quiet() {
         let until = clock::parse("2026-11-21T09:00:00Z");
         for (last, minutes, quiet_until, expect) in [
-            ("2026-11-21T10:00:00Z", 15, None, Some("2026-11-21T10:15:00.000Z")),
-            ("2026-11-21T08:59:00Z", 15, until, Some("2026-11-21T09:14:00.000Z")),
-            ("2026-11-21T09:14:00Z", 15, until, Some("2026-11-21T09:29:00.000Z")),
-            ("2026-11-21T10:00:00Z", 15, until, Some("2026-11-21T11:00:00.000Z")),
-            ("2026-11-21T11:00:00Z", 15, until, Some("2026-11-21T13:00:00.000Z")),
-            ("2026-11-29T09:00:00Z", 15, until, Some("2026-11-30T09:00:00.000Z")),
-            ("never", 15, until, None),
+            ("2026-11-21T10:00:00Z", 15, None, "2026-11-21T10:15:00.000Z"),
+            ("2026-11-21T08:59:00Z", 15, until, "2026-11-21T09:14:00.000Z"),
+            ("2026-11-21T09:14:00Z", 15, until, "2026-11-21T09:29:00.000Z"),
+            ("2026-11-21T10:00:00Z", 15, until, "2026-11-21T11:00:00.000Z"),
+            ("2026-11-21T11:00:00Z", 15, until, "2026-11-21T13:00:00.000Z"),
+            ("2026-11-29T09:00:00Z", 15, until, "2026-11-30T09:00:00.000Z"),
         ] {
-            assert_eq!(due(last, minutes, quiet_until).map(clock::text).as_deref(), expect, "{last} {quiet_until:?}");
+            let due = due(clock::parse(last).unwrap(), minutes, quiet_until);
+            assert_eq!(clock::text(due), expect, "{last} {quiet_until:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_far_ahead_is_not_when_the_old_server_was_last_asked() {
+        let now = clock::parse("2026-11-21T12:00:00Z").unwrap();
+        let (past, later, ahead) = ("2026-11-21T09:00:00.000Z", "2026-11-21T11:00:00.000Z", "2026-11-22T12:00:00.000Z");
+        for (cutover, last_final, expect) in [
+            (past, None, Some(past)),
+            (past, Some(later), Some(later)),
+            (later, Some(past), Some(later)),
+            (past, Some(ahead), Some(past)),
+            (ahead, Some(past), Some(past)),
+            (ahead, Some(ahead), None),
+            (ahead, None, None),
+            ("2026-11-21T12:30:00.000Z", None, Some("2026-11-21T12:30:00.000Z")),
+        ] {
+            let asked = last(cutover, last_final, now).map(clock::text);
+            assert_eq!(asked.as_deref(), expect, "{cutover} {last_final:?}");
         }
     }
 }

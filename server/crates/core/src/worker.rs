@@ -3,10 +3,12 @@
 //! The runs table is the queue. A worker that dies stops renewing its lease; when that ends, or when a process on
 //! the same machine sees that the worker's process is gone, the run is taken up again and goes on from the ledger.
 
+mod counts;
+
 use crate::{
     Actor, Error, Gatepost, Result, clock,
     jobs::found,
-    phases, proof, webhooks,
+    phases, proof, schedules, webhooks,
     work::{self, Ended, RunWatch},
 };
 use futures::FutureExt;
@@ -14,14 +16,13 @@ use gatepost_contract::{Level, MailboxId, MailboxStatus, Phase, RunId, RunStatus
 use gatepost_gate::phase;
 use gatepost_store::{
     Conn, cutovers, evidence, jobs, mailboxes, messages, runs,
-    runs::{ClaimedRun, Finish},
+    runs::{ClaimedRun, Finish, Renewed},
     steps,
 };
 use gatepost_transfer::Watch;
 use serde_json::Value;
 use std::{
     collections::{HashMap, HashSet},
-    convert::Infallible,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, OnceLock},
     time::{Duration, Instant},
@@ -40,6 +41,10 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// As many folders as a run keeps by name.
 const CONTRADICTED_NAMED: i64 = 20;
+
+/// Another worker has the run.
+#[derive(Debug)]
+struct Lost;
 
 /// The workers of this process.
 pub(crate) struct Crew {
@@ -122,6 +127,8 @@ impl Gatepost {
         hands.spawn(async move { gatepost.tend_logins().await });
         let gatepost = self.clone();
         hands.spawn(async move { gatepost.watch_devices().await });
+        let gatepost = self.clone();
+        hands.spawn(async move { gatepost.keep_giving_back().await });
         Ok(())
     }
 
@@ -179,8 +186,11 @@ impl Gatepost {
     async fn work_once(&self) -> Result<bool> {
         let claimed = {
             let mut tx = self.store().begin().await?;
-            let claimed =
-                runs::claim(&mut tx, &self.crew().name, &clock::now(), clock::seconds(), LEASE_SECONDS).await?;
+            // Of other machines it is not known; here a worker that lives keeps what it has at work.
+            let mut alive = runs::workers(&mut tx).await?;
+            alive.retain(|worker| worker_lives(worker) == Some(true));
+            let now = gatepost_store::clock::seconds(&mut tx).await?;
+            let claimed = runs::claim(&mut tx, &self.crew().name, &clock::now(), now, LEASE_SECONDS, &alive).await?;
             // A run that another hand of this process still has at work: its lease had lapsed (the clock jumped, the
             // machine slept) and is renewed by this; it is not begun twice.
             let claimed = claimed.filter(|run| !self.crew().at_work().contains_key(&run.id));
@@ -223,14 +233,23 @@ impl Gatepost {
         let through = CancellationToken::new();
         let working = async {
             let ended = tokio::select! {
-                ended = work => ended.unwrap_or_else(|_| Ended::failed(&work::internal("the run panicked"))),
-                never = self.keep_lease(run.id, &cancel, &watch, &held) => match never {},
+                ended = work => Ok(ended.unwrap_or_else(|_| Ended::failed(&work::internal("the run panicked")))),
+                // The work is dropped where it is: its connections are closed and its programs end. The other worker
+                // has begun, and goes on from the ledger as after a crash.
+                lost = self.keep_lease(run.id, &cancel, &watch, &held) => Err(lost),
             };
             through.cancel();
             ended
         };
-        let ended = tokio::join!(working, watch.keep_writing(self, &through)).0;
+        let ended = tokio::join!(working, watch.keep_writing(self, &through), self.keep_counts(&run, &through)).0;
         self.crew().at_work().remove(&run.id);
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(Lost) => {
+                tracing::warn!("another worker has the run: this one has dropped it");
+                return Ok(());
+            }
+        };
 
         let stopping = self.crew().stopping.is_cancelled();
         let rests = held.get().is_some() && !self.is_cancelled(run.id).await?;
@@ -253,6 +272,10 @@ impl Gatepost {
                 rest(&mut tx, &run).await?;
             }
             tx.commit().await?;
+            // What it leaves undone is as final now as it gets until the pause ends.
+            if rests && let Err(error) = self.gate_view(&Actor::Worker, run.job_id).await {
+                tracing::warn!(run = %run.id, %error, "the gate of a job whose run rests could not be judged");
+            }
         } else if let Err(error) = self.conclude(&run, &ended).await {
             self.end_unsettled(&run, error).await?;
         }
@@ -266,20 +289,25 @@ impl Gatepost {
     /// Whether a person wants a run of this worker to end.
     async fn is_cancelled(&self, run: RunId) -> Result<bool> {
         let mut tx = self.store().begin().await?;
-        let renewed = runs::renew(&mut tx, run, &self.crew().name, clock::seconds() + LEASE_SECONDS).await?;
+        let renewed = self.renew(&mut tx, run).await?;
         tx.commit().await?;
         Ok(renewed.cancel_requested)
     }
 
-    /// Renews the lease until dropped; cancels the run when a person asks for it, when a pause holds it, or when the lease
-    /// was lost. Keeps its speed in step with its wave.
+    async fn renew(&self, tx: &mut Conn, run: RunId) -> Result<Renewed> {
+        let until = gatepost_store::clock::seconds(tx).await? + LEASE_SECONDS;
+        Ok(runs::renew(tx, run, &self.crew().name, until).await?)
+    }
+
+    /// Renews the lease until dropped, or until another worker has the run. Cancels the run when a person asks for it, when
+    /// a pause holds it, or when the lease can be renewed no longer. Keeps its speed in step with its wave.
     async fn keep_lease(
         &self,
         run: RunId,
         cancel: &CancellationToken,
         watch: &RunWatch,
         held: &OnceLock<String>,
-    ) -> Infallible {
+    ) -> Lost {
         let mut tick = tokio::time::interval(HEARTBEAT);
         let mut renewed_at = Instant::now();
         loop {
@@ -290,16 +318,17 @@ impl Gatepost {
             }
             let renewed = async {
                 let mut tx = self.store().begin().await?;
-                let renewed = runs::renew(&mut tx, run, &self.crew().name, clock::seconds() + LEASE_SECONDS).await?;
+                let renewed = self.renew(&mut tx, run).await?;
                 tx.commit().await?;
                 Result::Ok(renewed)
             };
             match renewed.await {
-                Ok(renewed) if renewed.still_mine && !renewed.cancel_requested => renewed_at = Instant::now(),
-                Ok(_) => {
+                Ok(Renewed { still_mine: false, .. }) => return Lost,
+                Ok(Renewed { cancel_requested: true, .. }) => {
                     cancel.cancel();
                     continue;
                 }
+                Ok(_) => renewed_at = Instant::now(),
                 Err(error) => tracing::warn!(%run, %error, "the lease of a run could not be renewed"),
             }
             // What a person has cancelled ends; it does not rest.
@@ -321,12 +350,15 @@ impl Gatepost {
     async fn conclude(&self, run: &ClaimedRun, ended: &Ended) -> Result<()> {
         let now = clock::now();
         let mut tx = self.store().begin().await?;
-        let stats = Value::Object(contradictions(&mut tx, run, ended).await?).to_string();
+        let stats = contradictions(&mut tx, run, ended).await?;
+        let idle = proof::is_idle(run.run_type, ended.status, &stats);
+        let stats = Value::Object(stats).to_string();
         let finish = Finish {
             status: ended.status,
             exit_code: Some(ended.exit_code),
             stats_json: &stats,
             summary: &ended.summary,
+            idle,
         };
         if !runs::finish(&mut tx, run.id, &self.crew().name, &finish, &now).await? {
             // Another worker has it: what it finds counts.
@@ -361,7 +393,8 @@ impl Gatepost {
         tracing::error!(run = %run.id, damage, "a run could not be settled");
         let now = clock::now();
         let mut tx = self.store().begin().await?;
-        let finish = Finish { status: RunStatus::Failed, exit_code: Some(1), stats_json: "{}", summary: &summary };
+        let finish =
+            Finish { status: RunStatus::Failed, exit_code: Some(1), stats_json: "{}", summary: &summary, idle: false };
         if !runs::finish(&mut tx, run.id, &self.crew().name, &finish, &now).await? {
             return Ok(());
         }
@@ -405,8 +438,10 @@ impl Gatepost {
             let last = runs::latest_finished(tx, mailbox.id, &types).await?;
             all_failed &= last.is_some_and(|r| r.status == RunStatus::Failed);
         }
-        let before_cutover = job.dns_cutover_at.is_none();
-        if all_failed && before_cutover && phase::allowed(job.phase, Phase::Failed, job.failed_phase) {
+        // The next moment of a schedule tries again, and the gate tells that the last delta did not end well: a short
+        // outage must not end the schedule of every job on that server.
+        let ends_here = all_failed && job.dns_cutover_at.is_none() && !schedules::started(run);
+        if ends_here && phase::allowed(job.phase, Phase::Failed, job.failed_phase) {
             let why = format!("{} failed for every mailbox", run.run_type);
             phases::enter(tx, &Actor::Worker, &job, Phase::Failed, &why).await?;
         }
@@ -416,7 +451,7 @@ impl Gatepost {
     async fn release_dead_workers(&self) -> Result<()> {
         let mut tx = self.store().begin().await?;
         for worker in runs::workers(&mut tx).await? {
-            if worker_is_dead(&worker) {
+            if worker_lives(&worker) == Some(false) {
                 let count = runs::release_worker(&mut tx, &worker).await?;
                 tracing::info!(worker, count, "took over the runs of a worker that has died");
             }
@@ -459,8 +494,10 @@ async fn rest(tx: &mut Conn, run: &ClaimedRun) -> Result<()> {
 
 async fn settle_mailbox(tx: &mut Conn, mailbox: MailboxId, run: &ClaimedRun, ended: &Ended, now: &str) -> Result<()> {
     let only_looked = matches!(run.run_type, RunType::Preflight | RunType::PstExtract);
-    if !only_looked {
-        mailboxes::refresh_counts(tx, mailbox, now).await?;
+    match run.run_type {
+        RunType::PstExtract => {}
+        RunType::Preflight => counts::settle(tx, mailbox, counts::looked_at(&ended.stats), now).await?,
+        _ => counts::settle(tx, mailbox, None, now).await?,
     }
     let quarantined = messages::mailbox_tally(tx, mailbox).await?.quarantined;
     let status = match ended.status {
@@ -490,11 +527,11 @@ fn start_time(pid: u32) -> Option<String> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(19).map(str::to_owned)
 }
 
-fn worker_is_dead(name: &str) -> bool {
+/// Whether a worker's process lives; none where that cannot be seen, because it is on another machine.
+fn worker_lives(name: &str) -> Option<bool> {
     let mut parts = name.rsplitn(3, ':');
-    let (Some(start), Some(pid), Some(host)) = (parts.next(), parts.next(), parts.next()) else { return false };
-    let Ok(pid) = pid.parse() else { return false };
-    host == host_name() && start_time(pid).as_deref() != Some(start)
+    let (start, pid, host) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
+    (host == host_name()).then(|| start_time(pid).as_deref() == Some(start))
 }
 
 #[cfg(test)]
@@ -507,9 +544,9 @@ mod tests {
     #[test]
     fn a_worker_is_dead_when_its_process_is_gone_or_another_has_its_number() {
         let me = worker_name(std::process::id());
-        assert!(!worker_is_dead(&me));
+        assert_eq!(worker_lives(&me), Some(true));
         let (rest, _) = me.rsplit_once(':').unwrap();
-        assert!(worker_is_dead(&format!("{rest}:0")));
-        assert!(!worker_is_dead("another-host:1:2"), "other machines are not ours to judge");
+        assert_eq!(worker_lives(&format!("{rest}:0")), Some(false));
+        assert_eq!(worker_lives("another-host:1:2"), None, "other machines are not ours to judge");
     }
 }

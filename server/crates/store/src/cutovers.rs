@@ -1,7 +1,11 @@
 //! What `migration_jobs` and its messages say about a cutover: the settings, which jobs have stragglers to fetch, and
 //! when the old server last had something new.
 
-use crate::{Conn, Result, read::Columns, sql::changed};
+use crate::{
+    Conn, Result, pauses,
+    read::Columns,
+    sql::{Sql, changed},
+};
 use gatepost_contract::{CutoverSettings, JobId, RunType};
 
 /// How many runs after the cutover are added up.
@@ -57,24 +61,30 @@ pub struct Straggling {
     pub minutes: i64,
     /// How long the old server must have been quiet, in hours.
     pub quiet_hours: i64,
-    /// When the last `final` run of it ended; none while there was none since the cutover.
+    /// When the last `final` run of it ended; none while there was none.
     pub last_final_at: Option<String>,
 }
 
-/// Jobs after their cutover that fetch stragglers by themselves and have nothing at work, oldest first.
-pub async fn straggling(conn: &mut Conn) -> Result<Vec<Straggling>> {
-    let rows = sqlx::query(
+/// Jobs after their cutover that fetch stragglers by themselves and have nothing at work, oldest first. What rests under a
+/// pause is not at work: it holds up its own mailbox and no other. An end after
+/// `believed` was written by a clock that was ahead: it does not count.
+pub async fn straggling(conn: &mut Conn, believed: &str) -> Result<Vec<Straggling>> {
+    let mut sql = Sql::new(
         "SELECT j.id, j.dns_cutover_at, j.straggler_minutes, j.quiet_hours,
              (SELECT max(r.finished_at) FROM migration_runs r WHERE r.job_id = j.id AND r.run_type = 'final'
-                 AND r.queued_at >= j.dns_cutover_at) AS last_final_at
+                 AND r.finished_at <= ",
+    );
+    sql.bind(believed.to_owned())?;
+    sql.push(
+        ") AS last_final_at
          FROM migration_jobs j
          WHERE j.phase IN ('dns_cutover', 'final_sync') AND j.dns_cutover_at IS NOT NULL
              AND j.straggler_minutes IS NOT NULL
-             AND NOT EXISTS (SELECT 1 FROM migration_runs r WHERE r.job_id = j.id AND r.status IN ('queued', 'running'))
-         ORDER BY j.id",
-    )
-    .fetch_all(conn)
-    .await?;
+             AND NOT EXISTS (SELECT 1 FROM migration_runs r WHERE r.job_id = j.id AND (r.status = 'running'
+                 OR r.status = 'queued' AND NOT EXISTS (SELECT 1 FROM migration_pauses p WHERE ",
+    );
+    sql.push(pauses::HOLDS).push("))) ORDER BY j.id");
+    let rows = sql.query().fetch_all(conn).await?;
     rows.iter()
         .map(|row| {
             Ok(Straggling {
@@ -86,6 +96,17 @@ pub async fn straggling(conn: &mut Conn) -> Result<Vec<Straggling>> {
             })
         })
         .collect()
+}
+
+/// When the last `final` run of a job ended, as in [`straggling`].
+pub async fn last_final_at(conn: &mut Conn, job: JobId, believed: &str) -> Result<Option<String>> {
+    Ok(sqlx::query_scalar(
+        "SELECT max(finished_at) FROM migration_runs WHERE job_id = $1 AND run_type = 'final' AND finished_at <= $2",
+    )
+    .bind(job.0)
+    .bind(believed)
+    .fetch_one(conn)
+    .await?)
 }
 
 /// Jobs that are about to be cut over and whose DNS was not read yet: at most so many.

@@ -8,12 +8,16 @@ use crate::{
     dialect::Dialect,
     pauses,
     read::Columns,
-    sql::{Conditions, List, Sql, changed, clean},
+    sql::{Conditions, List, Sql, changed, clean, int},
     waves::{self, Limit},
 };
 use gatepost_contract::{JobId, MailboxId, Page, PageQuery, Progress, Run, RunId, RunStatus, RunType, Tool};
 use sqlx::any::AnyRow;
 
+pub mod history;
+
+/// So long after the end of its lease a run is left to a worker that lives.
+pub const GRACE_SECONDS: i64 = 600;
 /// The exit code of a run that was cancelled.
 const CANCELLED: i64 = 130;
 
@@ -79,6 +83,8 @@ pub struct Finish<'a> {
     pub stats_json: &'a str,
     /// The closing sentence.
     pub summary: &'a str,
+    /// Whether it left everything as it was, and found nothing that speaks against what was read before it.
+    pub idle: bool,
 }
 
 /// What came of a request to cancel.
@@ -147,13 +153,16 @@ pub async fn enqueue(conn: &mut Conn, new: &NewRun<'_>, now: &str) -> Result<Run
 /// Hands the oldest waiting run to a worker: one that is queued, or one whose worker let its lease end. Runs of one
 /// mailbox have their turn one after the other, in the order in which they were queued. What a pause holds back waits,
 /// and so does what a wave has no place for; runs of no wave come first, then those of the waves in their order. Within a
-/// transaction no two workers get the same.
+/// transaction no two workers get the same. To workers that are known to live theirs are left for [`GRACE_SECONDS`] more:
+/// their machine slept or its clock jumped, and they are about to renew. Seconds are those of the database's clock
+/// ([`clock::seconds`](crate::clock::seconds)): it is one for all workers.
 pub async fn claim(
     conn: &mut Conn,
     worker: &str,
     now: &str,
     now_seconds: i64,
     lease_seconds: i64,
+    alive: &[String],
 ) -> Result<Option<ClaimedRun>> {
     let skip = Dialect::of(conn).skip_locked();
     let waves = waves::limits(conn, now_seconds, true).await?;
@@ -167,6 +176,11 @@ pub async fn claim(
              AND (r.status = 'queued' OR r.lease_until <= ",
     );
     sql.bind(now_seconds)?;
+    if !alive.is_empty() {
+        sql.push(" AND (r.worker NOT IN (").bind_list(alive.iter().cloned())?;
+        sql.push(") OR r.lease_until <= ").bind(now_seconds.saturating_sub(GRACE_SECONDS))?;
+        sql.push(")");
+    }
     sql.push(
         ") AND NOT EXISTS (SELECT 1 FROM migration_runs e WHERE e.mailbox_id = r.mailbox_id AND e.id < r.id
                  AND coalesce(e.status, '') IN ('queued', 'running'))
@@ -238,7 +252,7 @@ pub async fn progress(conn: &mut Conn, id: RunId, worker: &str, progress: &Progr
 /// Ends a run; false where the worker does not hold it any more, and then nothing is written.
 pub async fn finish(conn: &mut Conn, id: RunId, worker: &str, end: &Finish<'_>, now: &str) -> Result<bool> {
     let result = sqlx::query(
-        "UPDATE migration_runs SET status = $3, exit_code = $4, stats_json = $5, summary = $6, finished_at = $7,
+        "UPDATE migration_runs SET status = $3, exit_code = $4, stats_json = $5, summary = $6, finished_at = $7, idle = $8,
              lease_until = NULL, worker = NULL, bytes_per_second = 0, eta_seconds = NULL, waiting = NULL
          WHERE id = $1 AND worker = $2 AND status = 'running'",
     )
@@ -249,6 +263,7 @@ pub async fn finish(conn: &mut Conn, id: RunId, worker: &str, end: &Finish<'_>, 
     .bind(end.stats_json)
     .bind(clean(end.summary))
     .bind(now)
+    .bind(int(end.idle))
     .execute(conn)
     .await?;
     Ok(result.rows_affected() > 0)

@@ -101,7 +101,7 @@ async fn what_a_run_waits_for_is_shown_until_it_goes_on() {
     let job = common::job(&mut tx, "a.example").await;
     let mailbox = common::mailbox(&mut tx, job, "ana@a.example").await;
     runs::enqueue(&mut tx, &common::sync(job, mailbox), NOW).await.unwrap();
-    let run = runs::claim(&mut tx, "w", NOW, 1_000, 60).await.unwrap().unwrap().id;
+    let run = runs::claim(&mut tx, "w", NOW, 1_000, 60, &[]).await.unwrap().unwrap().id;
     let waiting = |text: Option<&str>| Progress { waiting: text.map(str::to_owned), ..Progress::default() };
     for text in [Some("until 22:00 UTC"), None, Some("until 23:00 UTC")] {
         assert!(runs::progress(&mut tx, run, "w", &waiting(text)).await.unwrap());
@@ -113,6 +113,7 @@ async fn what_a_run_waits_for_is_shown_until_it_goes_on() {
         exit_code: Some(0),
         stats_json: "{}",
         summary: "done",
+        idle: false,
     };
     assert!(runs::finish(&mut tx, run, "w", &end, LATER).await.unwrap());
     assert_eq!(runs::get(&mut tx, run).await.unwrap().unwrap().progress.waiting, None);

@@ -4,8 +4,8 @@
 mod common;
 
 use common::{NOW, folder, job, mailbox, message, store};
-use gatepost_contract::{CutoverSettings, DnsMoment, DnsSnapshot, Phase, RunStatus, RunType, Tool};
-use gatepost_store::{cutovers, dns_snapshots, jobs, messages, runs, webhook_receipts};
+use gatepost_contract::{CutoverSettings, DnsMoment, DnsSnapshot, PauseScope, Phase, RunStatus, RunType, Tool};
+use gatepost_store::{cutovers, dns_snapshots, jobs, messages, pauses, runs, webhook_receipts};
 
 const HOUR_LATER: &str = "2026-11-21T05:12:00.000Z";
 const DAY_LATER: &str = "2026-11-22T04:12:00.000Z";
@@ -78,7 +78,7 @@ async fn a_job_straggles_after_its_cutover_while_it_is_asked_to_and_nothing_is_a
     assert_eq!(cutovers::unread(&mut tx, 9).await.unwrap(), [job]);
     dns_snapshots::insert(&mut tx, job, &snapshot(DnsMoment::Before, NOW), None).await.unwrap();
     assert!(cutovers::unread(&mut tx, 9).await.unwrap().is_empty());
-    assert!(cutovers::straggling(&mut tx).await.unwrap().is_empty());
+    assert!(cutovers::straggling(&mut tx, DAY_LATER).await.unwrap().is_empty());
     for to in [Phase::CutoverReady, Phase::DnsCutover] {
         assert!(jobs::set_phase(&mut tx, job, phase, to, None, NOW).await.unwrap());
         phase = to;
@@ -86,7 +86,7 @@ async fn a_job_straggles_after_its_cutover_while_it_is_asked_to_and_nothing_is_a
     assert_eq!(cutovers::told_at(&mut tx, job).await.unwrap(), None);
     jobs::set_dns_cutover(&mut tx, job, NOW, HOUR_LATER).await.unwrap();
     assert_eq!(cutovers::told_at(&mut tx, job).await.unwrap().as_deref(), Some(HOUR_LATER));
-    let found = cutovers::straggling(&mut tx).await.unwrap();
+    let found = cutovers::straggling(&mut tx, DAY_LATER).await.unwrap();
     assert_eq!((found.len(), found[0].minutes, found[0].last_final_at.as_deref()), (1, 15, None));
 
     let run = runs::NewRun {
@@ -98,23 +98,39 @@ async fn a_job_straggles_after_its_cutover_while_it_is_asked_to_and_nothing_is_a
         params_json: "{}",
     };
     let id = runs::enqueue(&mut tx, &run, HOUR_LATER).await.unwrap();
-    assert!(cutovers::straggling(&mut tx).await.unwrap().is_empty(), "a run is at work");
-    runs::claim(&mut tx, "here", HOUR_LATER, 0, 60).await.unwrap();
+    assert!(cutovers::straggling(&mut tx, DAY_LATER).await.unwrap().is_empty(), "a run is at work");
+    let everything = pauses::NewPauseRow {
+        scope: PauseScope::Everything,
+        job_id: None,
+        wave_id: None,
+        host: None,
+        reason: "",
+        paused_by: "cli",
+    };
+    let pause = pauses::insert(&mut tx, &everything, HOUR_LATER).await.unwrap();
+    assert_eq!(cutovers::straggling(&mut tx, DAY_LATER).await.unwrap().len(), 1, "it rests");
+    pauses::delete(&mut tx, pause).await.unwrap();
+    runs::claim(&mut tx, "here", HOUR_LATER, 0, 60, &[]).await.unwrap();
     let end = runs::Finish {
         status: RunStatus::Success,
         exit_code: Some(0),
         stats_json: r#"{"transferred": 3}"#,
         summary: "",
+        idle: false,
     };
     assert!(runs::finish(&mut tx, id, "here", &end, HOUR_LATER).await.unwrap());
-    let found = cutovers::straggling(&mut tx).await.unwrap();
+    let found = cutovers::straggling(&mut tx, DAY_LATER).await.unwrap();
     assert_eq!(found[0].last_final_at.as_deref(), Some(HOUR_LATER));
+    assert_eq!(cutovers::last_final_at(&mut tx, job, HOUR_LATER).await.unwrap().as_deref(), Some(HOUR_LATER));
+    let found = cutovers::straggling(&mut tx, NOW).await.unwrap();
+    assert_eq!(found[0].last_final_at, None, "that time is further ahead than any clock may be");
+    assert_eq!(cutovers::last_final_at(&mut tx, job, NOW).await.unwrap(), None);
     let fetched = cutovers::fetched(&mut tx, job, NOW).await.unwrap();
     assert_eq!((fetched.messages, fetched.last_run_at.as_deref()), (3, Some(HOUR_LATER)));
     assert_eq!(cutovers::fetched(&mut tx, job, DAY_LATER).await.unwrap().messages, 0);
 
     cutovers::put_settings(&mut tx, job, &CutoverSettings::default(), NOW).await.unwrap();
-    assert!(cutovers::straggling(&mut tx).await.unwrap().is_empty(), "nobody asked for it");
+    assert!(cutovers::straggling(&mut tx, DAY_LATER).await.unwrap().is_empty(), "nobody asked for it");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{LATER, NOW, job, mailbox, new_mailbox, store, sync, tenant};
+use common::{LATER, NOW, job, mailbox, new_mailbox, store, sync, tenant, tried};
 use gatepost_contract::{
     Check, CheckId, CheckStatus, EventId, EvidenceId, Gate, JobFilter, JobId, Level, PageQuery, Phase, Role, RunStatus,
     Scope, TenantId, TicketFilter, TicketId, UserId,
@@ -26,20 +26,20 @@ async fn names_and_addresses_are_taken_in_any_case() {
     let store = store().await;
     let mut tx = store.begin().await.unwrap();
     let id = tenant(&mut tx).await;
-    let taken = tenants::insert(&mut tx, "EXAMPLE ltd", NOW).await;
+    let taken = tried!(tx, tenants::insert(&mut tx, "EXAMPLE ltd", NOW));
     assert!(matches!(taken, Err(Error::Exists { what: "tenant" })), "{taken:?}");
     let other = tenants::insert(&mut tx, "Other", NOW).await.unwrap();
-    assert!(matches!(tenants::rename(&mut tx, other, "example LTD", NOW).await, Err(Error::Exists { .. })));
+    assert!(matches!(tried!(tx, tenants::rename(&mut tx, other, "example LTD", NOW)), Err(Error::Exists { .. })));
     tenants::rename(&mut tx, id, "EXAMPLE Ltd", NOW).await.unwrap();
     assert!(matches!(tenants::rename(&mut tx, TenantId(99), "x", NOW).await, Err(Error::Missing("tenant"))));
     users::insert(&mut tx, "ana@example.org", "Ana", Role::Technician, "h", NOW).await.unwrap();
-    let taken = users::insert(&mut tx, "ANA@example.org", "Ana", Role::Technician, "h", NOW).await;
+    let taken = tried!(tx, users::insert(&mut tx, "ANA@example.org", "Ana", Role::Technician, "h", NOW));
     assert!(matches!(taken, Err(Error::Exists { what: "user" })), "{taken:?}");
     let job = job(&mut tx, "example.org").await;
     mailbox(&mut tx, job, "a@example.org").await;
-    let taken = mailboxes::insert(&mut tx, &new_mailbox(job, "A@example.org"), NOW).await;
+    let taken = tried!(tx, mailboxes::insert(&mut tx, &new_mailbox(job, "A@example.org"), NOW));
     assert!(matches!(taken, Err(Error::Exists { what: "mailbox" })), "{taken:?}");
-    let orphan = mailboxes::insert(&mut tx, &new_mailbox(JobId(99), "a@example.org"), NOW).await;
+    let orphan = tried!(tx, mailboxes::insert(&mut tx, &new_mailbox(JobId(99), "a@example.org"), NOW));
     assert!(matches!(orphan, Err(Error::Missing("job"))), "{orphan:?}");
     assert_eq!(jobs::get(&mut tx, job).await.unwrap().unwrap().mailboxes, 1);
 }
@@ -117,7 +117,7 @@ async fn jobs_are_found_by_every_filter_and_wildcards_are_literal() {
         jobs::set_phase(&mut tx, first, Phase::Discovered, Phase::Failed, Some(Phase::Preflight), LATER).await.unwrap()
     );
     assert!(!jobs::set_phase(&mut tx, first, Phase::Discovered, Phase::Preflight, None, LATER).await.unwrap());
-    let halfway = jobs::set_phase(&mut tx, second, Phase::Discovered, Phase::Failed, None, LATER).await;
+    let halfway = tried!(tx, jobs::set_phase(&mut tx, second, Phase::Discovered, Phase::Failed, None, LATER));
     assert!(matches!(halfway, Err(Error::Sql(_))), "a failed job names its phase");
     jobs::set_gate(&mut tx, second, Gate::Warning, NOW).await.unwrap();
     let q = |q: &str| JobFilter { q: Some(q.into()), ..JobFilter::default() };
@@ -197,7 +197,10 @@ async fn tokens_are_found_by_hash_and_the_first_revocation_stays() {
     let token = tokens::by_hash(&mut tx, "abc").await.unwrap().unwrap();
     assert_eq!((token.id, token.scopes.as_slice(), token.revoked_at.as_deref()), (id, scopes.as_slice(), Some(NOW)));
     assert_eq!(tokens::by_hash(&mut tx, "ab").await.unwrap(), None);
-    assert!(matches!(tokens::insert(&mut tx, "x", "abc", &scopes, "1", None, NOW).await, Err(Error::Exists { .. })));
+    assert!(matches!(
+        tried!(tx, tokens::insert(&mut tx, "x", "abc", &scopes, "1", None, NOW)),
+        Err(Error::Exists { .. })
+    ));
     assert_eq!(tokens::list(&mut tx, &PageQuery::default()).await.unwrap().items, [token]);
 }
 
@@ -354,7 +357,7 @@ async fn an_attachment_is_found_on_its_own_ticket_only() {
         created_by: "1",
     };
     let id = attachments::add(&mut tx, ticket, &new, NOW).await.unwrap();
-    assert!(matches!(attachments::add(&mut tx, TicketId(99), &new, NOW).await, Err(Error::Missing("ticket"))));
+    assert!(matches!(tried!(tx, attachments::add(&mut tx, TicketId(99), &new, NOW)), Err(Error::Missing("ticket"))));
     let (shown, content) = attachments::get(&mut tx, ticket, id).await.unwrap().unwrap();
     assert_eq!((shown.size, content.as_slice()), (6, b"\0\x01%PDF".as_slice()));
     assert_eq!(attachments::get(&mut tx, other, id).await.unwrap(), None);

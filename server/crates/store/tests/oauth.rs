@@ -3,13 +3,14 @@
 
 mod common;
 
-use common::{LATER, NOW, job, new_mailbox, store};
+use common::{LATER, NOW, job, new_mailbox, store, tried};
 use gatepost_contract::{ConsentId, ConsentState, ConsentWay, MailboxSide, OauthProof, OauthProvider};
 use gatepost_store::{
     Conn, Error, mailboxes,
     oauth_apps::{self, AppRow},
     oauth_consents::{self, Granted, NewConsentRow, Standing},
     oauth_requests::{self, RequestRow},
+    oauth_revocations,
     oauth_tokens::{self, NewTokens},
 };
 
@@ -37,7 +38,10 @@ async fn consent(conn: &mut Conn) -> ConsentId {
         secret_expires_on: None,
     };
     let app_id = oauth_apps::insert(conn, &app, "lead@desk.example", NOW).await.unwrap();
-    assert!(matches!(oauth_apps::insert(conn, &app, "lead@desk.example", NOW).await, Err(Error::Exists { .. })));
+    assert!(matches!(
+        tried!(conn, oauth_apps::insert(conn, &app, "lead@desk.example", NOW)),
+        Err(Error::Exists { .. })
+    ));
     assert_eq!(oauth_apps::get(conn, app_id).await.unwrap().unwrap().row.mail_hosts, app.mail_hosts);
     let job_id = job(conn, "example.org").await;
     let mailbox = mailboxes::insert(conn, &new_mailbox(job_id, "ana@example.org"), NOW).await.unwrap();
@@ -53,7 +57,7 @@ async fn consent(conn: &mut Conn) -> ConsentId {
         created_by: "ana@desk.example",
     };
     let id = oauth_consents::insert(conn, &new, NOW).await.unwrap();
-    assert!(matches!(oauth_consents::insert(conn, &new, NOW).await, Err(Error::Exists { .. })));
+    assert!(matches!(tried!(conn, oauth_consents::insert(conn, &new, NOW)), Err(Error::Exists { .. })));
     let stored = oauth_consents::get(conn, id, NOW).await.unwrap().unwrap();
     assert_eq!((stored.state, stored.email.as_deref()), (ConsentState::Pending, Some("ana@example.org")));
     id
@@ -146,4 +150,43 @@ async fn a_request_and_a_link_serve_once_and_in_their_time() {
     assert!(!oauth_requests::use_link(&mut tx, second, END).await.unwrap(), "its time is over");
     assert!(oauth_requests::use_link(&mut tx, second, NOW).await.unwrap());
     assert!(!oauth_requests::use_link(&mut tx, second, NOW).await.unwrap());
+}
+
+#[tokio::test]
+async fn one_gives_a_token_back_at_a_time_and_what_is_settled_is_forgotten() {
+    let store = store().await;
+    let mut tx = store.begin().await.unwrap();
+    let id = consent(&mut tx).await;
+    let consent = oauth_consents::get(&mut tx, id, NOW).await.unwrap().unwrap();
+    let [first, second] = [b"r1", b"r2"].map(|blob| blob.to_vec());
+    let one = oauth_revocations::insert(&mut tx, &consent, &first, "ana@desk.example", NOW).await.unwrap();
+    let two = oauth_revocations::insert(&mut tx, &consent, &second, "ana@desk.example", NOW).await.unwrap();
+    oauth_consents::delete(&mut tx, id).await.unwrap();
+    let due = async |tx: &mut Conn, now: &str| oauth_revocations::due(tx, now, END, 9).await.unwrap();
+    let take = async |tx: &mut Conn, now: &str| {
+        oauth_revocations::take(tx, one, now, END, LATER).await.unwrap().map(|r| r.tries)
+    };
+    assert_eq!(due(&mut tx, NOW).await, [one, two]);
+    assert_eq!(take(&mut tx, NOW).await, Some(1));
+    assert_eq!(take(&mut tx, NOW).await, None, "somebody is at it");
+    assert_eq!(due(&mut tx, NOW).await, [two]);
+    assert_eq!(take(&mut tx, LATER).await, Some(2), "whoever was at it has been silent for too long");
+
+    // Keys are rotated meanwhile; what was settled has nothing left to be sealed.
+    assert!(oauth_revocations::reseal(&mut tx, one, &first, b"anew").await.unwrap());
+    assert!(!oauth_revocations::reseal(&mut tx, one, &first, b"late").await.unwrap());
+    assert!(oauth_revocations::confirm(&mut tx, one, LATER).await.unwrap());
+    assert!(!oauth_revocations::give_up(&mut tx, one, "late", LATER).await.unwrap());
+    oauth_revocations::put_off(&mut tx, one, "late", LATER).await.unwrap();
+    assert_eq!(oauth_revocations::sealed(&mut tx).await.unwrap(), [(two, second)]);
+
+    // A time that a clock wrote which was ahead holds nothing up.
+    oauth_revocations::put_off(&mut tx, two, "slow", "2999-01-01T00:00:00.000Z").await.unwrap();
+    assert_eq!(due(&mut tx, NOW).await, [two]);
+    assert!(oauth_revocations::give_up(&mut tx, two, "it never answered", LATER).await.unwrap());
+    assert!(due(&mut tx, END).await.is_empty() && oauth_revocations::sealed(&mut tx).await.unwrap().is_empty());
+    let all = oauth_revocations::of_job(&mut tx, consent.job_id, 9).await.unwrap();
+    let told: Vec<_> = all.iter().map(|row| (row.id, row.state.as_str(), row.tries, row.error.as_deref())).collect();
+    assert_eq!(told, [(two, "given_up", 0, Some("it never answered")), (one, "confirmed", 2, None)]);
+    assert_eq!(oauth_revocations::of_mailbox(&mut tx, consent.mailbox_id.unwrap(), 1).await.unwrap().len(), 1);
 }

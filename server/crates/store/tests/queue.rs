@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{LATER, NOW, job, mailbox, store, sync};
+use common::{LATER, NOW, job, mailbox, store, sync, tried};
 use gatepost_contract::{JobId, Progress, RunId, RunStatus, RunType};
 use gatepost_store::{
     Conn, Error, Store, jobs,
@@ -16,6 +16,7 @@ const DONE: Finish<'static> = Finish {
     exit_code: Some(0),
     stats_json: r#"{"transferred":3}"#,
     summary: "All copied.",
+    idle: false,
 };
 
 async fn queued(store: &Store, count: usize) -> (JobId, Vec<RunId>) {
@@ -31,19 +32,20 @@ async fn queued(store: &Store, count: usize) -> (JobId, Vec<RunId>) {
 }
 
 async fn claim(conn: &mut Conn, worker: &str, at: i64) -> Option<RunId> {
-    runs::claim(conn, worker, NOW, at, 30).await.unwrap().map(|run| run.id)
+    runs::claim(conn, worker, NOW, at, 30, &[]).await.unwrap().map(|run| run.id)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn several_claimers_get_each_run_once() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("gatepost.db");
-    let first = Store::open(path.to_str().unwrap()).await.unwrap();
+    let file = folder.path().join("gatepost.db").to_str().unwrap().to_owned();
+    let url = common::postgres().await.unwrap_or(file);
+    let first = Store::open(&url).await.unwrap();
     let (_, ids) = queued(&first, 40).await;
     let mut tasks = Vec::new();
     for n in 0..4 {
         // Two of them are what another process would be: a store of its own.
-        let store = if n < 2 { first.clone() } else { Store::open(path.to_str().unwrap()).await.unwrap() };
+        let store = if n < 2 { first.clone() } else { Store::open(&url).await.unwrap() };
         tasks.push(tokio::spawn(async move {
             let mut mine = Vec::new();
             loop {
@@ -71,7 +73,7 @@ async fn a_run_whose_lease_ended_is_handed_out_again_and_its_old_worker_writes_n
     assert_eq!(claim(&mut tx, "b", 129).await, None);
     assert!(runs::renew(&mut tx, ids[0], "a", 140).await.unwrap().still_mine);
     assert_eq!(claim(&mut tx, "b", 139).await, None);
-    let again = runs::claim(&mut tx, "b", LATER, 140, 30).await.unwrap().unwrap();
+    let again = runs::claim(&mut tx, "b", LATER, 140, 30, &[]).await.unwrap().unwrap();
     assert_eq!((again.id, again.attempts), (ids[0], 2));
 
     let nothing = Renewed { still_mine: false, cancel_requested: false };
@@ -89,15 +91,31 @@ async fn a_run_whose_lease_ended_is_handed_out_again_and_its_old_worker_writes_n
 }
 
 #[tokio::test]
+async fn a_worker_that_is_known_to_live_keeps_its_run_for_a_while_after_its_lease() {
+    let store = store().await;
+    let (_, ids) = queued(&store, 1).await;
+    let mut tx = store.begin().await.unwrap();
+    let mut claim = async |worker, at, alive: &[String]| {
+        runs::claim(&mut tx, worker, NOW, at, 30, alive).await.unwrap().map(|run| run.id)
+    };
+    assert_eq!(claim("a", 100, &[]).await, Some(ids[0]));
+    let alive = ["a".to_owned(), "b".to_owned()];
+    assert_eq!(claim("b", 130, &alive).await, None, "its machine slept, or the clock jumped");
+    assert_eq!(claim("b", 130 + runs::GRACE_SECONDS - 1, &alive).await, None);
+    assert_eq!(claim("b", 130 + runs::GRACE_SECONDS, &alive).await, Some(ids[0]), "it hangs");
+    assert_eq!(claim("c", 160 + runs::GRACE_SECONDS, &alive[..1]).await, Some(ids[0]), "of b nothing is known");
+}
+
+#[tokio::test]
 async fn a_mailbox_has_one_run_at_a_time() {
     let store = store().await;
     let (job, ids) = queued(&store, 1).await;
     let mut tx = store.begin().await.unwrap();
     let mailbox = runs::get(&mut tx, ids[0]).await.unwrap().unwrap().mailbox_id.unwrap();
     let new = sync(job, mailbox);
-    assert!(matches!(runs::enqueue(&mut tx, &new, NOW).await, Err(Error::AlreadyRunning)));
+    assert!(matches!(tried!(tx, runs::enqueue(&mut tx, &new, NOW)), Err(Error::AlreadyRunning)));
     claim(&mut tx, "a", 100).await.unwrap();
-    assert!(matches!(runs::enqueue(&mut tx, &new, NOW).await, Err(Error::AlreadyRunning)));
+    assert!(matches!(tried!(tx, runs::enqueue(&mut tx, &new, NOW)), Err(Error::AlreadyRunning)));
     runs::finish(&mut tx, ids[0], "a", &DONE, LATER).await.unwrap();
     let second = runs::enqueue(&mut tx, &new, NOW).await.unwrap();
     let types = [RunType::Initial, RunType::Delta];
@@ -187,7 +205,7 @@ async fn the_number_of_active_runs_never_drifts() {
         let worker = format!("w{}", dice.roll(3));
         let id = if ids.is_empty() { RunId(0) } else { ids[ids.len() - 1 - dice.roll(ids.len().min(6))] };
         match dice.roll(6) {
-            0 | 1 => match runs::enqueue(&mut tx, &sync(job, boxes[dice.roll(boxes.len())]), NOW).await {
+            0 | 1 => match tried!(tx, runs::enqueue(&mut tx, &sync(job, boxes[dice.roll(boxes.len())]), NOW)) {
                 Ok(id) => ids.push(id),
                 Err(error) => assert!(matches!(error, Error::AlreadyRunning), "{error}"),
             },

@@ -55,9 +55,14 @@ async fn a_timeline_tells_of_all_kinds_in_order_and_of_one_job_alone() {
     let other = common::job(&mut tx, "other.example").await;
     let mailbox = common::mailbox(&mut tx, job, "ana@example.com").await;
     let run = runs::enqueue(&mut tx, &common::sync(job, mailbox), NOW).await.unwrap();
-    runs::claim(&mut tx, "w", NOW, 0, 60).await.unwrap().unwrap();
-    let finish =
-        Finish { status: RunStatus::Success, exit_code: Some(0), stats_json: "{}", summary: "12 messages copied" };
+    runs::claim(&mut tx, "w", NOW, 0, 60, &[]).await.unwrap().unwrap();
+    let finish = Finish {
+        status: RunStatus::Success,
+        exit_code: Some(0),
+        stats_json: "{}",
+        summary: "12 messages copied",
+        idle: false,
+    };
     assert!(runs::finish(&mut tx, run, "w", &finish, LATER).await.unwrap());
     for at in [NOW, LATER] {
         for job in [job, other] {

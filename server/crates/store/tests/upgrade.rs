@@ -114,6 +114,52 @@ async fn every_older_database_is_brought_up_to_date_with_all_that_is_in_it() {
 }
 
 #[tokio::test]
+async fn runs_of_before_that_left_everything_as_it_was_are_known_by_their_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gatepost.db");
+    older(&path, 11).await;
+    let runs = [
+        ("delta", "success", r#"{"transferred":0,"adopted":0,"vanished":4,"imapsync":{"transferred":3}}"#, 1),
+        ("final", "success", r#"{"transferred":0,"proof":{"quarantined":1}}"#, 1),
+        ("initial", "success", r#"{"transferred":7}"#, 0),
+        ("delta", "success", r#"{"flags_changed":1}"#, 0),
+        ("delta", "success", r#"{"transferred":0,"resumed":true}"#, 0),
+        ("delta", "partial", r#"{"transferred":0}"#, 0),
+        ("delta", "failed", "{}", 0),
+        ("delta", "success", "no JSON", 0),
+        ("verify", "success", r#"{"depth":"quick","contradicted":[]}"#, 1),
+        ("verify", "success", r#"{"depth":"quick","contradicted":["INBOX"]}"#, 0),
+        ("verify", "success", r#"{"depth":"standard"}"#, 0),
+        ("preflight", "success", "{}", 0),
+    ];
+    let mut conn = connect(&path).await;
+    for (id, (run_type, status, stats, _)) in (100_i64..).zip(runs) {
+        sqlx::query(
+            "INSERT INTO migration_runs (id, job_id, mailbox_id, run_type, tool, status, stats_json, queued_at, triggered_by)
+             VALUES ($1, 7, 9, $2, 'native', $3, $4, '2026-01-01T00:00:00Z', 'user:1')",
+        )
+        .bind(id)
+        .bind(run_type)
+        .bind(status)
+        .bind(stats)
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    }
+    conn.close().await.unwrap();
+    Store::open(path.to_str().unwrap()).await.unwrap().close().await;
+    let mut conn = connect(&path).await;
+    let idle: Vec<i64> = sqlx::query_scalar("SELECT idle FROM migration_runs WHERE id >= 100 ORDER BY id")
+        .fetch_all(&mut conn)
+        .await
+        .unwrap();
+    conn.close().await.unwrap();
+    for ((run_type, status, stats, expect), idle) in runs.into_iter().zip(idle) {
+        assert_eq!(idle, expect, "{run_type} {status} {stats}");
+    }
+}
+
+#[tokio::test]
 async fn the_copy_is_of_the_older_database_also_where_several_start_together() {
     for _ in 0..5 {
         let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! What is due is started, once, however many processes look. Whoever writes the row of a moment has it; the runs are
 //! queued in the same transaction.
 
-use super::{PHASES, all_in_force, in_force, plan, plan::Verdict, rule::Rule};
+use super::{PHASES, SCHEDULE, all_in_force, in_force, plan, plan::Verdict, rule::Rule};
 use crate::{Actor, Error, Gatepost, Result, clock, jobs::found, runs};
 use gatepost_contract::{Job, JobId, MailboxId, OccurrenceState, Pause, PauseScope, RunType, WaveId};
 use gatepost_store::{
@@ -243,7 +243,7 @@ impl Gatepost {
             return Ok(Outcome::skipped(reason));
         }
         runs::enter_by_run(tx, &Actor::Worker, &job, RunType::Delta).await?;
-        let params = json!({"schedule": schedule.id}).to_string();
+        let params = json!({ (SCHEDULE): schedule.id }).to_string();
         for mailbox in &start {
             runs::enqueue(tx, &Actor::Worker, job.id, *mailbox, RunType::Delta, &params).await?;
         }
@@ -298,14 +298,14 @@ impl Gatepost {
     async fn forget_old_occurrences(&self, now: OffsetDateTime) -> Result<()> {
         let mut tx = self.store().begin().await?;
         // A row that goes too early would make its moment due again: a clock that is ahead alone does not decide that.
-        let database = rows::database_seconds(&mut tx).await?;
+        let database = gatepost_store::clock::seconds(&mut tx).await?;
         let now = OffsetDateTime::from_unix_timestamp(database).map_or(now, |database| database.min(now));
         rows::prune(&mut tx, &clock::text(now - KEPT)).await?;
         Ok(tx.commit().await?)
     }
 
     /// Removes sealed files that nobody stored, and log-ins at providers from which nobody came back.
-    pub(super) async fn forget_expired(&self, now: OffsetDateTime) -> Result<()> {
+    pub(crate) async fn forget_expired(&self, now: OffsetDateTime) -> Result<()> {
         let now = clock::text(now);
         let mut tx = self.store().begin().await?;
         import_previews::purge(&mut tx, &now).await?;

@@ -1,9 +1,12 @@
 //! What follows from the ends of runs, on a store of its own and without any mail.
 
 use super::*;
-use crate::{Access, Actor, Config, Courier, Drivers, FileAccess, Letter, Outbound, Reply, Undelivered};
+use crate::{
+    Actor, Config,
+    testing::{self, NoMail},
+};
 use gatepost_contract::{
-    CauseKind, CutoverSettings, Depth, FolderEvidence, FolderId, Gate, Inspection, JobId, MessageState, Role, Security,
+    CauseKind, CutoverSettings, Depth, FolderEvidence, FolderId, Gate, Inspection, JobId, JobPatch, MessageState, Role,
     SourceType, Tally, Tool, UploadOrigin, UserId, WaiveRequest,
 };
 use gatepost_store::{
@@ -12,73 +15,24 @@ use gatepost_store::{
     messages::{ArrivedRow, DigestRow, NewMessage, Verdict},
     tenants, uploads, users,
 };
-use gatepost_transfer::{Driver, Fault};
-use gatepost_web::{Web, WebError, WebReply, WebRequest};
 use serde_json::{Map, json};
-use std::{collections::BTreeMap, path::Path};
 use time::{Duration as Span, OffsetDateTime};
 
-/// No mail, and nobody to tell anything.
-pub(crate) struct NoMail;
-
-#[async_trait::async_trait]
-impl Courier for NoMail {
-    async fn post(&self, _: &Letter) -> std::result::Result<Reply, Undelivered> {
-        panic!("nothing is posted in these tests");
-    }
-}
-
-impl Drivers for NoMail {
-    fn imap(&self, _: Access) -> Arc<dyn Driver> {
-        panic!("there is no mail in these tests");
-    }
-
-    fn files(&self, _: FileAccess) -> Arc<dyn Driver> {
-        panic!("there is no mail in these tests");
-    }
-
-    fn inspect(
-        &self,
-        _: &FileAccess,
-        _: u8,
-        _: Option<&Path>,
-        _: &mut dyn FnMut(u64, u64),
-        _: &CancellationToken,
-    ) -> std::result::Result<Inspection, Fault> {
-        panic!("there is no mail in these tests");
-    }
-
-    fn courier(&self, _: Outbound) -> Arc<dyn Courier> {
-        Arc::new(NoMail)
-    }
-
-    fn web(&self, _: Outbound) -> Arc<dyn Web> {
-        Arc::new(NoMail)
-    }
-}
-
-#[async_trait::async_trait]
-impl Web for NoMail {
-    async fn ask(&self, _: &WebRequest) -> std::result::Result<WebReply, WebError> {
-        panic!("there is no web in these tests");
-    }
-}
-
 /// A job with one mailbox and one folder of two messages, both arrived.
-struct Scene {
-    gatepost: Gatepost,
-    job: JobId,
-    mailbox: MailboxId,
-    folder: FolderId,
+pub(crate) struct Scene {
+    pub gatepost: Gatepost,
+    pub job: JobId,
+    pub mailbox: MailboxId,
+    pub folder: FolderId,
     _dir: tempfile::TempDir,
 }
 
-fn ago(hours: i64) -> String {
+pub(crate) fn ago(hours: i64) -> String {
     clock::text(OffsetDateTime::now_utc() - Span::hours(hours))
 }
 
 impl Scene {
-    async fn set() -> Self {
+    pub async fn set() -> Self {
         Self::from(SourceType::Imap).await
     }
 
@@ -87,34 +41,9 @@ impl Scene {
         let dir = tempfile::tempdir().unwrap();
         let gatepost = Gatepost::open(Config::below(dir.path().to_owned()), Arc::new(NoMail)).await.unwrap();
         let mut tx = gatepost.store().begin().await.unwrap();
-        let new = jobs::NewJobRow {
-            tenant_id: tenants::insert(&mut tx, "Example Ltd", &ago(20)).await.unwrap(),
-            ticket_id: None,
-            domain: "example.com".into(),
-            source_server_label: String::new(),
-            notes: String::new(),
-            dest_imap_host: "imap.example".into(),
-            dest_imap_port: 993,
-            dest_imap_security: Security::Tls,
-            dest_insecure_tls: false,
-        };
-        let job = jobs::insert(&mut tx, &new, &ago(20)).await.unwrap();
-        let new = mailboxes::NewMailboxRow {
-            job_id: job,
-            email: "ana@example.com".into(),
-            source_type,
-            tool: Tool::Native,
-            source_host: Some("old.example".into()),
-            source_port: Some(993),
-            source_security: Some(Security::Tls),
-            source_insecure_tls: false,
-            source_user: None,
-            source_admin: None,
-            dest_user: None,
-            dest_admin: None,
-            path: None,
-            folder_map: BTreeMap::new(),
-        };
+        let tenant = tenants::insert(&mut tx, "Example Ltd", &ago(20)).await.unwrap();
+        let job = jobs::insert(&mut tx, &testing::job(tenant), &ago(20)).await.unwrap();
+        let new = mailboxes::NewMailboxRow { source_type, ..testing::mailbox(job) };
         let mailbox = mailboxes::insert(&mut tx, &new, &ago(20)).await.unwrap();
         let inbox =
             folders::PlannedFolder { source_path: "INBOX".into(), dest_path: "INBOX".into(), special_use: None };
@@ -138,11 +67,11 @@ impl Scene {
         Self { gatepost, job, mailbox, folder, _dir: dir }
     }
 
-    async fn phase(&self) -> Phase {
+    pub async fn phase(&self) -> Phase {
         jobs::get(&mut self.gatepost.store().reader().await.unwrap(), self.job).await.unwrap().unwrap().phase
     }
 
-    async fn put(&self, phase: Phase) {
+    pub async fn put(&self, phase: Phase) {
         let from = self.phase().await;
         let mut tx = self.gatepost.store().begin().await.unwrap();
         assert!(jobs::set_phase(&mut tx, self.job, from, phase, None, &ago(0)).await.unwrap());
@@ -158,7 +87,18 @@ impl Scene {
         tx.commit().await.unwrap();
     }
 
-    async fn claimed(&self, run_type: RunType, worker: &str) -> ClaimedRun {
+    /// Messages and bytes at the source, and at the destination, of its mailbox.
+    async fn counts(&self) -> (i64, i64, i64, i64) {
+        let mut conn = self.gatepost.store().reader().await.unwrap();
+        let mailbox = mailboxes::get(&mut conn, self.mailbox).await.unwrap().unwrap();
+        (mailbox.messages_source, mailbox.messages_dest, mailbox.bytes_source, mailbox.bytes_dest)
+    }
+
+    pub async fn claimed(&self, run_type: RunType, worker: &str) -> ClaimedRun {
+        self.claimed_with("{}", run_type, worker).await
+    }
+
+    async fn claimed_with(&self, params_json: &str, run_type: RunType, worker: &str) -> ClaimedRun {
         let mut tx = self.gatepost.store().begin().await.unwrap();
         let new = runs::NewRun {
             job_id: self.job,
@@ -166,22 +106,22 @@ impl Scene {
             run_type,
             tool: Tool::Native,
             triggered_by: "worker",
-            params_json: "{}",
+            params_json,
         };
         runs::enqueue(&mut tx, &new, &ago(0)).await.unwrap();
-        let run = runs::claim(&mut tx, worker, &ago(0), clock::seconds(), 60).await.unwrap().unwrap();
+        let run = runs::claim(&mut tx, worker, &ago(0), clock::seconds(), 60, &[]).await.unwrap().unwrap();
         tx.commit().await.unwrap();
         run
     }
 
     /// One of our own, and how it ended.
-    async fn end(&self, run_type: RunType, ending: impl FnOnce(&ClaimedRun) -> Ended) -> RunId {
+    pub async fn end(&self, run_type: RunType, ending: impl FnOnce(&ClaimedRun) -> Ended) -> RunId {
         let run = self.claimed(run_type, self.gatepost.crew().name()).await;
         self.gatepost.conclude(&run, &ending(&run)).await.unwrap();
         run.id
     }
 
-    fn evidence(&self, run: &ClaimedRun, read_at: String, arrived: i64) -> Box<NewEvidence> {
+    pub fn evidence(&self, run: &ClaimedRun, read_at: String, arrived: i64) -> Box<NewEvidence> {
         let tally = Tally { source: 2, arrived, pending: 2 - arrived, quarantined: 0, waived: 0 };
         let inbox = FolderEvidence {
             folder_id: Some(self.folder),
@@ -240,7 +180,7 @@ impl Scene {
         self.gatepost.conclude(&run, &ended(RunStatus::Success, 0, json!({}), None)).await.unwrap();
     }
 
-    async fn lose(&self, uid: usize) {
+    pub async fn lose(&self, uid: usize) {
         let mut tx = self.gatepost.store().begin().await.unwrap();
         let row = messages::rows(&mut tx, self.folder).await.unwrap()[uid - 1].id;
         let gone = Verdict {
@@ -258,7 +198,7 @@ impl Scene {
     }
 }
 
-fn ended(status: RunStatus, exit_code: i64, stats: Value, evidence: Option<Box<NewEvidence>>) -> Ended {
+pub(crate) fn ended(status: RunStatus, exit_code: i64, stats: Value, evidence: Option<Box<NewEvidence>>) -> Ended {
     let Value::Object(stats) = stats else { panic!("stats are an object") };
     Ended { status, exit_code, stats, summary: "It ended.".into(), error: None, evidence }
 }
@@ -318,7 +258,8 @@ async fn the_old_server_is_quiet_only_for_who_has_looked_since() {
     let scene = Scene::set().await;
     scene.cut_over(10).await;
     scene.put(Phase::FinalSync).await;
-    for (hours, expect) in [(10, Phase::FinalSync), (8, Phase::Verified)] {
+    // What was read at a time that is still to come was read nobody knows when.
+    for (hours, expect) in [(10, Phase::FinalSync), (-2, Phase::FinalSync), (8, Phase::Verified)] {
         let whole = |run: &ClaimedRun| ended(RunStatus::Success, 0, proof(), Some(scene.evidence(run, ago(hours), 2)));
         scene.end(RunType::Final, whole).await;
         assert_eq!(scene.phase().await, expect, "read {hours} hours ago, quiet since 10, which is one hour");
@@ -349,6 +290,28 @@ async fn nobody_waits_for_quiet_hours_of_a_file_but_every_file_must_be_in_the_pr
 }
 
 #[tokio::test]
+async fn however_many_quick_looks_come_after_a_proof_it_stands_unless_one_finds_something() {
+    for (contradicted, expect) in [(json!([]), Phase::Verified), (json!(["INBOX"]), Phase::FinalSync)] {
+        let scene = Scene::set().await;
+        scene.cut_over(10).await;
+        scene.put(Phase::DnsCutover).await;
+        let whole = |run: &ClaimedRun| ended(RunStatus::Success, 0, proof(), Some(scene.evidence(run, ago(0), 2)));
+        scene.end(RunType::Final, whole).await;
+        let quick = json!({"depth": "quick", "contradicted": contradicted.clone()});
+        scene.end(RunType::Verify, |_| ended(RunStatus::Success, 0, quick, None)).await;
+        let nothing = || json!({"depth": "quick", "contradicted": []});
+        for _ in 0..60 {
+            scene.end(RunType::Verify, |_| ended(RunStatus::Success, 0, nothing(), None)).await;
+        }
+        scene.put(Phase::FinalSync).await;
+        let mut tx = scene.gatepost.store().begin().await.unwrap();
+        proof::close_in(&mut tx, &Actor::Worker, scene.job).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(scene.phase().await, expect, "{contradicted}");
+    }
+}
+
+#[tokio::test]
 async fn a_run_that_another_worker_holds_leaves_no_evidence() {
     let scene = Scene::set().await;
     let run = scene.claimed(RunType::Verify, "another-host:1:2").await;
@@ -356,6 +319,22 @@ async fn a_run_that_another_worker_holds_leaves_no_evidence() {
     scene.gatepost.conclude(&run, &whole).await.unwrap();
     let mut conn = scene.gatepost.store().reader().await.unwrap();
     assert_eq!(evidence::latest(&mut conn, scene.mailbox).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_worker_whose_run_another_one_has_taken_up_drops_it_at_once() {
+    let scene = Scene::set().await;
+    let run = scene.claimed(RunType::Delta, scene.gatepost.crew().name()).await;
+    let mut tx = scene.gatepost.store().begin().await.unwrap();
+    assert!(runs::hand_back(&mut tx, run.id, scene.gatepost.crew().name()).await.unwrap());
+    let taken = runs::claim(&mut tx, "another-host:1:2", &ago(0), clock::seconds(), 60, &[]).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(taken.id, run.id);
+    let (cancel, held) = (CancellationToken::new(), OnceLock::new());
+    let log = scene.gatepost.config().data_path.join("log");
+    let watch = RunWatch::new(run.id, scene.gatepost.crew().name().to_owned(), log);
+    let keeping = scene.gatepost.keep_lease(run.id, &cancel, &watch, &held);
+    let Lost = tokio::time::timeout(Duration::from_secs(60), keeping).await.expect("it does not go on");
 }
 
 #[tokio::test]
@@ -372,6 +351,37 @@ async fn a_verification_that_broke_off_after_it_found_something_contradicts_the_
         let run = scene.end(RunType::Verify, |_| broken()).await;
         let run = runs::get(&mut scene.gatepost.store().reader().await.unwrap(), run).await.unwrap().unwrap();
         assert_eq!(run.stats.get("contradicted"), expect.as_ref(), "lost: {lost}");
+    }
+}
+
+#[tokio::test]
+async fn the_counts_of_a_mailbox_are_those_of_its_preflight_until_something_is_listed_and_follow_the_copy() {
+    let looked = || json!({"messages": 7, "bytes": 700});
+    let scene = Scene::set().await;
+    scene.end(RunType::Preflight, |_| ended(RunStatus::Success, 0, looked(), None)).await;
+    assert_eq!(scene.counts().await, (2, 2, 200, 200), "the ledger knows better");
+    scene.lose(1).await;
+    scene.gatepost.recount(scene.mailbox).await.unwrap();
+    assert_eq!(scene.counts().await, (2, 1, 200, 100));
+
+    let mut tx = scene.gatepost.store().begin().await.unwrap();
+    let new = mailboxes::NewMailboxRow { email: "bia@example.com".into(), ..testing::mailbox(scene.job) };
+    let mailbox = mailboxes::insert(&mut tx, &new, &ago(1)).await.unwrap();
+    tx.commit().await.unwrap();
+    let scene = Scene { mailbox, ..scene };
+    scene.end(RunType::Preflight, |_| ended(RunStatus::Success, 0, looked(), None)).await;
+    scene.gatepost.recount(mailbox).await.unwrap();
+    assert_eq!(scene.counts().await, (7, 0, 700, 0), "nothing is listed yet");
+}
+
+#[tokio::test]
+async fn a_delta_that_a_schedule_started_may_fail_and_the_next_moment_tries_again() {
+    for (params, expect) in [("{}", Phase::Failed), (r#"{"schedule": 1}"#, Phase::DeltaSync)] {
+        let scene = Scene::set().await;
+        scene.put(Phase::DeltaSync).await;
+        let run = scene.claimed_with(params, RunType::Delta, scene.gatepost.crew().name()).await;
+        scene.gatepost.conclude(&run, &ended(RunStatus::Failed, 1, json!({}), None)).await.unwrap();
+        assert_eq!(scene.phase().await, expect, "{params}");
     }
 }
 
@@ -404,6 +414,25 @@ async fn an_approval_ends_when_its_job_fails() {
 }
 
 #[tokio::test]
+async fn a_job_is_not_closed_while_a_run_of_it_waits() {
+    let scene = Scene::set().await;
+    scene.put(Phase::Verified).await;
+    let worker = scene.gatepost.crew().name();
+    let waiting = scene.claimed(RunType::Final, worker).await;
+    let mut tx = scene.gatepost.store().begin().await.unwrap();
+    assert!(runs::hand_back(&mut tx, waiting.id, worker).await.unwrap());
+    tx.commit().await.unwrap();
+    let by = Actor::User { id: UserId(1), email: "lead@example.com".into(), name: "Lead".into(), role: Role::OpsLead };
+    let close = || JobPatch { phase: Some(Phase::Closed), ..JobPatch::default() };
+    let refused = scene.gatepost.update_job(&by, scene.job, close()).await;
+    assert!(matches!(refused, Err(Error::Conflict { code: "already_running", .. })), "{refused:?}");
+    assert_eq!(scene.phase().await, Phase::Verified);
+    scene.gatepost.cancel_run(&by, waiting.id).await.unwrap();
+    scene.gatepost.update_job(&by, scene.job, close()).await.unwrap();
+    assert_eq!(scene.phase().await, Phase::Closed);
+}
+
+#[tokio::test]
 async fn an_open_gate_is_judged_again_without_anybody_asking() {
     let scene = Scene::set().await;
     let mut tx = scene.gatepost.store().begin().await.unwrap();
@@ -420,7 +449,8 @@ async fn a_run_ends_although_what_follows_from_it_cannot_be_told() {
     let scene = Scene::set().await;
     let damaged = scene.claimed(RunType::Delta, "here").await;
     let mut tx = scene.gatepost.store().begin().await.unwrap();
-    let end = Finish { status: RunStatus::Success, exit_code: Some(0), stats_json: "no JSON", summary: "" };
+    let end =
+        Finish { status: RunStatus::Success, exit_code: Some(0), stats_json: "no JSON", summary: "", idle: false };
     assert!(runs::finish(&mut tx, damaged.id, "here", &end, &ago(0)).await.unwrap());
     tx.commit().await.unwrap();
     let run = scene.claimed(RunType::Initial, scene.gatepost.crew().name()).await;

@@ -1,5 +1,14 @@
 //! A store with a tenant, a job and a mailbox.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part, and a test may fail")]
+//!
+//! On SQLite; where `GATEPOST_TEST_DATABASE` names a PostgreSQL database (`postgres://…`) that may be filled with schemas
+//! and thrown away, on that.
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    clippy::unwrap_used,
+    reason = "each test file uses a part, and may fail"
+)]
 
 use gatepost_contract::{FolderId, JobId, MailboxId, RunType, Security, SourceType, TenantId, Tool};
 use gatepost_store::{
@@ -9,14 +18,49 @@ use gatepost_store::{
     runs::NewRun,
     tenants,
 };
-use std::collections::BTreeMap;
+use sqlx::{AssertSqlSafe, Connection as _};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+    time::UNIX_EPOCH,
+};
 
 pub const NOW: &str = "2026-11-21T04:12:00.000Z";
 pub const LATER: &str = "2026-11-21T05:00:00.000Z";
 
 pub async fn store() -> Store {
-    Store::in_memory().await.unwrap()
+    match postgres().await {
+        Some(url) => Store::open(&url).await.unwrap(),
+        None => Store::in_memory().await.unwrap(),
+    }
 }
+
+/// The URL of an empty place in the PostgreSQL database that the tests may use: a schema of its own.
+pub async fn postgres() -> Option<String> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let url = std::env::var("GATEPOST_TEST_DATABASE").ok().filter(|url| !url.is_empty())?;
+    let n = COUNT.fetch_add(1, Ordering::Relaxed);
+    let schema = format!("t{}_{}_{n}", UNIX_EPOCH.elapsed().unwrap().as_micros(), std::process::id());
+    sqlx::any::install_default_drivers();
+    let mut conn = Conn::connect(&url).await.unwrap();
+    sqlx::query(AssertSqlSafe(format!("CREATE SCHEMA {schema}"))).execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+    let and = if url.contains('?') { '&' } else { '?' };
+    Some(format!("{url}{and}options=-csearch_path%3D{schema}"))
+}
+
+/// Tries in a transaction what may be refused, and undoes that: PostgreSQL accepts nothing more after a refusal.
+macro_rules! tried {
+    ($tx:expr, $call:expr) => {{
+        sqlx::query("SAVEPOINT tried").execute(&mut *$tx).await.unwrap();
+        let told = $call.await;
+        if told.is_err() {
+            sqlx::query("ROLLBACK TO SAVEPOINT tried").execute(&mut *$tx).await.unwrap();
+        }
+        told
+    }};
+}
+pub(crate) use tried;
 
 pub async fn tenant(conn: &mut Conn) -> TenantId {
     match tenants::by_name(conn, "Example Ltd").await.unwrap() {
