@@ -1,7 +1,10 @@
 //! Whatever imapsync prints, its lines are read without a panic, each message is named once, and what is kept is bounded.
 #![no_main]
 
-use gatepost_tools::{Ended, Exit, Line, Stream, imapsync::{Report, Task, failure}};
+use gatepost_tools::{
+    Ended, Exit, Line, Stream,
+    imapsync::{Report, Task, failure},
+};
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeSet;
 

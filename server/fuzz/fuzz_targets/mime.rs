@@ -15,7 +15,10 @@ fuzz_target!(|bytes: &[u8]| {
         let (there, back) = (compare(source, copy), compare(copy, source));
         // What is added to a message is no trace when it is missing from it; everything else is the same both ways.
         if there == Likeness::Rewritten {
-            assert!(!matches!(back, Likeness::Changed(Difference::Text | Difference::Attachment(_) | Difference::Empty)));
+            assert!(!matches!(
+                back,
+                Likeness::Changed(Difference::Text | Difference::Attachment(_) | Difference::Empty)
+            ));
         }
         return;
     }
