@@ -18,6 +18,7 @@ mod i18n;
 
 pub mod islands;
 pub mod numbers;
+pub mod phrases;
 pub mod serverfns;
 
 #[cfg(feature = "ssr")]

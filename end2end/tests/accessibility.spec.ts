@@ -8,7 +8,7 @@ const VIEWPORTS = { wide: { width: 1280, height: 900 }, narrow: { width: 390, he
 for (const [width, viewport] of Object.entries(VIEWPORTS)) {
   for (const theme of ['light', 'dark']) {
     test(`no page has an obstacle, ${width} and ${theme}`, async ({ desk, moved }) => {
-      test.setTimeout(180_000);
+      test.setTimeout(600_000);
       desk.expectTrouble(/^404 \/jobs\/999999$/);
       for await (const { name, path, page } of desk.tour(moved, { viewport })) {
         await page.context().addCookies([{ name: 'gatepost_theme', value: theme, url: desk.lab.url }]);

@@ -315,7 +315,7 @@ for (const { what, domain, change, sentence } of FAULTS) {
           await page.goto(`/jobs/${job}`).catch(() => undefined);
           return newestRun(page).innerText();
         },
-        { timeout: 45_000 },
+        { timeout: 120_000 },
       )
       .toMatch(/Preflight[^]*Failed/);
     const row = section(page, 'Mailboxes').getByRole('row').nth(1);

@@ -19,7 +19,7 @@ const WAYS: Way[] = [
 
 for (const { title, javaScript, mailbox, tenant } of WAYS) {
   test(`a mailbox moves from a ticket to an open gate ${title}`, async ({ desk }) => {
-    test.setTimeout(180_000);
+    test.setTimeout(600_000);
     const { lab } = desk;
     const account = lab.accounts[mailbox];
     const domain = account.email.split('@')[1];
@@ -34,7 +34,7 @@ for (const { title, javaScript, mailbox, tenant } of WAYS) {
             if (!javaScript) await page.reload();
             return newestRun(page).innerText();
           },
-          { timeout: 60_000 },
+          { timeout: 120_000 },
         )
         .toMatch(new RegExp(`${kind}[^]*${state}`));
     };
@@ -160,12 +160,16 @@ for (const { title, javaScript, mailbox, tenant } of WAYS) {
       const form = section(page, 'New token');
       await form.getByLabel('Name').fill(`Set-up wizard ${title}`);
       await form.getByLabel('gate:read').check();
+      await form.getByLabel('metrics:read').check();
       await form.getByRole('button', { name: 'Create the token' }).click();
       const secret = (await page.locator('.secret').innerText()).trim();
       await page.reload();
       await expect(page.getByRole('main')).not.toContainText(secret);
       const answer = await gateOf(lab, domain, { bearer: secret });
       expect(answer).toMatchObject({ status: 200, body: { gate: 'ready_for_dns', dns_allowed: true, domain } });
+      const measured = await fetch(`${lab.url}/metrics`, { headers: { authorization: `Bearer ${secret}` } });
+      expect(measured.status).toBe(200);
+      expect((await fetch(`${lab.url}/metrics`)).status).toBe(401);
     });
   });
 }
@@ -187,7 +191,7 @@ async function seesProgress(page: Page): Promise<void> {
   const some = await lines.count();
   await expect.poll(() => lines.count(), { intervals: [50] }).toBeGreaterThan(some);
   // When the run is over the page is loaded anew by itself.
-  await expect(page.getByRole('main')).toContainText('Success', { timeout: 60_000 });
+  await expect(page.getByRole('main')).toContainText('Success', { timeout: 120_000 });
   await page.getByRole('navigation', { name: 'You are here' }).getByRole('link').last().click();
 }
 

@@ -66,7 +66,7 @@ for (const javaScriptEnabled of [true, false]) {
 }
 
 test('no page shows a key instead of a text, nor English in Portuguese', async ({ desk, moved }) => {
-  test.setTimeout(120_000);
+  test.setTimeout(600_000);
   desk.expectTrouble(/^404 \/jobs\/999999$/);
   for (const language of ['en', 'pt-BR']) {
     for await (const { name, path, page } of desk.tour(moved)) {

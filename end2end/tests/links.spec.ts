@@ -154,7 +154,7 @@ test('a link is made, copied, used and revoked at the Desk', async ({ desk, move
 });
 
 test('what links open can be pictured @screenshots', async ({ desk, moved }) => {
-  test.setTimeout(180_000);
+  test.setTimeout(600_000);
   desk.expectTrouble(/^a request left the Desk: http:\/\/localhost:/);
   desk.expectTrouble(/^404 \/favicon.ico/);
   desk.expectTrouble(/^403 /);

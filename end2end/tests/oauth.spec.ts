@@ -149,8 +149,8 @@ test('an owner types a code in on another device', async ({ desk, lab }) => {
 
   await expect(async () => {
     await page.goto(`/mailboxes/${mailbox}/consent`);
-    await expect(card(page)).toContainText('Given', { timeout: 500 });
-  }).toPass({ timeout: 30_000 });
+    await expect(card(page)).toContainText('Given', { timeout: 2_000 });
+  }).toPass({ timeout: 120_000 });
   expect(await preflight(lab, job)).toEqual(['success']);
 });
 

@@ -11,7 +11,7 @@ const WIDTHS = { wide: 1280, narrow: 390 };
 for (const language of ['en', 'pt-BR']) {
   for (const theme of ['light', 'dark']) {
     test(`every page can be pictured in ${language}, ${theme} @screenshots`, async ({ desk, moved }) => {
-      test.setTimeout(300_000);
+      test.setTimeout(600_000);
       desk.expectTrouble(/^404 \/jobs\/999999/);
       await mkdir(directory, { recursive: true });
       const cookies = [

@@ -59,7 +59,7 @@ const row = (page: Page, name: string) => section(page, 'Files that are here').g
 
 /** Waits until the server has read a file through: a living page shows it by itself. */
 async function isReady(page: Page, name: string, state: RegExp = /Ready/): Promise<void> {
-  await expect(row(page, name)).toContainText(state, { timeout: 40_000 });
+  await expect(row(page, name)).toContainText(state, { timeout: 120_000 });
 }
 
 /** The same where no script loads the page anew. */
@@ -68,7 +68,7 @@ async function isReadyPlainly(page: Page, name: string): Promise<void> {
     await page.reload();
     return row(page, name).innerText();
   };
-  await expect.poll(state, { timeout: 40_000 }).toMatch(/Ready/);
+  await expect.poll(state, { timeout: 120_000 }).toMatch(/Ready/);
 }
 
 /** Holds the pieces of an upload from the nth on, until they are let go. */
@@ -122,7 +122,7 @@ test('an upload is paused and goes on where it was', async ({ desk }) => {
   expect(sent).toBeLessThan(60);
   held.letGo();
   await one.getByRole('button', { name: 'Go on' }).click();
-  await expect(row(page, 'large.mbox')).toBeVisible({ timeout: 30_000 });
+  await expect(row(page, 'large.mbox')).toBeVisible({ timeout: 120_000 });
   await isReady(page, 'large.mbox');
   await expect(row(page, 'large.mbox').getByRole('cell').nth(2)).toHaveText('40');
 });
@@ -141,7 +141,7 @@ test('a page that was closed in the middle is no loss: the same file goes on in 
   await expect(row(page, 'archive.mbox')).toContainText('choose the same file again');
   const again = await hold(page, Number.MAX_SAFE_INTEGER);
   await picker(page).setInputFiles(file);
-  await expect(row(page, 'archive.mbox')).not.toContainText('choose the same file again', { timeout: 30_000 });
+  await expect(row(page, 'archive.mbox')).not.toContainText('choose the same file again', { timeout: 120_000 });
   await isReady(page, 'archive.mbox');
   await expect(section(page, 'Files that are here').getByRole('row')).toHaveCount(2);
   expect(again.bytes()).toBeLessThan(file.buffer.length);
@@ -164,7 +164,7 @@ test('another file of the same name and size is not mistaken for the one that wa
   await picker(page).setInputFiles(mbox('same.mbox', 60, 200_000, 'b'));
   await expect(transfer(page, 'same.mbox')).toContainText('its bytes are others');
   again.letGo();
-  await expect(row(page, 'same.mbox')).toHaveCount(2, { timeout: 30_000 });
+  await expect(row(page, 'same.mbox')).toHaveCount(2, { timeout: 120_000 });
 });
 
 test('a line that is cut is tried again until all has arrived', async ({ desk }) => {
@@ -178,7 +178,7 @@ test('a line that is cut is tried again until all has arrived', async ({ desk })
   });
   await picker(page).setInputFiles(mbox('bad-line.mbox', 20, 200_000));
   await expect(transfer(page, 'bad-line.mbox')).toContainText('trying again');
-  await expect(row(page, 'bad-line.mbox')).toBeVisible({ timeout: 40_000 });
+  await expect(row(page, 'bad-line.mbox')).toBeVisible({ timeout: 120_000 });
   await isReady(page, 'bad-line.mbox');
   expect(pieces).toBeGreaterThan(5);
 });
@@ -193,7 +193,7 @@ test('a page without the digests of the browser computes them itself', async ({ 
   const pieces: (string | undefined)[] = [];
   page.on('request', (request) => request.method() === 'PATCH' && pieces.push(request.headers()['upload-checksum']));
   await picker(page).setInputFiles(mbox('own-digests.mbox', 8, 200_000));
-  await expect(row(page, 'own-digests.mbox')).toBeVisible({ timeout: 20_000 });
+  await expect(row(page, 'own-digests.mbox')).toBeVisible({ timeout: 120_000 });
   await isReady(page, 'own-digests.mbox');
   expect(pieces.length).toBeGreaterThan(0);
   for (const digest of pieces) expect(digest).toMatch(/^sha256 [A-Za-z0-9+/]{43}=$/);
@@ -214,7 +214,7 @@ test('leaving while a file is on its way asks first', async ({ desk }) => {
   await dialog.dismiss();
   await left;
   held.letGo();
-  await expect(row(page, 'leaving.mbox')).toBeVisible({ timeout: 30_000 });
+  await expect(row(page, 'leaving.mbox')).toBeVisible({ timeout: 120_000 });
 });
 
 test('files can be dropped on the page', async ({ desk }) => {
@@ -232,7 +232,7 @@ test('files can be dropped on the page', async ({ desk }) => {
   await page.locator('main').dispatchEvent('dragover', { dataTransfer: data });
   await expect(page.locator('.drop')).toHaveClass(/over/);
   await page.locator('main').dispatchEvent('drop', { dataTransfer: data });
-  await expect(row(page, 'dropped.mbox')).toBeVisible({ timeout: 20_000 });
+  await expect(row(page, 'dropped.mbox')).toBeVisible({ timeout: 120_000 });
 });
 
 test('an upload that was paused can be discarded, and leaves nothing', async ({ desk }) => {
@@ -247,7 +247,7 @@ test('an upload that was paused can be discarded, and leaves nothing', async ({ 
   await expect(one).toHaveCount(0);
   held.letGo();
   await expect
-    .poll(() => desk.lab.must('technician', 'GET', `/migration/mailboxes/${id}/uploads`), { timeout: 20_000 })
+    .poll(() => desk.lab.must('technician', 'GET', `/migration/mailboxes/${id}/uploads`), { timeout: 120_000 })
     .toEqual([]);
 });
 
@@ -285,7 +285,7 @@ test('what is in a file is shown before anything is sent, in both themes and wid
   const id = await mailbox(desk, 'inspected.test');
   const page = await open(desk, id);
   await picker(page).setInputFiles(mbox('inside.mbox', 9));
-  await expect(row(page, 'inside.mbox')).toBeVisible({ timeout: 20_000 });
+  await expect(row(page, 'inside.mbox')).toBeVisible({ timeout: 120_000 });
   await isReady(page, 'inside.mbox');
   await page.getByRole('link', { name: 'inside.mbox' }).click();
   await looksInto(page, 9);
@@ -309,7 +309,7 @@ test('a file that is no Outlook file is refused with a sentence that says what i
   const page = await open(desk, id);
   const text = { name: 'archive.pst', mimeType: 'text/plain', buffer: Buffer.from('This is a shopping list.\n'.repeat(99)) };
   await picker(page).setInputFiles(text);
-  await expect(row(page, 'archive.pst')).toBeVisible({ timeout: 20_000 });
+  await expect(row(page, 'archive.pst')).toBeVisible({ timeout: 120_000 });
   await isReady(page, 'archive.pst', /Refused/);
   await expect(row(page, 'archive.pst')).toContainText(/Outlook|PST/);
 });
@@ -352,7 +352,7 @@ test('a file is deleted after a question and with a reason, and its row says so'
   const id = await mailbox(desk, 'deleted.test');
   const page = await open(desk, id);
   await picker(page).setInputFiles(mbox('unwanted.mbox', 3));
-  await expect(row(page, 'unwanted.mbox')).toBeVisible({ timeout: 20_000 });
+  await expect(row(page, 'unwanted.mbox')).toBeVisible({ timeout: 120_000 });
   await isReady(page, 'unwanted.mbox');
   await page.getByRole('link', { name: 'unwanted.mbox' }).click();
   await page.getByText('Delete the file …').click();
@@ -363,7 +363,7 @@ test('a file is deleted after a question and with a reason, and its row says so'
 });
 
 test('mail comes out of a file, is proved, and keeps its file until somebody insists', async ({ desk }) => {
-  test.setTimeout(120_000);
+  test.setTimeout(600_000);
   desk.expectTrouble(/^409 \/api\/fn\/delete_upload/);
   const { lab } = desk;
   const id = await mailbox(desk, 'copied.test');
@@ -374,7 +374,7 @@ test('mail comes out of a file, is proved, and keeps its file until somebody ins
   await section(page, 'Mailboxes').getByRole('link', { name: 'No file is here yet.' }).click();
   await alive(page);
   await picker(page).setInputFiles(mbox('copied.mbox', 14));
-  await expect(row(page, 'copied.mbox')).toBeVisible({ timeout: 20_000 });
+  await expect(row(page, 'copied.mbox')).toBeVisible({ timeout: 120_000 });
   await isReady(page, 'copied.mbox');
 
   for (const step of ['preflight', 'sync', 'verify']) {

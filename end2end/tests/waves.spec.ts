@@ -22,13 +22,13 @@ async function until(page: Page, path: string, shown: () => Promise<void>): Prom
   await expect(async () => {
     await page.goto(path);
     await shown();
-  }).toPass({ timeout: 45_000, intervals: [250] });
+  }).toPass({ timeout: 120_000, intervals: [250] });
 }
 
 for (const javaScriptEnabled of [true, false]) {
   const title = javaScriptEnabled ? 'with JavaScript' : 'without JavaScript';
   test(`a wave is made, filled, started, paused and gone on with ${title}`, async ({ desk }) => {
-    test.setTimeout(180_000);
+    test.setTimeout(600_000);
     const domain = javaScriptEnabled ? 'onda-viva.test' : 'onda-simples.test';
     const name = `Friday ${title}`;
     const { job } = await makeJob(desk.lab, domain, [desk.lab.mailbox('moved')]);
@@ -71,7 +71,7 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(notice(page, 'Runs started: 1.')).toBeVisible();
       const runs = async () => (await desk.lab.must('technician', 'GET', `/migration/jobs/${job}/runs`)).items;
       const states = async () => (await runs()).map((run: any) => run.status);
-      await expect.poll(states, { timeout: 30_000 }).toEqual(['success']);
+      await expect.poll(states, { timeout: 120_000 }).toEqual(['success']);
     });
 
     await test.step('is paused: nothing is begun, and the page says so', async () => {
@@ -89,7 +89,7 @@ for (const javaScriptEnabled of [true, false]) {
       await start.getByRole('button', { name: 'Start' }).click();
       await expect(notice(page, 'Runs started: 1.')).toBeVisible();
       await until(page, wave, async () => {
-        await expect(section(page, 'What is stuck')).toContainText('Paused', { timeout: 250 });
+        await expect(section(page, 'What is stuck')).toContainText('Paused', { timeout: 2_000 });
       });
       await expect(section(page, 'What moves')).toContainText('Nothing moves now.');
       const { items } = await desk.lab.must('technician', 'GET', `/migration/jobs/${job}/runs`);
@@ -104,7 +104,7 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(notice(page, 'It goes on.')).toBeVisible();
       await expect(page.getByRole('list', { name: 'Paused now' })).toHaveCount(0);
       await until(page, wave, async () => {
-        await expect(fact(page, 'Arrived')).toContainText('100%', { timeout: 250 });
+        await expect(fact(page, 'Arrived')).toContainText('100%', { timeout: 2_000 });
       });
       await expect(fact(page, 'Ends')).toHaveText('Done');
       await page.goto('/waves');

@@ -71,6 +71,8 @@ ids! {
     ConsentId,
     /// A link that asks a mailbox's owner to consent.
     ConsentLinkId,
+    /// A token that a provider is to take back.
+    RevocationId,
     /// Jobs and mailboxes that move together.
     WaveId,
     /// When runs start by themselves.

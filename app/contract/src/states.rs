@@ -122,6 +122,8 @@ names! {
         DnsWrite = "dns:write",
         /// Read jobs, runs and evidence.
         JobsRead = "jobs:read",
+        /// Read the measurements for Prometheus.
+        MetricsRead = "metrics:read",
     }
 }
 

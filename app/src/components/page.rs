@@ -4,7 +4,7 @@ use super::{Icon, Shape, count, field_id, percent};
 use crate::{
     context::{self, Desk},
     flash::Flash,
-    i18n::{names, said},
+    i18n::{Said, names, said},
 };
 use gatepost_contract::Problem;
 use leptos::prelude::*;
@@ -41,7 +41,7 @@ pub fn refused(problem: Problem) -> AnyView {
         <section class="refused">
             <p class="status">{problem.status}</p>
             <h1>{title}</h1>
-            <p>{said(&problem.detail)}</p>
+            <p><Said text=problem.detail/></p>
             <p><a class="button" href="/">{t!(problem.home)}</a></p>
         </section>
     }
@@ -144,7 +144,7 @@ pub fn Refusal(problem: Problem) -> AnyView {
     };
     let checks = (!problem.checks.is_empty()).then(|| {
         let items = problem.checks.iter().map(|check| {
-            view! { <li><b>{names::check(check.check_id)}</b>": "{check.message.clone()}</li> }
+            view! { <li><b>{names::check(check.check_id)}</b>": "<Said text=check.message.clone()/></li> }
         });
         view! { <ul>{items.collect_view()}</ul> }
     });

@@ -22,7 +22,7 @@ mod generated {
 }
 
 pub use generated::i18n::Locale;
-pub use said::said;
+pub use said::{Said, phrases_of, said};
 
 /// The cookie that holds the language that was chosen.
 pub const COOKIE: &str = "gatepost_lang";

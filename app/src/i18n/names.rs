@@ -69,6 +69,7 @@ pub fn scope(scope: Scope) -> &'static str {
         Scope::GateRead => t!(scope.gate_read),
         Scope::DnsWrite => t!(scope.dns_write),
         Scope::JobsRead => t!(scope.jobs_read),
+        Scope::MetricsRead => t!(scope.metrics_read),
     }
 }
 
@@ -277,6 +278,12 @@ pub fn field(name: &str) -> String {
         "source_host" => t!(mailbox.old_server),
         "source_type" => t!(mailbox.source_type),
         "source_user" | "dest_user" => t!(mailbox.user),
+        "source_admin" | "dest_admin" => t!(mailbox.admin),
+        "source_security" | "dest_imap_security" => t!(server.security),
+        "source_insecure_tls" | "dest_insecure_tls" => t!(server.insecure),
+        "source_ssh" => t!(ways.ssh),
+        "source_web" => t!(ways.web),
+        "tool" => t!(run.tool),
         "source_secret" => t!(mailbox.source_secret),
         "dest_secret" => t!(mailbox.dest_secret),
         "folder_map" => t!(mailbox.folder_map),

@@ -1,6 +1,6 @@
 //! A run's progress as it happens.
 
-use crate::numbers::Numbers;
+use crate::{numbers::Numbers, phrases::Phrases};
 use gatepost_contract::{RunStatus, RunView, Step};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,8 @@ pub struct LiveWords {
     pub login: String,
     /// The step `plan`.
     pub plan: String,
+    /// What runs say of their steps and of what they wait for.
+    pub phrases: Phrases,
 }
 
 impl LiveWords {
@@ -122,7 +124,10 @@ pub fn RunLive(
             </div>
             <progress class="bar" max="100" value=percent aria-label=title></progress>
             <p class="live-figures">{figures}</p>
-            {move || now.with(|view| view.run.progress.waiting.clone()).map(|text| view! { <p class="notice warn">{text}</p> })}
+            {move || {
+                let waiting = now.with(|view| view.run.progress.waiting.clone());
+                waiting.map(|text| view! { <p class="notice warn">{words.with_value(|words| words.phrases.say(&text))}</p> })
+            }}
             <p class="hidden" role="status">{announced}</p>
             <ul class="live-steps" tabindex="0" aria-label=steps>
                 {move || now.with(|view| view.steps.iter().map(|step| words.with_value(|words| row(step, words))).collect_view())}
@@ -150,7 +155,7 @@ fn row(step: &Step, words: &LiveWords) -> impl IntoView + use<> {
             <span class="name">{name.clone()}</span>
             <progress class="bar thin" max="100" value=format!("{percent:.1}") aria-label=name hidden=!folder></progress>
             <span class="figure">{figures}</span>
-            <span class="note">{step.note.clone().unwrap_or_default()}</span>
+            <span class="note">{step.note.as_deref().map(|note| words.phrases.say(note))}</span>
         </li>
     }
 }

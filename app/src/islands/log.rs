@@ -84,7 +84,7 @@ pub fn LogViewer(
                         <p class="log-line" data-level=line.level.as_str()>
                             <time datetime=line.at.clone()>{clock(&line.at).to_owned()}</time>
                             <span class="log-level">{word}</span>
-                            <span class="log-text">{line.message.clone()}</span>
+                            <span class="log-text" lang="en">{line.message.clone()}</span>
                         </p>
                     }
                 }/>

@@ -4,7 +4,7 @@ use crate::{
     components::{
         Fact, MaybeAt, PageHead, PostButton, RunBadge, Table, count, head, head_figure, level_words, load, param, size,
     },
-    i18n::{names, numbers},
+    i18n::{Said, names, numbers, phrases_of},
     islands::{
         live::{LiveWords, RunLive},
         log::{LogViewer, LogWords},
@@ -65,7 +65,7 @@ pub fn ShowRun() -> AnyView {
                     </details>
                 })}
             </PageHead>
-            {run.summary.clone().map(|summary| view! { <p class=summary_class(run.status)>{summary}</p> })}
+            {run.summary.clone().map(|summary| view! { <p class=summary_class(run.status)><Said text=summary/></p> })}
             <RunFacts run=run.clone()/>
             {tool_said(&run, whole_log)}
             <section aria-labelledby="steps">
@@ -185,7 +185,7 @@ fn tool_said(run: &Run, whole_log: Option<String>) -> Option<AnyView> {
             <section aria-labelledby="said">
                 <h2 id="said">{t!(engine.said, tool = tool.to_owned())}</h2>
                 <p class="hint">{t!(engine.said_hint)}</p>
-                {text("failure").map(|words| view! { <p class="notice warn">{words}</p> })}
+                {text("failure").map(|words| view! { <p class="notice warn"><Said text=words/></p> })}
                 {table}
                 {text("version").map(|version| view! { <p class="hint">{t!(engine.version)}" "{version}</p> })}
                 {whole_log.map(|href| view! { <p><a class="button small" href=href download="">{t!(engine.log)}</a></p> })}
@@ -194,6 +194,9 @@ fn tool_said(run: &Run, whole_log: Option<String>) -> Option<AnyView> {
         .into_any(),
     )
 }
+
+/// What a run says while it is at work, by the beginnings of the sentences' names.
+const SPOKEN: [&str; 4] = ["part_", "pause_", "wave_turn", "net_"];
 
 /// A run's progress, which lives in the browser.
 pub fn live_run(view: RunView) -> AnyView {
@@ -206,6 +209,7 @@ pub fn live_run(view: RunView) -> AnyView {
         steps: t!(run.steps).to_owned(),
         login: t!(live.login).to_owned(),
         plan: t!(live.plan).to_owned(),
+        phrases: phrases_of(&SPOKEN),
     };
     let run = &view.run;
     let title = format!("{} · {}", names::run_type(run.run_type), run.email.as_deref().unwrap_or(&run.domain));

@@ -54,6 +54,7 @@ pub fn TokenList() -> AnyView {
                         <TickField state=state.clone() name="scope_gate_read" label=names::scope(Scope::GateRead)/>
                         <TickField state=state.clone() name="scope_dns_write" label=names::scope(Scope::DnsWrite)/>
                         <TickField state=state.clone() name="scope_jobs_read" label=names::scope(Scope::JobsRead)/>
+                        <TickField state=state.clone() name="scope_metrics_read" label=names::scope(Scope::MetricsRead)/>
                     </fieldset>
                     <TextField state name="expires_in_days" kind="number" label=t!(token.days) hint=t!(token.days_hint) min=1 max=3_650/>
                     <div class="submit"><button type="submit" class="button primary">{t!(token.create)}</button></div>

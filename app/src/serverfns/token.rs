@@ -10,6 +10,7 @@ pub async fn create_token(
     #[server(default)] scope_gate_read: String,
     #[server(default)] scope_dns_write: String,
     #[server(default)] scope_jobs_read: String,
+    #[server(default)] scope_metrics_read: String,
     #[server(default)] expires_in_days: String,
 ) -> Result<(), Problem> {
     use crate::{
@@ -19,8 +20,12 @@ pub async fn create_token(
     use gatepost_contract::Scope;
     let desk = context::desk()?;
     let mut fields = Fields::new();
-    let scopes =
-        [(Scope::GateRead, scope_gate_read), (Scope::DnsWrite, scope_dns_write), (Scope::JobsRead, scope_jobs_read)];
+    let scopes = [
+        (Scope::GateRead, scope_gate_read),
+        (Scope::DnsWrite, scope_dns_write),
+        (Scope::JobsRead, scope_jobs_read),
+        (Scope::MetricsRead, scope_metrics_read),
+    ];
     let token = gatepost_contract::NewServiceToken {
         name,
         scopes: scopes.into_iter().filter(|(_, box_)| ticked(box_)).map(|(scope, _)| scope).collect(),

@@ -26,7 +26,7 @@ pub fn ask(shared: &SharedConsent, look: Look, around: Surroundings<'_>) -> Stri
                 <p class="lead">{lead.to_string()}</p>
             </header>
             <section class="sheet" aria-label=t!(consent_guest.title)>
-                <ul>
+                <ul class="points">
                     <li>{does}</li>
                     <li>{t!(consent_guest.password, provider = provider).to_string()}</li>
                     <li>{t!(consent_guest.end)}</li>

@@ -4,7 +4,7 @@ use crate::{
     components::{
         AreaField, At, Fact, FormState, Hidden, MaybeAt, PageHead, TallySum, TickField, count, load, param, percent,
     },
-    i18n::names,
+    i18n::{Said, names},
     pages::job::crumbs,
     serverfns::gate::ApproveGate,
 };
@@ -49,8 +49,9 @@ pub fn ApproveForm(
     let id = job.id;
     let checks = |status: CheckStatus| {
         let those = gate.checks.iter().filter(|c| c.status == status && c.check_id != CheckId::ManualApproval);
-        let items =
-            those.map(|check| view! { <li><b>{names::check(check.check_id)}</b>": "{check.message.clone()}</li> });
+        let items = those.map(
+            |check| view! { <li><b>{names::check(check.check_id)}</b>": "<Said text=check.message.clone()/></li> },
+        );
         let items = items.collect_view();
         (!items.is_empty()).then_some(items)
     };

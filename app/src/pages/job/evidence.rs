@@ -4,7 +4,7 @@ use crate::{
     components::{
         Empty, JobTab, JobTabs, MaybeAt, PageHead, Table, TallySum, count, head, head_figure, load, param, percent,
     },
-    i18n::names,
+    i18n::{names, said},
     pages::job::crumbs,
 };
 use gatepost_contract::{Depth, FolderEvidence, JobEvidence, JobId, MailboxEvidence, Tally};
@@ -172,7 +172,7 @@ fn folder_row(folder: FolderEvidence) -> AnyView {
         (folder.rewritten > 0).then(|| t!(evidence.rewritten, count = count(folder.rewritten))),
         (folder.flags_lost > 0).then(|| t!(evidence.flags_lost, count = count(folder.flags_lost))),
         (folder.bodies_read > 0).then(|| t!(evidence.bodies_read, count = count(folder.bodies_read))),
-        folder.note,
+        folder.note.as_deref().map(said),
     ]
     .into_iter()
     .flatten()

@@ -2,7 +2,7 @@
 
 use crate::{
     components::{At, CheckBadge, GateBadge, Icon, PostButton, Shape},
-    i18n::names,
+    i18n::{Said, names},
     islands::dialog::DialogLink,
     pages::job::approve::ApproveForm,
     serverfns::gate::ApplyDns,
@@ -25,7 +25,7 @@ pub fn GatePanel(
         view! {
             <li>
                 <CheckBadge status=check.status/>
-                <div><h3>{names::check(check.check_id)}</h3><p>{check.message.clone()}</p></div>
+                <div><h3>{names::check(check.check_id)}</h3><p><Said text=check.message.clone()/></p></div>
             </li>
         }
     });
@@ -93,7 +93,7 @@ pub fn GatePanel(
                 <h2 id="gate">{t!(gate_panel.title)}</h2>
                 <GateBadge gate=gate.gate/>
             </header>
-            <p class="reason">{gate.reason.clone()}</p>
+            <p class="reason"><Said text=gate.reason.clone()/></p>
             {overridden}
             {taken}
             {approved}

@@ -1,8 +1,8 @@
 //! What happened to a job: its runs, its phases, its audit rows.
 
 use crate::{
-    components::{At, Empty, MaybeAt, PostButton, RunBadge, Share, Table, head, head_actions},
-    i18n::{names, said},
+    components::{At, Empty, MaybeAt, PostButton, RunBadge, Share, Table, head},
+    i18n::{Said, names, said},
     serverfns::run::RetryRun,
 };
 use gatepost_contract::{AuditEntry, PhaseChange, Run, RunStatus, RunType};
@@ -20,7 +20,6 @@ pub fn run_table(runs: Vec<Run>, may_retry: bool) -> AnyView {
         head(t!(run.progress)),
         head(t!(run.started)),
         head(t!(run.summary)),
-        head_actions(),
     ];
     let rows = runs.into_iter().map(|run| {
         let name = names::run_type(run.run_type);
@@ -42,10 +41,12 @@ pub fn run_table(runs: Vec<Run>, may_retry: bool) -> AnyView {
                     <MaybeAt at=run.started_at/>
                     {run.finished_at.map(|at| view! { <small>{t!(run.finished)}" "<At at/></small> })}
                 </td>
-                <td data-label=t!(run.summary) class="note">{run.summary}</td>
-                <td>{again.then(|| view! {
-                    <PostButton action=RetryRun::url() fields=vec![("run_id", run.id.to_string())] text=t!(run.retry) of=format!("{name} {whose}") class="small"/>
-                })}</td>
+                <td data-label=t!(run.summary) class="note">
+                    {run.summary.map(|summary| view! { <p><Said text=summary/></p> })}
+                    {again.then(|| view! {
+                        <PostButton action=RetryRun::url() fields=vec![("run_id", run.id.to_string())] text=t!(run.retry) of=format!("{name} {whose}") class="small"/>
+                    })}
+                </td>
             </tr>
         }
     });
@@ -68,11 +69,17 @@ pub fn PhaseHistory(changes: Vec<PhaseChange>) -> AnyView {
     view! { <ol class="timeline">{items.collect_view()}</ol> }.into_any()
 }
 
-/// Why a phase changed: the run that began, or a sentence.
+/// What core says of a run that failed, after its name.
+const FAILED: &str = " failed for every mailbox";
+
+/// Why a phase changed: the run that began or failed, or a sentence.
 fn reason(text: &str) -> String {
     match text.strip_suffix(" started").and_then(|run| run.parse::<RunType>().ok()) {
         Some(run) => t!(timeline.began, what = names::run_type(run)),
-        None => said(text),
+        None => match text.strip_suffix(FAILED).and_then(|run| run.parse::<RunType>().ok()) {
+            Some(run) => said(&format!("{}{FAILED}", names::run_type(run))),
+            None => said(text),
+        },
     }
 }
 

@@ -75,7 +75,7 @@ pub fn JobList() -> AnyView {
                 address.head("updated_at", t!(job.updated)),
             ];
             let rows = page.items.into_iter().map(row).collect_view().into_any();
-            view! { <Table caption=t!(nav.jobs).to_owned() heads rows/> {pager} }.into_any()
+            view! { <Table caption=t!(nav.jobs).to_owned() heads rows class="names"/> {pager} }.into_any()
         };
         Ok(view! {
             <PageHead title=t!(nav.jobs).to_owned()>
@@ -106,7 +106,7 @@ pub fn job_table(caption: &'static str, jobs: Vec<Job>) -> AnyView {
         head(t!(job.updated)),
     ];
     let rows = jobs.into_iter().map(row).collect_view().into_any();
-    view! { <Table caption=caption.to_owned() heads rows/> }.into_any()
+    view! { <Table caption=caption.to_owned() heads rows class="names"/> }.into_any()
 }
 
 fn row(job: Job) -> AnyView {

@@ -2,6 +2,7 @@
 
 use crate::{
     components::{At, Badge, Empty, PageHead, PostButton, Shape, Table, Tone, count, head, load, param, query},
+    i18n::Said,
     islands::logins::{LoginProgress, LoginWords},
     pages::job::crumbs,
     serverfns::login_check::CheckLogins,
@@ -142,7 +143,7 @@ fn cell(check: Option<LoginCheck>, server: String, kind: SourceType, source: boo
             {(check.unprotected && check.state == LoginState::Good).then(|| view! {
                 " " <Badge tone=Tone::Warn shape=Shape::Warn text=t!(logins.unprotected)/>
             })}
-            {check.sentence.map(|sentence| view! { <p class="note bad">{sentence}</p> })}
+            {check.sentence.map(|sentence| view! { <p class="note bad"><Said text=sentence/></p> })}
             {good.map(|good| view! { <small>{good}</small> })}
             <small>{server}{check.checked_at.map(|at| view! { " · " <At at/> })}</small>
         </span>

@@ -3,7 +3,7 @@
 
 use crate::{
     components::{At, Fact, Icon, JobTab, JobTabs, PageHead, PostButton, Shape, StateBadge, load, param, size},
-    i18n::names,
+    i18n::{Said, names},
     pages::job::crumbs,
     serverfns::residue::RetryMessage,
 };
@@ -77,7 +77,7 @@ fn shown(headers: Result<MessageHeaders, Problem>) -> AnyView {
         Err(problem) => view! {
             <div class="notice bad" role="alert">
                 <h2><Icon shape=Shape::Warn/>{t!(quarantine.unread)}</h2>
-                <p>{problem.detail}</p>
+                <p><Said text=problem.detail/></p>
             </div>
         }
         .into_any(),

@@ -5,7 +5,7 @@ use crate::{
         At, Badge, Empty, Fact, GateBadge, Icon, JobTab, JobTabs, MailboxBadge, PageHead, Pauses, PhaseRail, Shape,
         Share, Table, Tone, count, head, head_figure, load, page_query, param, size,
     },
-    i18n::names,
+    i18n::{Said, names},
     pages::{
         job::{
             evidence::EvidenceSummary,
@@ -255,7 +255,7 @@ fn mailbox_table(mailboxes: Vec<Mailbox>, uploads: &[Upload]) -> AnyView {
                 <th scope="row" data-label=t!(mailbox.email)><a href=format!("/mailboxes/{}", mailbox.id)>{mailbox.email}</a></th>
                 <td data-label=t!(mailbox.status)>
                     <MailboxBadge status=mailbox.status/>
-                    {mailbox.last_error.map(|error| view! { <p class="note bad">{error}</p> })}
+                    {mailbox.last_error.map(|error| view! { <p class="note bad"><Said text=error/></p> })}
                 </td>
                 <td data-label=t!(mailbox.source)>
                     <span>

@@ -3,7 +3,7 @@
 use crate::{
     components::{Badge, Empty, Fact, Icon, Shape, Table, Tone, field_id, head, head_actions},
     context::{Desk, encode},
-    i18n::names,
+    i18n::{Said, names},
 };
 use gatepost_contract::{
     Confidence, Discovery, DiscoveryQuery, LoginName, Problem, Proposal, ProposalOrigin, SearchOutcome, Searched,
@@ -78,11 +78,11 @@ pub fn FindForm(
 pub fn findings(found: Result<Discovery, Problem>, links: impl Fn(&Proposal) -> AnyView) -> AnyView {
     let found = match found {
         Ok(found) => found,
-        Err(problem) => return view! { <p class="notice bad" role="alert">{problem.detail}</p> }.into_any(),
+        Err(problem) => return view! { <p class="notice bad" role="alert"><Said text=problem.detail/></p> }.into_any(),
     };
     let notes = (!found.notes.is_empty()).then(|| {
         let notes = found.notes.iter().map(|note| {
-            view! { <li><Icon shape=Shape::Warn/><span>{note.clone()}</span></li> }
+            view! { <li><Icon shape=Shape::Warn/><span><Said text=note.clone()/></span></li> }
         });
         view! { <ul class="warnings" aria-label=t!(warning.label)>{notes.collect_view()}</ul> }
     });
@@ -138,8 +138,8 @@ fn proposal_table(found: &Discovery, links: impl Fn(&Proposal) -> AnyView) -> An
                 <td data-label=t!(discover.why)>
                     <span>
                         <small>{origins.join(", ")}</small>
-                        {one.why.clone()}
-                        {one.advice.clone().map(|advice| view! { <p class="note">{advice}</p> })}
+                        <Said text=one.why.clone()/>
+                        {one.advice.clone().map(|advice| view! { <p class="note"><Said text=advice/></p> })}
                     </span>
                 </td>
                 <td>{links(one)}</td>
@@ -163,7 +163,7 @@ fn searched_table(all: Vec<Searched>) -> AnyView {
             <tr>
                 <th scope="row" data-label=t!(discover.way)>{way(one.way)}</th>
                 <td data-label=t!(discover.outcome)>{outcome}</td>
-                <td data-label=t!(discover.details)>{one.sentence}</td>
+                <td data-label=t!(discover.details)><Said text=one.sentence/></td>
             </tr>
         }
     });
@@ -207,7 +207,7 @@ pub fn Taken(proposal: Proposal) -> AnyView {
     view! {
         <div class="notice good" role="status">
             <p>{t!(discover.taken, server = server)}</p>
-            {proposal.advice.map(|advice| view! { <p>{advice}</p> })}
+            {proposal.advice.map(|advice| view! { <p><Said text=advice/></p> })}
         </div>
     }
     .into_any()

@@ -9,7 +9,7 @@ use crate::{
         AreaField, At, Empty, Fact, FormState, Hidden, Icon, ListAddress, PageHead, Shape, TickField, count, load,
         page_query, param, size,
     },
-    i18n::names,
+    i18n::{Said, names},
     pages::{job::crumbs, run::live_run},
     serverfns::upload::DeleteUpload,
 };
@@ -67,7 +67,7 @@ fn notes(upload: &Upload) -> AnyView {
     match upload.state {
         UploadState::Stored | UploadState::Ready => ().into_any(),
         UploadState::Refused => {
-            view! { <p class="notice bad"><Icon shape=Shape::Cross/><span>{upload.error.clone()}</span></p> }.into_any()
+            view! { <p class="notice bad"><Icon shape=Shape::Cross/><span>{upload.error.clone().map(|error| view! { <Said text=error/> })}</span></p> }.into_any()
         }
         UploadState::Receiving | UploadState::Deleted => {
             view! { <div class="notice">{state_notes(upload)}</div> }.into_any()

@@ -2,7 +2,7 @@
 
 use crate::{
     components::{At, Badge, Hidden, Icon, PageHead, Shape, Table, Tone, count, head, head_figure, load, param},
-    i18n::names,
+    i18n::{Said, names},
     pages::job::crumbs,
     serverfns::import::StoreImport,
 };
@@ -27,7 +27,7 @@ pub fn PreviewImport() -> AnyView {
         let all_right = wrong == 0;
         let warnings = (!found.warnings.is_empty()).then(|| {
             let items = found.warnings.iter().map(|text| {
-                view! { <li><Icon shape=Shape::Warn/><span>{text.clone()}</span></li> }
+                view! { <li><Icon shape=Shape::Warn/><span><Said text=text.clone()/></span></li> }
             });
             view! {
                 <section aria-labelledby="warnings">
@@ -74,7 +74,7 @@ fn errors(job: JobId, found: &ImportPreview) -> AnyView {
             <tr>
                 <th scope="row" data-label=t!(bulk.line) class="num">{line}</th>
                 <td data-label=t!(bulk.column)><code>{column.to_owned()}</code></td>
-                <td data-label=t!(bulk.message)>{error.message.clone()}</td>
+                <td data-label=t!(bulk.message)><Said text=error.message.clone()/></td>
             </tr>
         }
     });

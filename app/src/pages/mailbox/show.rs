@@ -10,7 +10,7 @@ use crate::{
         Badge, Empty, Fact, FormState, Hidden, MailboxBadge, MaybeAt, PageHead, PostButton, Shape, Share, Table, Tone,
         count, head, head_figure, load, param, size,
     },
-    i18n::names,
+    i18n::{Said, names},
     pages::{
         job::{
             crumbs,
@@ -90,7 +90,7 @@ pub fn ShowMailbox() -> AnyView {
                 {from_file.then(|| view! { <a class="button small" href=format!("/mailboxes/{id}/files")>{t!(files.manage)}</a> })}
                 {syncs}
             </PageHead>
-            {mailbox.last_error.clone().map(|error| view! { <p class="notice bad">{error}</p> })}
+            {mailbox.last_error.clone().map(|error| view! { <p class="notice bad"><Said text=error/></p> })}
             <dl class="facts wide">
                 <Fact name=t!(mailbox.source)>{source}</Fact>
                 {from_file.then(|| view! { <Fact name=t!(files.title)>{file_summary(id, &uploads)}</Fact> })}

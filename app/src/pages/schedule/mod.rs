@@ -6,7 +6,7 @@ use crate::{
     components::{
         At, Badge, Empty, Fact, FormState, Shape, Table, TextField, TickField, Tone, count, head, head_figure,
     },
-    i18n::wave_names,
+    i18n::{Said, wave_names},
 };
 use gatepost_contract::{Occurrence, OccurrenceState, Schedule, ScheduleMoment, ScheduleScope};
 use leptos::prelude::*;
@@ -97,7 +97,7 @@ pub fn occurrence_table(occurrences: Vec<Occurrence>) -> AnyView {
                 <td data-label=t!(job.job)><a href=format!("/jobs/{}/schedule", one.job_id)>{one.domain}</a></td>
                 <td data-label=t!(schedule.state)><Badge tone shape text/></td>
                 <td data-label=t!(schedule.runs) class="num">{count(one.runs)}</td>
-                <td data-label=t!(schedule.why) class="note">{one.reason}</td>
+                <td data-label=t!(schedule.why) class="note">{one.reason.map(|reason| view! { <Said text=reason/> })}</td>
             </tr>
         }
     });

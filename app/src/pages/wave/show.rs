@@ -7,10 +7,10 @@ use super::{
 };
 use crate::{
     components::{
-        Badge, Empty, Fact, FormState, Hidden, Icon, MaybeAt, PageHead, PauseForm, Pauses, PostButton, SelectField,
-        Shape, Share, Table, Tone, count, head, load, param, size,
+        Badge, Empty, Fact, FormState, Hidden, MaybeAt, PageHead, PauseForm, Pauses, PostButton, SelectField, Shape,
+        Share, Table, Tone, count, head, load, param, size,
     },
-    i18n::{names, numbers, said, wave_names},
+    i18n::{Said, names, numbers, wave_names},
     pages::schedule::{ScheduleFacts, ScheduleFields, occurrence_table},
     serverfns::{
         schedule::{ClearWaveSchedule, SetWaveSchedule},
@@ -125,7 +125,7 @@ fn Started(started: WaveStarted) -> AnyView {
     let none = started.run_ids.is_empty();
     let class = if none || !started.refused.is_empty() { "notice warn block" } else { "notice good block" };
     let refused = started.refused.into_iter().map(|one| {
-        view! { <li><a href=format!("/jobs/{}", one.job_id)>{one.domain}</a>": "{said(&one.why)}</li> }
+        view! { <li><a href=format!("/jobs/{}", one.job_id)>{one.domain}</a>": "<Said text=one.why/></li> }
     });
     let refused = refused.collect_view();
     view! {
@@ -184,7 +184,7 @@ fn moving_table(runs: Vec<Run>) -> AnyView {
                 <td data-label=t!(mailbox.email)>{whose.clone()}</td>
                 <td data-label=t!(run.progress)>
                     <Share value=progress.percent() label=format!("{name} {whose}")/>
-                    {progress.waiting.map(|why| view! { <small>{why}</small> })}
+                    {progress.waiting.map(|why| view! { <small><Said text=why/></small> })}
                 </td>
                 <td data-label=t!(dashboard.rate)>{rate}</td>
                 <td data-label=t!(dashboard.end)>{end}</td>
@@ -223,7 +223,7 @@ fn stuck_table(stuck: Vec<WaveTrouble>) -> AnyView {
                     <small><a href=format!("/jobs/{}", one.job_id)>{one.domain}</a></small>
                 </th>
                 <td data-label=t!(wave.trouble)><Badge tone shape text/></td>
-                <td data-label=t!(schedule.why) class="note">{said(&one.why)}</td>
+                <td data-label=t!(schedule.why) class="note"><Said text=one.why/></td>
                 <td data-label=t!(run.run)>{more}</td>
             </tr>
         }
@@ -271,13 +271,11 @@ fn Settings(wave: Wave) -> AnyView {
                 <div class="submit"><button type="submit" class="button primary">{t!(form.save)}</button></div>
             </form>
         </section>
-        <section class="sheet row" aria-label=t!(wave.delete)>
-            <details class="confirm">
-                <summary class="button quiet"><Icon shape=Shape::Cross/>{t!(wave.delete)}</summary>
-                <p>{t!(wave.delete_hint)}</p>
-                <PostButton action=DeleteWave::url() fields=vec![("wave_id", id)] text=t!(wave.delete_confirm) class="danger"/>
-            </details>
-        </section>
+        <details class="confirm">
+            <summary class="button quiet">{t!(wave.delete)}</summary>
+            <p>{t!(wave.delete_hint)}</p>
+            <PostButton action=DeleteWave::url() fields=vec![("wave_id", id)] text=t!(wave.delete_confirm) class="danger"/>
+        </details>
     }
     .into_any()
 }

@@ -1,0 +1,271 @@
+//! Sentences of one language in another: patterns with holes, by which a sentence is recognised and said again.
+//!
+//! A pattern holds `…` for a part of a sentence, `#` for a number and `§` for sentences. What fills a hole is looked up
+//! too, so that sentences are put together from parts. Knows neither the patterns nor the languages.
+
+use serde::{Deserialize, Serialize};
+
+/// What stands for a part of a sentence.
+const PART: char = '…';
+
+/// What stands for a number.
+const NUMBER: char = '#';
+
+/// What stands for sentences.
+const SENTENCES: char = '§';
+
+/// Between two sentences.
+const STOP: &str = ". ";
+
+/// A text of more bytes than this is nobody's sentence.
+const LONGEST: usize = 1_200;
+
+/// A pattern covers so many sentences at most.
+const COVERED: usize = 4;
+
+/// How deep parts are made of parts.
+const DEPTH: usize = 3;
+
+/// Patterns, and what they are in the other language; the one with more words of its own comes first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phrases(Vec<(String, String)>);
+
+/// A part of what is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Its text.
+    pub text: String,
+    /// Whether it is in the other language; if not, it stands as it came.
+    pub known: bool,
+}
+
+impl Phrases {
+    /// Of these pairs, in any order.
+    pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut pairs: Vec<_> = pairs.into_iter().collect();
+        pairs.sort_by_cached_key(|(pattern, _)| {
+            let own = pattern.chars().filter(|c| !is_hole(*c)).count();
+            (std::cmp::Reverse(own), pattern.clone())
+        });
+        Self(pairs)
+    }
+
+    /// A text in the other language, as far as it is known.
+    pub fn say(&self, text: &str) -> String {
+        self.pieces(text).into_iter().map(|piece| piece.text).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The same, part by part: with a blank between them they are the text.
+    pub fn pieces(&self, text: &str) -> Vec<Piece> {
+        if self.0.is_empty() || text.is_empty() || text.len() > LONGEST {
+            return vec![Piece { text: text.to_owned(), known: self.0.is_empty() }];
+        }
+        self.walk(text, DEPTH)
+    }
+
+    /// Sentence by sentence; a pattern may cover several.
+    fn walk(&self, text: &str, depth: usize) -> Vec<Piece> {
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let ends = rest.match_indices(STOP).map(|(at, _)| at + 1).chain([rest.len()]);
+            let ends: Vec<usize> = ends.take(COVERED).collect();
+            let first = ends.first().copied().unwrap_or(rest.len());
+            // The most sentences first: only what stands for sentences can take too many.
+            let found = ends.iter().rev().find_map(|end| Some((*end, self.whole(&rest[..*end], depth)?)));
+            let found = found.or_else(|| Some((first, self.list(&rest[..first], depth)?)));
+            let (end, text, known) = match found {
+                Some((end, text)) => (end, text, true),
+                None => (first, rest[..first].to_owned(), false),
+            };
+            match pieces.last_mut() {
+                Some(last) if last.known == known => {
+                    last.text.push(' ');
+                    last.text.push_str(&text);
+                }
+                _ => pieces.push(Piece { text, known }),
+            }
+            rest = rest[end..].strip_prefix(' ').unwrap_or_default();
+        }
+        pieces
+    }
+
+    /// A text that is one pattern from end to end.
+    fn whole(&self, text: &str, depth: usize) -> Option<String> {
+        let (here, found) = self.0.iter().find_map(|(pattern, here)| Some((here, holes(pattern, text)?)))?;
+        let found: Vec<String> = found.into_iter().map(|hole| self.part(hole, depth)).collect();
+        Some(fill(here, &found))
+    }
+
+    /// What fills a hole: sentences, a list, or something that has no other name.
+    fn part(&self, text: &str, depth: usize) -> String {
+        let Some(depth) = depth.checked_sub(1) else { return text.to_owned() };
+        if let Some(known) = self.whole(text, depth) {
+            return known;
+        }
+        // A sentence that has lost its stop within another one.
+        if let Some(known) = self.whole(&format!("{text}."), depth) {
+            return without_stop(known);
+        }
+        if text.contains(STOP) {
+            let pieces = self.walk(&format!("{text}."), depth).into_iter().map(|piece| piece.text);
+            return without_stop(pieces.collect::<Vec<_>>().join(" "));
+        }
+        self.list(text, depth).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// A list, where something in it is known.
+    fn list(&self, text: &str, depth: usize) -> Option<String> {
+        let parts: Vec<(&str, Option<String>)> = text.split(", ").map(|one| (one, self.whole(one, depth))).collect();
+        parts.iter().any(|(_, known)| known.is_some()).then(|| {
+            let said = parts.into_iter().map(|(one, known)| known.unwrap_or_else(|| one.to_owned()));
+            said.collect::<Vec<_>>().join(", ")
+        })
+    }
+}
+
+fn without_stop(mut text: String) -> String {
+    if text.ends_with('.') {
+        text.pop();
+    }
+    text
+}
+
+const fn is_hole(c: char) -> bool {
+    matches!(c, PART | NUMBER | SENTENCES)
+}
+
+/// What stands in a text where its pattern has holes; none where it is another text.
+fn holes<'a>(pattern: &str, text: &'a str) -> Option<Vec<&'a str>> {
+    // Most patterns are told apart by their ends.
+    if !text.ends_with(pattern.rsplit(is_hole).next()?) {
+        return None;
+    }
+    let mut kinds = pattern.chars().filter(|c| is_hole(*c));
+    let mut parts = pattern.split(is_hole);
+    let mut rest = text.strip_prefix(parts.next()?)?;
+    let mut found = Vec::new();
+    let mut parts = parts.peekable();
+    while let Some(part) = parts.next() {
+        let at = if parts.peek().is_none() {
+            rest.ends_with(part).then(|| rest.len() - part.len())?
+        } else {
+            rest.find(part)?
+        };
+        let hole = &rest[..at];
+        let fits = match kinds.next() {
+            Some(NUMBER) => is_number(hole),
+            Some(PART) => !hole.contains(STOP),
+            _ => true,
+        };
+        if !fits {
+            return None;
+        }
+        found.push(hole);
+        rest = &rest[at + part.len()..];
+    }
+    rest.is_empty().then_some(found)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b','))
+}
+
+/// A pattern with its holes filled; one that has fewer takes the first ones.
+fn fill<S: AsRef<str>>(pattern: &str, found: &[S]) -> String {
+    let mut found = found.iter();
+    pattern.split(is_hole).enumerate().fold(String::new(), |mut filled, (place, part)| {
+        if place > 0 {
+            filled.push_str(found.next().map(AsRef::as_ref).unwrap_or_default());
+        }
+        filled.push_str(part);
+        filled
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST, Phrases, Piece, fill, holes};
+
+    #[test]
+    fn the_holes_of_a_sentence_are_found_and_filled() {
+        for (pattern, text, found) in [
+            ("must not be empty", "must not be empty", Some(vec![])),
+            ("must not be empty", "must not be empty!", None),
+            ("at most … characters; it has …", "at most 10 characters; it has 300", Some(vec!["10", "300"])),
+            ("There is no such ….", "There is no such job.", Some(vec!["job"])),
+            ("There is no such ….", "There is no such job", None),
+            ("# fields need attention.", "2 fields need attention.", Some(vec!["2"])),
+            ("# fields need attention.", "No fields need attention.", None),
+            ("# copied", " copied", None),
+            ("It says: ….", "It says: No. Never.", None),
+            ("It says: §.", "It says: No. Never.", Some(vec!["No. Never"])),
+            ("…", "", Some(vec![""])),
+            ("ab…b", "ab", None),
+        ] {
+            assert_eq!(holes(pattern, text), found, "{pattern}");
+        }
+        assert_eq!(fill("de … a #", &["1", "2"]), "de 1 a 2");
+        assert_eq!(fill("nada", &["1"]), "nada");
+    }
+
+    fn phrases() -> Phrases {
+        let pairs = [
+            ("# copied", "# copiadas"),
+            ("# refused", "# recusadas"),
+            ("# messages copied in # folders.", "# mensagens copiadas em # pastas."),
+            ("Cancelled: …", "Cancelada: …"),
+            ("… paused by … since ….", "… em pausa por … desde …."),
+            ("… paused by … since …: ….", "… em pausa por … desde …: …."),
+            ("The wave … is", "A onda … está"),
+            ("# of # mailboxes; left alone: ….", "# de # caixas; ficaram: …."),
+            ("Blocked: §.", "Bloqueado: §."),
+            ("Blocked: §; also: ….", "Bloqueado: §; também: …."),
+            ("The job is closed. Open a new one.", "A migração está encerrada. Abra outra."),
+        ];
+        Phrases::new(pairs.map(|(from, to)| (from.to_owned(), to.to_owned())))
+    }
+
+    #[test]
+    fn sentences_are_put_together_from_their_parts() {
+        for (text, said) in [
+            ("3 copied", "3 copiadas"),
+            ("Folder copied", "Folder copied"),
+            (
+                "3 of 5 mailboxes; left alone: 1 copied, 2 refused, Sent.",
+                "3 de 5 caixas; ficaram: 1 copiadas, 2 recusadas, Sent.",
+            ),
+            (
+                "Cancelled: 3 messages copied in 2 folders. Who knows.",
+                "Cancelada: 3 mensagens copiadas em 2 pastas. Who knows.",
+            ),
+            (
+                "The wave A is paused by b@c since 2026-11-21 20:00 UTC: rest.",
+                "A onda A está em pausa por b@c desde 2026-11-21 20:00 UTC: rest.",
+            ),
+            ("The wave A is paused by b@c since noon.", "A onda A está em pausa por b@c desde noon."),
+            (
+                "Who knows. The job is closed. Open a new one. Or not.",
+                "Who knows. A migração está encerrada. Abra outra. Or not.",
+            ),
+            ("Blocked: The job is closed. Open a new one.", "Bloqueado: A migração está encerrada. Abra outra."),
+            ("Blocked: Who knows. 3 copied; also: 2 refused.", "Bloqueado: Who knows. 3 copied; também: 2 recusadas."),
+            ("3 copied, 2 refused", "3 copiadas, 2 recusadas"),
+            ("", ""),
+        ] {
+            assert_eq!(phrases().say(text), said, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_stands_as_it_came_and_is_told_apart() {
+        let piece = |text: &str, known| Piece { text: text.to_owned(), known };
+        assert_eq!(
+            phrases().pieces("Who. Knows. 3 messages copied in 2 folders."),
+            [piece("Who. Knows.", false), piece("3 mensagens copiadas em 2 pastas.", true)]
+        );
+        assert_eq!(Phrases::default().pieces("As it is."), [piece("As it is.", true)]);
+        let long = "a. ".repeat(LONGEST);
+        assert_eq!(phrases().pieces(&long), [piece(&long, false)]);
+    }
+}
