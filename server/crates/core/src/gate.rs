@@ -5,6 +5,8 @@
 
 mod approval;
 mod facts;
+#[cfg(test)]
+mod tests;
 
 use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, phases, validate};
 use gatepost_contract::{

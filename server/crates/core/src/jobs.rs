@@ -135,6 +135,14 @@ impl Gatepost {
             return Err(Error::conflict("closed", "The job is closed. Open a new one."));
         }
         let moved = (&row.dest_imap_host, row.dest_imap_port) != (&before.dest_imap_host, before.dest_imap_port);
+        let closes = patch.phase == Some(Phase::Closed);
+        if before.active_runs > 0 && closes {
+            // Also one that rests: after the pause it would copy into a job that is done, with log-ins given back.
+            return Err(Error::conflict(
+                "already_running",
+                "Runs of this job are at work or wait for their turn. Let them end, or cancel them, then close it.",
+            ));
+        }
         if before.active_runs > 0 && moved {
             return Err(Error::conflict(
                 "already_running",
@@ -163,7 +171,7 @@ impl Gatepost {
             gatepost_store::login_checks::forget_side(&mut tx, id, MailboxSide::Dest).await?;
         }
         let mut left = Vec::new();
-        if patch.phase == Some(Phase::Closed) {
+        if closes {
             phases::enter(&mut tx, actor, &before, Phase::Closed, "closed by hand").await?;
             // Nothing of it is copied any more.
             left = self.withdraw_consents(&mut tx, actor, (id, None), "the job was closed").await?;

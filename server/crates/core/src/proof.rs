@@ -2,12 +2,16 @@
 //! changed or in the wrong place. It knows runs and evidence; who approved what does not matter here.
 
 use crate::{Actor, Result, files, jobs::found, phases, stragglers};
-use gatepost_contract::{JobId, MailboxEvidence, PageQuery, Phase, Run, RunStatus, RunType, Tally};
-use gatepost_store::{Conn, evidence, jobs, runs};
+use gatepost_contract::{Depth, JobId, MailboxEvidence, Phase, RunStatus, RunType, Tally};
+use gatepost_store::{
+    Conn, evidence, jobs,
+    runs::{
+        self,
+        history::{self, Past},
+    },
+};
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
-
-/// How many of a mailbox's newest runs are looked at; between these must be the one that made the evidence.
-const RUNS_LOOKED_AT: u32 = 50;
 
 /// Enters `verified` where the job waits for its last proof, has it, and has nothing at work.
 pub(crate) async fn close_in(tx: &mut Conn, actor: &Actor, id: JobId) -> Result<()> {
@@ -27,39 +31,39 @@ async fn is_proved(tx: &mut Conn, job: JobId) -> Result<bool> {
     if read.evidence_id.is_none() {
         return Ok(false);
     }
-    for mailbox in &read.mailboxes {
-        let filter = runs::RunFilter { mailbox_id: Some(mailbox.mailbox_id), ..runs::RunFilter::default() };
-        let page = PageQuery { per_page: RUNS_LOOKED_AT, ..PageQuery::default() };
-        let newest = runs::list(tx, &filter, &page).await?.items;
-        if !is_newest(mailbox, &newest) || !is_whole(mailbox) {
-            return Ok(false);
-        }
-        if !files::amiss(tx, mailbox.mailbox_id, mailbox.run_id).await?.left_out.is_empty() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let last_words = history::last_words(tx, job).await?;
+    let files = files::amiss_of_job(tx, &read).await?;
+    Ok(read.mailboxes.iter().all(|mailbox| {
+        let all_files = files.get(&mailbox.mailbox_id).is_none_or(|files| files.left_out.is_empty());
+        let last = last_words.get(&mailbox.mailbox_id);
+        all_files && is_whole(mailbox) && last.is_some_and(|run| Some(run.id) == mailbox.run_id && has_proof(run))
+    }))
 }
 
-/// Whether the last run that may have copied, or found something out, is the one whose proof this is.
-fn is_newest(evidence: &MailboxEvidence, newest_first: &[Run]) -> bool {
-    let last = newest_first.iter().find(|run| says_something(run));
-    last.is_some_and(|run| Some(run.id) == evidence.run_id && has_proof(run))
-}
+/// What a run that copied has done to the destination, or could not.
+const DONE: [&str; 5] = ["transferred", "adopted", "quarantined", "flags_changed", "failed_folders"];
 
-/// What never began, and a quick look that counted nothing otherwise, leave a proof as it was.
-fn says_something(run: &Run) -> bool {
-    let looked_quickly = run.run_type == RunType::Verify
-        && run.status == RunStatus::Success
-        && run.stats.get("depth").and_then(serde_json::Value::as_str) == Some("quick");
-    // A file that was read through is judged by itself.
-    let only_looked = matches!(run.run_type, RunType::Preflight | RunType::PstExtract);
-    !only_looked && run.started_at.is_some() && !looked_quickly
+/// Whether a run that ended so has left everything as it was: what was read before it holds as it did. Of a run that was
+/// done again after an interruption nobody knows what its first attempts have done.
+pub(crate) fn is_idle(run_type: RunType, status: RunStatus, stats: &Map<String, Value>) -> bool {
+    let nothing = |figure: &&str| stats.get(*figure).and_then(Value::as_i64).unwrap_or(0) == 0;
+    let left_alone = match run_type {
+        RunType::Initial | RunType::Delta | RunType::Final => {
+            DONE.iter().all(nothing) && !stats.contains_key("resumed")
+        }
+        // A count that found nothing otherwise.
+        RunType::Verify => {
+            stats.get("depth").and_then(Value::as_str) == Some(Depth::Quick.as_str())
+                && stats.get("contradicted").and_then(Value::as_array).is_none_or(Vec::is_empty)
+        }
+        _ => false,
+    };
+    left_alone && status == RunStatus::Success
 }
 
 /// Whether this run read everything to its end. A `final` run that was done again after an interruption keeps the
 /// figures of its last attempt alone.
-pub(crate) fn has_proof(run: &Run) -> bool {
+fn has_proof(run: &Past) -> bool {
     let ended = matches!(run.status, RunStatus::Success | RunStatus::Partial) && run.exit_code != Some(130);
     ended
         && match run.run_type {

@@ -48,7 +48,9 @@ impl Dialect {
     /// What every new connection is told first.
     pub const fn setup(self, read_only: bool) -> &'static [&'static str] {
         match (self, read_only) {
-            (Self::Postgres, _) => &[],
+            // Notices (a table that exists already) are of no use to anybody who reads the log.
+            (Self::Postgres, false) => &["SET client_min_messages = warning"],
+            (Self::Postgres, true) => &["SET client_min_messages = warning", "SET default_transaction_read_only = on"],
             (Self::Sqlite, false) => {
                 &["PRAGMA busy_timeout = 10000", "PRAGMA journal_mode = WAL", "PRAGMA foreign_keys = ON"]
             }

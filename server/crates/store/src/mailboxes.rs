@@ -1,7 +1,7 @@
 //! `migration_mailboxes`. Whatever changes a count or a status brings the job's sums along in the same transaction.
 
 use crate::{
-    Conn, Error, Result, jobs, messages,
+    Conn, Error, Result, jobs,
     read::{Columns, percent},
     sql::{changed, int},
 };
@@ -247,7 +247,7 @@ pub async fn set_status(
     jobs::refresh_sums(conn, JobId(job.ok_or(Error::Missing("mailbox"))?)).await
 }
 
-/// Sets the counts, as a preflight reads them from the servers.
+/// Sets the counts: those of the ledger, or, before anything is listed there, what a preflight has read from the servers.
 pub async fn set_counts(conn: &mut Conn, id: MailboxId, counts: &Counts, now: &str) -> Result<()> {
     // A source that was counted and is empty has nothing left to do.
     let done = if counts.messages_source == 0 { 100.0 } else { percent(counts.messages_dest, counts.messages_source) };
@@ -265,13 +265,6 @@ pub async fn set_counts(conn: &mut Conn, id: MailboxId, counts: &Counts, now: &s
     .fetch_optional(&mut *conn)
     .await?;
     jobs::refresh_sums(conn, JobId(job.ok_or(Error::Missing("mailbox"))?)).await
-}
-
-/// Sets the counts from the ledger.
-pub async fn refresh_counts(conn: &mut Conn, id: MailboxId, now: &str) -> Result<Counts> {
-    let counts = messages::sums(conn, id).await?;
-    set_counts(conn, id, &counts, now).await?;
-    Ok(counts)
 }
 
 /// Removes a mailbox with its ledger, runs, secrets and evidence. The audit log keeps what was done to it.

@@ -9,8 +9,8 @@ mod write;
 
 pub use proof::{HeadRow, ProofRow, Verdict, headed, lost_folders, proofs, unproved, verified};
 pub use residue::{
-    Act, Amiss, MessageDetail, Selection, amiss, classes, get, mailbox_tally, residue, residue_after, retry, selected,
-    sums, tally,
+    Act, Amiss, MessageDetail, Selection, amiss_of_job, classes, get, mailbox_tally, residue, residue_after, retry,
+    selected, sums, tally,
 };
 pub(crate) use write::unplace;
 pub use write::{

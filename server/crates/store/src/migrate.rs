@@ -12,7 +12,11 @@ use sqlx::{
     AnyPool, Connection as _,
     migrate::{MigrateError, Migrator},
 };
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 static SQLITE: Migrator = sqlx::migrate!("../../../migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("../../../migrations/postgres");
@@ -55,8 +59,10 @@ async fn keep_copy(url: &str, version: i64) -> Result<()> {
         name.push(suffix);
         PathBuf::from(name)
     };
-    let (kept, new) =
-        (beside(format!(".before-{version:04}")), beside(format!(".before-{version:04}.{}", std::process::id())));
+    // Several may start together, in one process too: each has a copy of its own until it is whole.
+    static COPIES: AtomicU64 = AtomicU64::new(0);
+    let own = format!("{}-{}", std::process::id(), COPIES.fetch_add(1, Ordering::Relaxed));
+    let (kept, new) = (beside(format!(".before-{version:04}")), beside(format!(".before-{version:04}.{own}")));
     // Of an earlier start that was cut off in the middle of it.
     let _ = fs::remove_file(&new);
     let text = new.to_str().unwrap_or_default().to_owned();

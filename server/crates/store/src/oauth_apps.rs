@@ -6,8 +6,14 @@ use crate::{
     sql::{Conditions, List, changed},
 };
 use gatepost_contract::{OauthAppId, OauthProof, OauthProvider, Page, PageQuery};
-use sqlx::any::AnyRow;
+use sqlx::{
+    Any,
+    any::{AnyArguments, AnyRow},
+    query::Query,
+};
 use std::fmt;
+
+type Statement<'q> = Query<'q, Any, AnyArguments>;
 
 const SELECT: &str = "SELECT a.*, (SELECT count(*) FROM oauth_consents c WHERE c.app_id = a.id) AS consents";
 
@@ -84,60 +90,53 @@ pub struct StoredApp {
 
 /// A new one. [`Error::Exists`] where another has its name.
 pub async fn insert(conn: &mut Conn, app: &AppRow, created_by: &str, now: &str) -> Result<OauthAppId> {
-    let id = sqlx::query_scalar(
-        "INSERT INTO oauth_apps (name, provider, client_id, proof, secret_blob, certificate, directory, authorize_url,
-             token_url, device_url, revoke_url, scopes, mail_hosts, secret_expires_on, created_by, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16) RETURNING id",
-    )
-    .bind(app.name.as_str())
-    .bind(app.provider.as_str())
-    .bind(app.client_id.as_str())
-    .bind(app.proof.as_str())
-    .bind(app.secret_blob.as_deref())
-    .bind(app.certificate.as_deref())
-    .bind(app.directory.as_deref())
-    .bind(app.authorize_url.as_deref())
-    .bind(app.token_url.as_deref())
-    .bind(app.device_url.as_deref())
-    .bind(app.revoke_url.as_deref())
-    .bind(app.scopes.as_str())
-    .bind(app.mail_hosts.join(","))
-    .bind(app.secret_expires_on.as_deref())
-    .bind(created_by)
-    .bind(now)
-    .fetch_one(conn)
-    .await
-    .map_err(|e| Error::named(e, Error::Exists { what: "name" }, "application"))?;
-    Ok(OauthAppId(id))
+    let insert = sqlx::query(
+        "INSERT INTO oauth_apps (name, client_id, proof, secret_blob, certificate, directory, authorize_url, token_url,
+             device_url, revoke_url, scopes, mail_hosts, secret_expires_on, updated_at, provider, created_by, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $14) RETURNING id",
+    );
+    let row = changeable(insert, app, now)
+        .bind(app.provider.as_str())
+        .bind(created_by)
+        .fetch_one(conn)
+        .await
+        .map_err(|e| Error::named(e, Error::Exists { what: "name" }, "application"))?;
+    Ok(OauthAppId(row.integer("id")?))
 }
 
 /// Changes one. [`Error::Exists`] where another has its name. Its provider stays.
 pub async fn update(conn: &mut Conn, id: OauthAppId, app: &AppRow, now: &str) -> Result<()> {
-    let result = sqlx::query(
-        "UPDATE oauth_apps SET name = $2, client_id = $3, proof = $4, secret_blob = $5, certificate = $6, directory = $7,
-             authorize_url = $8, token_url = $9, device_url = $10, revoke_url = $11, scopes = $12, mail_hosts = $13,
-             secret_expires_on = $14, updated_at = $15
-         WHERE id = $1",
-    )
-    .bind(id.0)
-    .bind(app.name.as_str())
-    .bind(app.client_id.as_str())
-    .bind(app.proof.as_str())
-    .bind(app.secret_blob.as_deref())
-    .bind(app.certificate.as_deref())
-    .bind(app.directory.as_deref())
-    .bind(app.authorize_url.as_deref())
-    .bind(app.token_url.as_deref())
-    .bind(app.device_url.as_deref())
-    .bind(app.revoke_url.as_deref())
-    .bind(app.scopes.as_str())
-    .bind(app.mail_hosts.join(","))
-    .bind(app.secret_expires_on.as_deref())
-    .bind(now)
-    .execute(conn)
-    .await
-    .map_err(|e| Error::named(e, Error::Exists { what: "name" }, "application"))?;
+    let update = sqlx::query(
+        "UPDATE oauth_apps SET name = $1, client_id = $2, proof = $3, secret_blob = $4, certificate = $5, directory = $6,
+             authorize_url = $7, token_url = $8, device_url = $9, revoke_url = $10, scopes = $11, mail_hosts = $12,
+             secret_expires_on = $13, updated_at = $14
+         WHERE id = $15",
+    );
+    let result = changeable(update, app, now)
+        .bind(id.0)
+        .execute(conn)
+        .await
+        .map_err(|e| Error::named(e, Error::Exists { what: "name" }, "application"))?;
     changed(&result, "application")
+}
+
+/// Binds what can be changed, and when that is, as the first 14 parameters.
+fn changeable<'q>(statement: Statement<'q>, app: &'q AppRow, now: &'q str) -> Statement<'q> {
+    statement
+        .bind(app.name.as_str())
+        .bind(app.client_id.as_str())
+        .bind(app.proof.as_str())
+        .bind(app.secret_blob.as_deref())
+        .bind(app.certificate.as_deref())
+        .bind(app.directory.as_deref())
+        .bind(app.authorize_url.as_deref())
+        .bind(app.token_url.as_deref())
+        .bind(app.device_url.as_deref())
+        .bind(app.revoke_url.as_deref())
+        .bind(app.scopes.as_str())
+        .bind(app.mail_hosts.join(","))
+        .bind(app.secret_expires_on.as_deref())
+        .bind(now)
 }
 
 /// One of them.

@@ -83,7 +83,7 @@ impl Store {
         Ok(Self(Arc::new(Inner { writer, reader, dialect, url, temporary })))
     }
 
-    /// A connection to look with. On SQLite it refuses to write.
+    /// A connection to look with. It refuses to write.
     pub async fn reader(&self) -> Result<Reader> {
         Ok(Reader(self.0.reader.acquire().await?))
     }

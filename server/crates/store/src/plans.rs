@@ -1,7 +1,13 @@
 //! That the lists stay cheap: with 10,000 jobs and 50,000 runs, no page and no look at the queue goes through all runs.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-use crate::{Conn, Store, jobs, messages::residue, runs, sql::Sql, timeline};
+use crate::{
+    Conn, Store, jobs,
+    messages::residue,
+    runs::{self, history},
+    sql::Sql,
+    timeline,
+};
 use gatepost_contract::{
     JobFilter, JobId, MailboxId, PageQuery, Phase, ResidueFilter, RunStatus, RunType, TimelineFilter,
 };
@@ -80,6 +86,42 @@ async fn no_page_goes_through_all_runs_mailboxes_or_messages() {
         if what.starts_with("residue") {
             assert!(plan.contains("idx_migration_messages_residue"), "{what} reads every message:\n{plan}");
         }
+    }
+}
+
+/// A gate asks these of every mailbox of its job: each must end at the first row of an index.
+#[tokio::test]
+async fn no_gate_goes_through_the_runs_or_messages_of_its_mailboxes() {
+    let store = Store::in_memory().await.unwrap();
+    let conn = &mut *store.reader().await.unwrap();
+    let job = JobId(7);
+    let mut amiss = Sql::default();
+    amiss.push(residue::AMISS_OF_JOB);
+    for (what, statement, indexes) in [
+        (
+            "what the runs come to",
+            history::statement(job, &history::HISTORY).unwrap(),
+            &["idx_migration_runs_mailbox", "idx_migration_runs_weighty"][..],
+        ),
+        (
+            "who spoke last",
+            history::statement(job, &history::LAST_WORD).unwrap(),
+            &["idx_migration_runs_mailbox", "idx_migration_runs_weighty"],
+        ),
+        ("what is in motion", history::moving(job).unwrap(), &["idx_migration_runs_active"]),
+        ("what is amiss", amiss, &["idx_migration_messages_residue"]),
+    ] {
+        let plan = plan(conn, statement).await;
+        for index in indexes {
+            assert!(plan.contains(index), "{what} without {index}:\n{plan}");
+        }
+        let scans = plan.lines().filter(|line| line.trim_start().starts_with("SCAN") && !line.contains("SCAN p"));
+        assert_eq!(scans.collect::<Vec<_>>(), Vec::<&str>::new(), "{what}:\n{plan}");
+        // Of an index that is asked in its own order, the first row is the answer.
+        let sorts = what != "what is amiss" && plan.contains("TEMP B-TREE");
+        assert!(!sorts, "{what}:\n{plan}");
+        let by_type = plan.lines().filter(|line| line.contains("SEARCH x "));
+        assert!(by_type.clone().all(|line| line.contains("run_type=?")), "{what}:\n{plan}");
     }
 }
 

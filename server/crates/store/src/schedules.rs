@@ -3,7 +3,6 @@
 
 use crate::{
     Conn, Error, Result,
-    dialect::Dialect,
     read::Columns,
     sql::{Conditions, List, clean, int},
 };
@@ -360,11 +359,6 @@ pub async fn forget_since(conn: &mut Conn, by: &str, at: &str) -> Result<u64> {
         .execute(conn)
         .await?;
     Ok(result.rows_affected())
-}
-
-/// The database's own clock, in seconds since 1970.
-pub async fn database_seconds(conn: &mut Conn) -> Result<i64> {
-    Ok(sqlx::query_scalar(Dialect::of(conn).seconds()).fetch_one(conn).await?)
 }
 
 /// Forgets what was decided before a time.

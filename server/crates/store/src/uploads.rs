@@ -124,7 +124,16 @@ pub async fn of_mailbox(conn: &mut Conn, mailbox: MailboxId) -> Result<Vec<Store
     rows.iter().map(read).collect()
 }
 
-/// The same for a list: of what was found in them the sums, without the folders and with the first sentences about
+/// The mailboxes of a job that have or had a file.
+pub async fn mailboxes_of_job(conn: &mut Conn, job: JobId) -> Result<Vec<MailboxId>> {
+    let ids: Vec<i64> = sqlx::query_scalar("SELECT DISTINCT mailbox_id FROM migration_uploads WHERE job_id = $1")
+        .bind(job.0)
+        .fetch_all(conn)
+        .await?;
+    Ok(ids.into_iter().map(MailboxId).collect())
+}
+
+/// All of a mailbox for a list: of what was found in them the sums, without the folders and with the first sentences about
 /// damage. A list of them all would be large otherwise.
 pub async fn summaries_of_mailbox(conn: &mut Conn, mailbox: MailboxId) -> Result<Vec<Upload>> {
     let query = sqlx::query("SELECT * FROM migration_uploads WHERE mailbox_id = $1 ORDER BY slot").bind(mailbox.0);

@@ -2,27 +2,24 @@
 
 use crate::{Gatepost, Result, clock, files};
 use gatepost_contract::{
-    CheckId, CheckStatus, EvidenceId, Gate, GateFigures, Job, JobEvidence, JobId, MailboxEvidence, MailboxId,
-    PageQuery, Run, RunId, RunStatus, RunType, Tally,
+    CheckId, CheckStatus, EvidenceId, Gate, GateFigures, Job, JobEvidence, JobId, MailboxEvidence, MailboxId, RunId,
+    RunStatus, Tally,
 };
 use gatepost_gate::{Approval, DeltaFacts, Facts, FolderFacts, LedgerFacts, MailboxFacts, figures};
 use gatepost_store::{
-    Conn, evidence, gate_history, jobs, mailboxes,
+    Conn, evidence, gate_history, jobs,
     messages::{self, Amiss},
-    runs, users,
+    runs::history::{self, History, Past},
+    users,
 };
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
 
 impl Gatepost {
     /// What the gate of a job looks at, as it is now.
     pub(super) async fn facts(&self, conn: &mut Conn, job: &Job) -> Result<Facts> {
         let read = evidence::for_job(conn, job.id).await?;
-        let histories = histories(conn, job.id, &read).await?;
-        // Only what was read after the last copy counts. From an approval that stands a later copy takes nothing away by
-        // itself: newer evidence decides that, and what the copy left amiss in the ledger.
-        let fresh = |evidence: &MailboxEvidence| {
-            job.approved_at.is_some()
-                || histories.iter().find(|h| h.mailbox == evidence.mailbox_id).is_none_or(|h| h.is_before(evidence))
-        };
+        let now = Now::look(conn, &read).await?;
         let approval = match jobs::approval(conn, job.id).await? {
             Some(row) => {
                 let by =
@@ -47,25 +44,11 @@ impl Gatepost {
             evidence_max_age_seconds: hours(self.config().evidence_max_age_hours),
             now_seconds: clock::seconds(),
             sampled_at: clock::now(),
-            initial_done: histories.iter().all(|h| h.initial_done),
-            last_delta: worst_delta(&histories),
+            initial_done: read.mailboxes.iter().all(|m| now.initial_done(m.mailbox_id)),
+            last_delta: now.worst_delta(&read),
             current_evidence: read.evidence_id,
             evidence_at: oldest(&read),
-            mailboxes: read
-                .mailboxes
-                .into_iter()
-                .map(|m| {
-                    let history = histories.iter().find(|h| h.mailbox == m.mailbox_id);
-                    let contradicted = history.map(|h| h.contradictions(&m)).unwrap_or_default();
-                    let files::Amiss { left_out, damaged, removed } =
-                        history.map(|h| h.files.clone()).unwrap_or_default();
-                    let mut facts = MailboxFacts { contradicted, left_out, damaged, removed, ..mailbox(fresh(&m), m) };
-                    if let Some(written) = history.and_then(|h| h.amiss.as_deref()) {
-                        compare(&mut facts, written);
-                    }
-                    facts
-                })
-                .collect(),
+            mailboxes: read.mailboxes.into_iter().map(|m| now.beside(m, job.approved_at.is_some())).collect(),
             approval,
             revoked_why: jobs::revocation(conn, job.id).await?.map(|revocation| revocation.why),
             dns_cutover: job.dns_cutover_at.is_some(),
@@ -167,139 +150,101 @@ fn mailbox(fresh: bool, m: MailboxEvidence) -> MailboxFacts {
     }
 }
 
-/// What the runs of one mailbox say.
-struct History {
-    mailbox: MailboxId,
-    initial_done: bool,
-    delta: Option<DeltaFacts>,
-    /// The newest runs that may have changed something at the destination.
-    copies: Vec<Copied>,
-    /// What is amiss by the ledger; none while a run is at work, which writes it.
-    amiss: Option<Vec<Amiss>>,
-    /// The newest quick look that has ended, and the folders in which it counted otherwise than the evidence of its time.
-    counted: Option<(RunId, Vec<String>)>,
-    /// What is amiss with the mailbox's files.
-    files: files::Amiss,
+/// What runs, the ledger and files say by now, beside the evidence.
+struct Now {
+    histories: HashMap<MailboxId, History>,
+    /// What is amiss by the ledger.
+    amiss: HashMap<MailboxId, Vec<Amiss>>,
+    /// The mailboxes whose ledger a run is writing.
+    in_motion: HashSet<MailboxId>,
+    /// What is amiss with the files of mailboxes that have some.
+    files: HashMap<MailboxId, files::Amiss>,
 }
 
-/// A run that may have changed something at the destination.
-struct Copied {
-    run: RunId,
-    /// When it ended; none while it is at work.
-    ended: Option<String>,
-    /// Whether it ended with a proof of its own. Evidence of an attempt that was interrupted before its end is older than
-    /// what the next attempt copied.
-    proved: bool,
-}
-
-impl History {
-    /// Folders in which a quick look after this evidence counted otherwise.
-    fn contradictions(&self, evidence: &MailboxEvidence) -> Vec<String> {
-        let newer = self.counted.iter().filter(|(run, _)| evidence.run_id.is_some_and(|read| read < *run));
-        newer.flat_map(|(_, folders)| folders.clone()).collect()
+impl Now {
+    async fn look(conn: &mut Conn, read: &JobEvidence) -> Result<Self> {
+        let mut amiss: HashMap<MailboxId, Vec<Amiss>> = HashMap::new();
+        for folder in messages::amiss_of_job(conn, read.job_id).await? {
+            amiss.entry(folder.mailbox).or_default().push(folder);
+        }
+        Ok(Self {
+            histories: history::of_job(conn, read.job_id).await?,
+            amiss,
+            in_motion: history::in_motion(conn, read.job_id).await?,
+            files: files::amiss_of_job(conn, read).await?,
+        })
     }
 
-    /// Whether this was read after the last copy; a `final` run's own proof was.
-    fn is_before(&self, evidence: &MailboxEvidence) -> bool {
-        self.copies.iter().all(|copy| {
-            let read = evidence.read_at.as_ref();
-            copy.proved && evidence.run_id == Some(copy.run)
-                || copy.ended.as_ref().zip(read).is_some_and(|(ended, read)| read >= ended)
+    /// What a mailbox's evidence is worth now.
+    fn beside(&self, evidence: MailboxEvidence, approved: bool) -> MailboxFacts {
+        let id = evidence.mailbox_id;
+        // Only what was read after the last copy counts. From an approval that stands a later copy takes nothing away by
+        // itself: newer evidence decides that, and what the copy left amiss in the ledger.
+        let fresh = approved || self.is_read_since(&evidence);
+        let counted = self.histories.get(&id).and_then(|history| history.counted.as_ref());
+        let files::Amiss { left_out, damaged, removed } = self.files.get(&id).cloned().unwrap_or_default();
+        let contradicted = counted.map(contradicted).unwrap_or_default();
+        let mut facts = MailboxFacts { contradicted, left_out, damaged, removed, ..mailbox(fresh, evidence) };
+        if !self.in_motion.contains(&id) {
+            compare(&mut facts, self.amiss_in(id));
+        }
+        facts
+    }
+
+    /// Whether this was read after the last copy; a `final` run's own proof was. Evidence of an attempt that was
+    /// interrupted before its end is older than what the next attempt copied.
+    fn is_read_since(&self, evidence: &MailboxEvidence) -> bool {
+        let copied = self.histories.get(&evidence.mailbox_id).and_then(|history| history.copied.as_ref());
+        copied.is_none_or(|copy| {
+            let is_its_own = |read: RunId| read == copy.id && copy.stats.contains_key("proof");
+            evidence.run_id.is_some_and(|read| read > copy.id || is_its_own(read))
+        })
+    }
+
+    fn amiss_in(&self, mailbox: MailboxId) -> &[Amiss] {
+        self.amiss.get(&mailbox).map_or(&[], Vec::as_slice)
+    }
+
+    fn initial_done(&self, mailbox: MailboxId) -> bool {
+        let initial = self.histories.get(&mailbox).and_then(|history| history.initial.as_ref());
+        initial.is_some_and(|run| {
+            run.status == RunStatus::Success || run.status == RunStatus::Partial && run.exit_code != Some(130)
+        })
+    }
+
+    /// How the last deltas ended: the oldest and worst of them, or none where a mailbox had none.
+    fn worst_delta(&self, read: &JobEvidence) -> Option<DeltaFacts> {
+        let all: Option<Vec<DeltaFacts>> = read.mailboxes.iter().map(|m| self.delta(m.mailbox_id)).collect();
+        all?.into_iter().reduce(|a, b| DeltaFacts {
+            finished_seconds: a.finished_seconds.min(b.finished_seconds),
+            ended_well: a.ended_well && b.ended_well,
+            pending: a.pending + b.pending,
+        })
+    }
+
+    fn delta(&self, mailbox: MailboxId) -> Option<DeltaFacts> {
+        let run = self.histories.get(&mailbox)?.delta.as_ref()?;
+        let finished = run.finished_at.as_deref().and_then(clock::parse);
+        Some(DeltaFacts {
+            finished_seconds: finished.map_or(0, time::OffsetDateTime::unix_timestamp),
+            ended_well: ended_well(run),
+            pending: self.amiss_in(mailbox).iter().map(|folder| folder.pending).sum(),
         })
     }
 }
 
-/// How many of a mailbox's newest runs are looked at: more than can lie between two verifications in practice, and
-/// what is older than these and never verified shows as pending or as unverified all the same.
-const RUNS_LOOKED_AT: u32 = 200;
-
-async fn histories(conn: &mut Conn, job: JobId, read: &JobEvidence) -> Result<Vec<History>> {
-    let mut all = Vec::new();
-    for mailbox in mailboxes::list(conn, job).await? {
-        let initial = runs::latest_finished(conn, mailbox.id, &[RunType::Initial]).await?;
-        let delta = runs::latest_finished(conn, mailbox.id, &[RunType::Delta, RunType::Final]).await?;
-        let filter = runs::RunFilter { mailbox_id: Some(mailbox.id), ..runs::RunFilter::default() };
-        let newest = PageQuery { per_page: RUNS_LOOKED_AT, ..PageQuery::default() };
-        let newest = runs::list(conn, &filter, &newest).await?.items;
-        let counted = newest.iter().find(|run| run.status.is_final() && has_counted(run));
-        let counted = counted.map(|run| (run.id, contradicted(run)));
-        let amiss = messages::amiss(conn, mailbox.id).await?;
-        let pending = if delta.is_some() { amiss.iter().map(|folder| folder.pending).sum() } else { 0 };
-        let at_work = newest.iter().any(is_at_work);
-        let proof = read.mailboxes.iter().find(|m| m.mailbox_id == mailbox.id).and_then(|m| m.run_id);
-        // Only mailboxes of files have any; the others cost one look at an index.
-        let files = files::amiss(conn, mailbox.id, proof).await?;
-        all.push(History {
-            mailbox: mailbox.id,
-            initial_done: initial.is_some_and(|r| {
-                r.status == RunStatus::Success || r.status == RunStatus::Partial && r.exit_code != Some(130)
-            }),
-            delta: delta.map(|run| DeltaFacts {
-                finished_seconds: run
-                    .finished_at
-                    .as_deref()
-                    .and_then(clock::parse)
-                    .map_or(0, time::OffsetDateTime::unix_timestamp),
-                ended_well: ended_well(&run),
-                pending,
-            }),
-            counted,
-            files,
-            copies: newest.into_iter().filter(may_have_copied).map(copied).collect(),
-            amiss: (!at_work).then_some(amiss),
-        });
-    }
-    Ok(all)
-}
-
-fn figure(run: &Run, name: &str) -> i64 {
-    run.stats.get(name).and_then(serde_json::Value::as_i64).unwrap_or(0)
-}
-
-/// A verification of depth `quick` that came to its end.
-fn has_counted(run: &Run) -> bool {
-    run.run_type == RunType::Verify && run.stats.contains_key("contradicted")
-}
-
-fn contradicted(run: &Run) -> Vec<String> {
-    let folders = run.stats.get("contradicted").and_then(serde_json::Value::as_array);
+/// The folders in which this run counted otherwise than the evidence of its time.
+fn contradicted(run: &Past) -> Vec<String> {
+    let folders = run.stats.get("contradicted").and_then(Value::as_array);
     folders.into_iter().flatten().filter_map(|folder| folder.as_str().map(str::to_owned)).collect()
 }
 
-/// Whether a run that writes the ledger has begun and not ended, though it may wait to be taken up again.
-fn is_at_work(run: &Run) -> bool {
-    run.started_at.is_some() && !run.status.is_final() && run.run_type != RunType::PstExtract
-}
-
-fn copied(run: Run) -> Copied {
-    Copied { run: run.id, proved: run.stats.contains_key("proof"), ended: run.finished_at }
-}
-
-fn may_have_copied(run: &Run) -> bool {
-    if !matches!(run.run_type, RunType::Initial | RunType::Delta | RunType::Final) || run.status == RunStatus::Queued {
-        return false;
-    }
-    let nothing = ["transferred", "adopted", "quarantined", "flags_changed", "failed_folders"]
-        .iter()
-        .all(|f| figure(run, f) == 0);
-    !(nothing && run.status == RunStatus::Success && !run.stats.contains_key("resumed"))
-}
-
 /// Refused messages make a run partial; the quarantine check speaks for them.
-fn ended_well(run: &Run) -> bool {
+fn ended_well(run: &Past) -> bool {
+    let failed_folders = run.stats.get("failed_folders").and_then(Value::as_i64).unwrap_or(0);
     match run.status {
         RunStatus::Success => true,
-        RunStatus::Partial => figure(run, "failed_folders") == 0 && run.exit_code != Some(130),
+        RunStatus::Partial => failed_folders == 0 && run.exit_code != Some(130),
         _ => false,
     }
-}
-
-/// How the last deltas ended: the oldest and worst of them, or none where a mailbox had none.
-fn worst_delta(histories: &[History]) -> Option<DeltaFacts> {
-    let all: Option<Vec<DeltaFacts>> = histories.iter().map(|h| h.delta).collect();
-    all?.into_iter().reduce(|a, b| DeltaFacts {
-        finished_seconds: a.finished_seconds.min(b.finished_seconds),
-        ended_well: a.ended_well && b.ended_well,
-        pending: a.pending + b.pending,
-    })
 }

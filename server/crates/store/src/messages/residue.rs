@@ -84,6 +84,8 @@ pub async fn mailbox_tally(conn: &mut Conn, mailbox: MailboxId) -> Result<Tally>
 /// What a folder holds that is amiss and not given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Amiss {
+    /// Of which mailbox.
+    pub mailbox: MailboxId,
     /// The folder.
     pub folder: FolderId,
     /// Its path at the source.
@@ -96,24 +98,13 @@ pub struct Amiss {
     pub changed: i64,
 }
 
-/// What is amiss in the folders of a mailbox; those in order are left out. Walks the residue's index, never the whole
-/// ledger.
-pub async fn amiss(conn: &mut Conn, mailbox: MailboxId) -> Result<Vec<Amiss>> {
-    let rows = sqlx::query(
-        "SELECT f.id, f.source_path,
-             CAST(sum(CASE WHEN m.state = 'pending' THEN 1 ELSE 0 END) AS BIGINT) AS pending,
-             CAST(sum(CASE WHEN m.state = 'quarantined' THEN 1 ELSE 0 END) AS BIGINT) AS quarantined,
-             CAST(sum(CASE WHEN m.state = 'arrived' AND m.fidelity = 'changed' THEN 1 ELSE 0 END) AS BIGINT) AS changed
-         FROM migration_folders f JOIN migration_messages m ON m.folder_id = f.id
-         WHERE f.mailbox_id = $1 AND f.gone_at IS NULL
-           AND (m.state <> 'arrived' OR m.fidelity = 'changed' OR m.cause_kind IS NOT NULL)
-         GROUP BY f.id, f.source_path ORDER BY f.id",
-    )
-    .bind(mailbox.0)
-    .fetch_all(conn)
-    .await?;
+/// What is amiss in the folders of a job's mailboxes; those in order are left out. Walks the residue's index, never the
+/// whole ledger.
+pub async fn amiss_of_job(conn: &mut Conn, job: JobId) -> Result<Vec<Amiss>> {
+    let rows = sqlx::query(AMISS_OF_JOB).bind(job.0).fetch_all(conn).await?;
     let all = rows.iter().map(|row| {
         Ok(Amiss {
+            mailbox: MailboxId(row.integer("mailbox_id")?),
             folder: FolderId(row.integer("id")?),
             source_path: row.text("source_path")?,
             pending: row.integer("pending")?,
@@ -123,6 +114,16 @@ pub async fn amiss(conn: &mut Conn, mailbox: MailboxId) -> Result<Vec<Amiss>> {
     });
     all.collect()
 }
+
+pub(crate) const AMISS_OF_JOB: &str = "SELECT f.mailbox_id, f.id, f.source_path,
+         CAST(sum(CASE WHEN m.state = 'pending' THEN 1 ELSE 0 END) AS BIGINT) AS pending,
+         CAST(sum(CASE WHEN m.state = 'quarantined' THEN 1 ELSE 0 END) AS BIGINT) AS quarantined,
+         CAST(sum(CASE WHEN m.state = 'arrived' AND m.fidelity = 'changed' THEN 1 ELSE 0 END) AS BIGINT) AS changed
+     FROM migration_mailboxes b JOIN migration_folders f ON f.mailbox_id = b.id
+         JOIN migration_messages m ON m.folder_id = f.id
+     WHERE b.job_id = $1 AND f.gone_at IS NULL
+         AND (m.state <> 'arrived' OR m.fidelity = 'changed' OR m.cause_kind IS NOT NULL)
+     GROUP BY f.mailbox_id, f.id, f.source_path ORDER BY f.id";
 
 fn add_up(rows: &[AnyRow]) -> Result<Tally> {
     let mut tally = Tally::default();
