@@ -68,7 +68,7 @@ pub struct AddUser {
 pub enum Token {
     /// Make a token and print its secret, this once
     Add {
-        /// gate:read, dns:write or jobs:read; may be given several times
+        /// gate:read, dns:write, jobs:read or metrics:read; may be given several times
         #[arg(long, required = true, value_name = "SCOPE")]
         scope: Vec<Scope>,
         /// What it is for

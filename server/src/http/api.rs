@@ -154,6 +154,7 @@ fn migration_routes() -> OpenApiRouter<App> {
         .routes(routes!(oauth::get_app, oauth::update_app, oauth::remove_app))
         .routes(routes!(oauth::of_job, oauth::ask_for_job))
         .routes(routes!(oauth::unconfirmed, oauth::confirm))
+        .routes(routes!(oauth::revocations))
         .routes(routes!(oauth::of_mailbox, oauth::ask_for_mailbox))
         .routes(routes!(oauth::get, oauth::withdraw))
         .routes(routes!(oauth::check))
@@ -206,7 +207,8 @@ fn document() -> OpenApi {
     let description = "Moves a domain's mail and keeps the DNS gate shut until every message is proved to have arrived. \
         Every refusal is application/problem+json (RFC 9457) with a code for programs and a sentence for people. \
         Lists take page, per_page (at most 200) and sort, and answer items, total, page and per_page. \
-        Times are RFC 3339 in UTC, sizes are bytes.";
+        Times are RFC 3339 in UTC, sizes are bytes. Measurements for Prometheus are not below this address but at \
+        /metrics, as text, for service tokens with metrics:read.";
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("An access token of POST /auth/token, or a service token."))

@@ -1,10 +1,15 @@
 //! What watches the program: liveness, readiness, measurements.
 
-use super::{App, error::Answer, extract::Json};
-use axum::extract::State;
+use super::{App, error::Answer, extract::Json, identity::Identity};
+use axum::{Extension, extract::State};
 use gatepost_contract::Problem;
 use http::header;
 use serde_json::{Value, json};
+
+/// For whoever reads the measurements without saying who they are.
+const SHOW_A_TOKEN: &str = "Measurements are for service tokens with the scope metrics:read: make one on the Desk's page of \
+    service tokens, or with `gatepost admin token add --scope metrics:read`, and send it as a bearer token. Staff who \
+    are signed in may read them too.";
 
 /// The process answers.
 pub async fn healthz() -> Json<Value> {
@@ -26,7 +31,16 @@ pub async fn readyz(State(app): State<App>) -> Answer<Json<Value>> {
     }
 }
 
-/// Measurements as Prometheus text.
-pub async fn metrics(State(app): State<App>) -> ([(header::HeaderName, &'static str); 1], String) {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render())
+/// Measurements as Prometheus text, for a token with `metrics:read` and for staff.
+pub async fn metrics(
+    State(app): State<App>,
+    Extension(identity): Extension<Identity>,
+) -> Answer<([(header::HeaderName, &'static str); 1], String)> {
+    let actor = match identity {
+        Identity::Known(actor) => actor,
+        Identity::Refused(refusal) => return Err(refusal),
+        Identity::Anonymous => return Err(Problem::new(401, "unauthorized", SHOW_A_TOKEN).into()),
+    };
+    app.core.may_read_measurements(&actor)?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render()))
 }

@@ -7,6 +7,7 @@ use super::{
     App,
     client::Client,
     desk::leave_refusal,
+    extract::host,
     identity::Identity,
     shared::{PAGE_POLICY, Query, common, html, style_sheet, why},
 };
@@ -163,10 +164,6 @@ fn finished(status: StatusCode, page: String) -> Response {
 
 fn look(parts: &Parts) -> Look {
     Query::of(&parts.uri).look(&parts.headers)
-}
-
-fn host(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::HOST).and_then(|host| host.to_str().ok())
 }
 
 fn cookie_name(app: &App) -> &'static str {

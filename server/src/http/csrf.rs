@@ -1,11 +1,12 @@
 //! Defence against requests that another site makes in a user's name.
 //!
 //! Asked for on every unsafe method that could ride on the session cookie: browsers say where a request comes from in
-//! `Sec-Fetch-Site`, older ones in `Origin` or `Referer`. So is it on the few safe ones that reach out to the old mail
-//! server or search for it, where browsers say that another site has made them. A request with an `Authorization` header is exempt, for no
-//! other site can make a browser add one; so is an API request that carries no session cookie at all.
+//! `Sec-Fetch-Site`, older ones in `Origin` or `Referer`. It is asked for too on the few safe ones that reach out to the
+//! old mail server or search for it, where browsers say that another site has made them. A request with an
+//! `Authorization` header is exempt, for no other site can make a browser add one; so is an API request that carries no
+//! session cookie at all.
 
-use super::{App, error::Refusal, session::COOKIE};
+use super::{App, error::Refusal, extract::host, session::COOKIE};
 use axum::{
     extract::{Request, State},
     middleware::Next,
@@ -24,8 +25,7 @@ pub async fn defend(State(app): State<App>, request: Request, next: Next) -> Res
     if request.method().is_safe() && !is_cross_site(request.headers()) {
         return next.run(request).await;
     }
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    if is_ours(request.headers(), host, app.core.config().public_url.as_deref()) {
+    if is_ours(request.headers(), host(request.headers()), app.core.config().public_url.as_deref()) {
         return next.run(request).await;
     }
     Refusal::from(Problem::new(

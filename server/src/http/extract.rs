@@ -247,6 +247,11 @@ impl<T: Serialize> IntoResponse for Accepted<T> {
     }
 }
 
+/// The host and port at which a request has reached the Desk, as its sender says.
+pub fn host(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::HOST).and_then(|host| host.to_str().ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

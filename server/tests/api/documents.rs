@@ -1,6 +1,6 @@
 //! The OpenAPI document and the routes that exist.
 
-use crate::kit::Server;
+use crate::kit::{Server, run};
 use serde_json::{Value, json};
 
 /// What the contract promises for this stage.
@@ -190,11 +190,60 @@ fn health_and_measurements_are_served() {
     server.send("GET", "/healthz", &[], "").expect(200);
     server.send("GET", "/readyz", &[], "").expect(200);
     server.send("GET", "/api/v1/nothing", &[], "").expect(404);
-    let metrics = server.send("GET", "/metrics", &[], "").expect(200);
+    let metrics = server.measurements();
     assert!(metrics.header("content-type").starts_with("text/plain"));
     let health = "gatepost_http_requests_total{method=\"GET\",route=\"/healthz\",status=\"200\"} 1";
     assert!(metrics.text.contains(health), "{}", metrics.text);
     assert!(metrics.text.contains("gatepost_http_request_duration_seconds_bucket"), "{}", metrics.text);
+}
+
+#[test]
+fn measurements_are_for_their_tokens_and_for_staff_and_refusals_say_what_to_do() {
+    let server = Server::start();
+    let anonymous = server.send("GET", "/metrics", &[], "").problem(401, "unauthorized");
+    let told = anonymous["detail"].as_str().expect("a sentence");
+    assert!(told.contains("gatepost admin token add --scope metrics:read"), "{told}");
+    let wrong = server.send("GET", "/metrics", &[("authorization", "Basic cHJvbTpwcm9t")], "");
+    assert!(wrong.header("www-authenticate").starts_with("Bearer"), "{wrong:?}");
+    wrong.problem(401, "unauthorized");
+    server.send("GET", "/metrics", &[("authorization", "Bearer gp_none")], "").problem(401, "unauthorized");
+
+    let admin = server.token("super_admin");
+    let wizard = serde_json::json!({"name": "wizard", "scopes": ["gate:read", "dns:write", "jobs:read"]});
+    let wizard = server.call(&admin, "POST", "/tokens", &wizard).expect(201).json();
+    let bearer = format!("Bearer {}", wizard["secret"].as_str().expect("a secret"));
+    let refused = server.send("GET", "/metrics", &[("authorization", &bearer)], "").problem(403, "forbidden");
+    let told = refused["detail"].as_str().expect("a sentence");
+    assert!(told.contains("lacks the scope metrics:read"), "{told}");
+
+    let shown = server.measurements();
+    assert_eq!(shown.header("cache-control"), "no-store");
+    let head = server.send("HEAD", "/metrics", &[("authorization", &bearer)], "");
+    assert_eq!(head.status, 403);
+    let bearer = format!("Bearer {}", server.token("technician"));
+    server.send("GET", "/metrics", &[("authorization", &bearer)], "").expect(200);
+    server.send("GET", "/metrics", &[("cookie", &server.cookie("technician"))], "").expect(200);
+}
+
+#[test]
+fn the_sample_for_prometheus_reads_the_address_and_the_scope_that_there_are() {
+    let packaging = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
+    let sample = std::fs::read_to_string(packaging.join("prometheus.yml")).expect("the sample");
+    for line in [
+        "    metrics_path: /metrics",
+        "      type: Bearer",
+        "      credentials_file: /etc/prometheus/gatepost.token",
+        "      - targets: [\"127.0.0.1:8080\"]",
+    ] {
+        assert!(sample.lines().any(|l| l == line), "{line} is missing in\n{sample}");
+    }
+    // The very command of the sample makes a token that reads them.
+    let server = Server::start();
+    let command = sample.lines().find_map(|line| line.split_once("-- gatepost ")).expect("a command").1;
+    let words: Vec<&str> = command.split(" > ").next().unwrap_or_default().split_whitespace().collect();
+    let made = run(server.dir.path(), &words);
+    let bearer = format!("Bearer {}", String::from_utf8_lossy(&made.stdout).trim());
+    server.send("GET", "/metrics", &[("authorization", &bearer)], "").expect(200);
 }
 
 #[test]

