@@ -104,8 +104,8 @@ pub fn router(app: &App) -> Router {
     let care = Router::new()
         .route("/healthz", get(care::healthz))
         .route("/readyz", get(care::readyz))
-        .route("/metrics", get(care::metrics))
         .layer(from_fn(error::problems_only));
+    let measurements = Router::new().route("/metrics", get(care::metrics)).layer(from_fn(error::problems_only));
 
     // With a signed link nobody is known: no session is read, no user looked up.
     let mut linked = Router::new().nest("/api/v1", api.linked);
@@ -118,7 +118,7 @@ pub fn router(app: &App) -> Router {
         desk = desk.merge(consent::staff_routes());
     }
     let usual = Router::new()
-        .merge(for_known_callers(rest.merge(desk), app))
+        .merge(for_known_callers(rest.merge(measurements).merge(desk), app))
         .merge(linked)
         .merge(care)
         .merge(desk::assets(app))

@@ -8,6 +8,7 @@ mod config;
 mod drivers;
 mod http;
 mod logging;
+mod loopback;
 mod prober;
 mod tools;
 

@@ -16,6 +16,7 @@ use gatepost_testkit::{
         zimbra::{Exported, Zimbra},
         zip::Zip,
     },
+    proxy::{Direction, Hold},
     pst, samples,
 };
 use serde_json::{Value, json};
@@ -416,10 +417,14 @@ fn an_import_that_is_killed_goes_on_where_it_was() {
     assert_eq!(journey.settled(&file)["state"], "ready");
     journey.succeed("preflight");
     line.delay(Duration::from_millis(400));
+    // However late the kill comes, a half of the mail is still to be sent.
+    let hold = Hold::default();
+    hold.after(bytes.len() as u64 / 2);
+    line.hold(Direction::ToServer, &hold);
     let run = journey.start("initial").remove(0);
     let path = format!("/migration/runs/{run}");
     wait_for("progress", || (number(&journey.get(&path)["run"]["progress"]["done"]) > 0).then_some(()));
-    let journey = journey.killed_and_restarted();
+    let journey = journey.killed_and_restarted_after(|| hold.lose());
     line.delay(Duration::ZERO);
     let run = journey.ended(run);
     assert_eq!(run["status"], "success", "{run:#}\n{}", journey.log(&run));

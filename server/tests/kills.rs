@@ -6,7 +6,10 @@ use common::{
     Journey, NEW_PASSWORD, OLD_PASSWORD, USER, assert_same, kit, mail, new_server, number, old_server, sized_letter,
     stat, wait_for,
 };
-use gatepost_testkit::{Proxy, Snapshot, dovecot, fill, proxy::Direction};
+use gatepost_testkit::{
+    Proxy, Snapshot, dovecot, fill,
+    proxy::{Direction, Hold},
+};
 use serde_json::Value;
 use std::{
     path::Path,
@@ -64,21 +67,24 @@ fn killed(kills: u64, messages: usize, new: dovecot::Builder) {
     let report = fill(&old.account(USER), &mail(messages)).expect("the old server takes mail");
     let source = Proxy::start(old.imap_port()).expect("a proxy");
     let dest = Proxy::start(new.imap_port()).expect("a proxy");
-    let traffic = |proxy: &Proxy| proxy.bytes(Direction::ToClient) + proxy.bytes(Direction::ToServer);
-    let passed = || traffic(&source) + traffic(&dest);
+    // The mail comes from the one and goes to the other; at the moment of a kill no byte of it passes any more.
+    let hold = Hold::default();
+    source.hold(Direction::ToClient, &hold);
+    dest.hold(Direction::ToServer, &hold);
     let dir = tempfile::tempdir().expect("a directory");
     let mut moments = Moments(kills);
     for kill in 1..=kills {
         // A whole copy moves each byte twice. Some kills come before the first message, some among the last ones.
-        let moment = passed() + moments.below(report.bytes * 3 / kills);
+        hold.after(moments.below(report.bytes * 3 / kills));
         let mut child = copy(dir.path(), &source, &dest).spawn().expect("the program starts");
         wait_for("the moment of a kill", || {
             let ended = child.try_wait().expect("it is our child");
             assert!(ended.is_none(), "kill {kill} came too late: {ended:?}");
-            (passed() >= moment).then_some(())
+            hold.holds().then_some(())
         });
         child.kill().expect("it runs");
         child.wait().expect("it ends");
+        hold.lose();
     }
     let there = Snapshot::read(&new.account(USER)).expect("it reads").messages.len();
     assert!((1..messages).contains(&there), "the kills were in the middle of the copy: {there} messages were there");
@@ -100,10 +106,14 @@ fn a_server_that_is_killed_in_a_run_resumes_it_when_it_starts_again() {
     let journey = Journey::between(old.imap_port(), line.port());
     journey.succeed("preflight");
     line.delay(Duration::from_millis(400));
+    // However late the kill comes, a half of the mail is still to be sent.
+    let hold = Hold::default();
+    hold.after(MESSAGES.unsigned_abs() * 10_000);
+    line.hold(Direction::ToServer, &hold);
     let run = journey.start("initial").remove(0);
     let path = format!("/migration/runs/{run}");
     wait_for("progress", || (number(&journey.get(&path)["run"]["progress"]["done"]) > 0).then_some(()));
-    let journey = journey.killed_and_restarted();
+    let journey = journey.killed_and_restarted_after(|| hold.lose());
     line.delay(Duration::ZERO);
     let run = journey.ended(run);
     assert_eq!(run["status"], "success", "{run:#}\n{}", journey.log(&run));

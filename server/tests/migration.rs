@@ -6,7 +6,10 @@ use common::{
     DOMAIN, Journey, NEW_PASSWORD, OLD_PASSWORD, USER, assert_same, check, deliver, difference, id, ids, letter, mail,
     mailbox, new_server, number, old_server, raw::Raw, sized_letter, stat, text, wait_for,
 };
-use gatepost_testkit::{Account, Dovecot, Generated, Proxy, Snapshot, fill};
+use gatepost_testkit::{
+    Account, Dovecot, Generated, Proxy, Snapshot, fill,
+    proxy::{Direction, Hold},
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -280,11 +283,16 @@ fn a_run_that_was_cancelled_goes_on_where_it_ended() {
     line.delay(Duration::from_millis(400));
     let journey = Journey::between(old.imap_port(), line.port());
     journey.succeed("preflight");
+    // However late it is cancelled, a half of the mail is still to be sent.
+    let hold = Hold::default();
+    hold.after(3000 * 10_000);
+    line.hold(Direction::ToServer, &hold);
     let run = journey.start("initial").remove(0);
     journey.post(&journey.path("/sync"), &json!({"type": "initial"})).problem(409, "already_running");
     let path = format!("/migration/runs/{run}");
     wait_for("progress", || (number(&journey.get(&path)["run"]["progress"]["done"]) > 0).then_some(()));
     journey.post(&format!("{path}/cancel"), &Value::Null).expect(200);
+    hold.release();
     let run = journey.ended(run);
     assert_eq!((&run["status"], &run["exit_code"]), (&json!("partial"), &json!(130)), "{run:#}");
     let copied = Snapshot::read(&dest).expect("it reads").messages.len() as i64;

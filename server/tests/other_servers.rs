@@ -7,7 +7,9 @@ mod common;
 use common::{NEW_PASSWORD, OLD_PASSWORD, USER, deliver, kit, letter, mail, number, raw::Raw, wait_for};
 use gatepost_testkit::{
     Account, Courier, Cyrus, Differences, Dovecot, Generated, Proxy, Snapshot, SpecialUse, at_hand, compare,
-    courier_or_explain, cyrus_or_explain, proxy::Direction, put,
+    courier_or_explain, cyrus_or_explain,
+    proxy::{Direction, Hold},
+    put,
 };
 use serde_json::Value;
 use std::{
@@ -258,7 +260,11 @@ fn killed(from: Kind, to: Kind) {
     let Some(journey) = Move::prepare(from, to, MESSAGES) else { return };
     let bytes: u64 = journey.letters.iter().map(|one| one.bytes.len() as u64).sum();
     let line = Proxy::start(journey.new.account().port).expect("a proxy");
+    let hold = Hold::default();
+    line.hold(Direction::ToServer, &hold);
+    let mut passed = 0;
     for hundredths in [20, 40, 60] {
+        hold.after((bytes * hundredths / 100).saturating_sub(passed));
         let ports = (journey.old.account().port, line.port());
         let mut child = command(journey.dir.path(), ports)
             .stdout(Stdio::null())
@@ -268,10 +274,12 @@ fn killed(from: Kind, to: Kind) {
         wait_for("the moment of a kill", || {
             let ended = child.try_wait().expect("it is our child");
             assert!(ended.is_none(), "{:?}: the kill came too late: {ended:?}", journey.kinds);
-            (line.bytes(Direction::ToServer) >= bytes * hundredths / 100).then_some(())
+            hold.holds().then_some(())
         });
         child.kill().expect("it runs");
         child.wait().expect("it ends");
+        hold.lose();
+        passed = line.bytes(Direction::ToServer);
     }
     let there = settled(&journey.new.account(), &line);
     assert!(there < journey.letters.len(), "the kills were in the middle: {there} were there");

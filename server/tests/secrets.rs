@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     fs::{self, File},
+    io,
     path::Path,
     process::Stdio,
     time::Duration,
@@ -77,7 +78,11 @@ impl Search {
             if path.is_dir() {
                 self.files(&path);
             } else if path.file_name().is_none_or(|name| name != "password" && name != "old" && name != "new") {
-                self.bytes(&path.display().to_string(), &fs::read(&path).expect("a file"));
+                match fs::read(&path) {
+                    Ok(bytes) => self.bytes(&path.display().to_string(), &bytes),
+                    // What is needed for a moment may be gone since the folder was listed.
+                    Err(error) => assert_eq!(error.kind(), io::ErrorKind::NotFound, "{}: {error}", path.display()),
+                }
             }
         }
     }

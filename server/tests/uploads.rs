@@ -410,14 +410,15 @@ fn the_desk_takes_a_plain_form_and_says_on_the_page_what_it_refused() {
 
 #[test]
 fn what_does_not_fit_is_refused_before_it_comes() {
-    let scene = Scene::set(&[("GATEPOST_UPLOAD_RESERVE_MB", "1048576"), ("MIGRATION_MAX_PST_GB", "1")]);
-    let problem = scene.begin(1000, &[], b"").problem(507, "no_space");
-    assert!(problem["detail"].as_str().expect("a sentence").contains("needs 1000 bytes"), "{problem}");
-    scene.begin((1 << 30) + 1, &[], b"").problem(413, "too_large");
+    let scene = Scene::set(&[("GATEPOST_UPLOAD_RESERVE_MB", "1048576"), ("MIGRATION_MAX_PST_GB", "1024")]);
+    // The most that may be asked for, beside the most that may be kept free: few disks have room for both.
+    let problem = scene.begin(1 << 40, &[], b"").problem(507, "no_space");
+    assert!(problem["detail"].as_str().expect("a sentence").contains("needs 1.0 TiB"), "{problem}");
+    scene.begin((1 << 40) + 1, &[], b"").problem(413, "too_large");
     let path = format!("/api/v1/migration/jobs/{}/upload-pst", scene.job);
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Type: {}\r\n\
-         Content-Length: 2147483648\r\n\r\n--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nabc",
+         Content-Length: 2199023255552\r\n\r\n--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nabc",
         scene.token, FORM.1
     );
     let mut stream = TcpStream::connect(("127.0.0.1", scene.port())).expect("it listens");

@@ -35,7 +35,7 @@ fn a_run_that_is_paused_goes_back_into_the_queue_and_on_from_there_when_nothing_
     let (old, new) = (old_server().start().expect("a server"), new_server().start().expect("a server"));
     let filled = fill(&old.account(USER), &mail(150)).expect("the old server takes mail");
     let config = tempfile::tempdir().expect("a directory");
-    let settings = slow(config.path(), 25);
+    let settings = slow(config.path(), 12);
     let journey = Journey::with(&[("GATEPOST_CONFIG", &settings)], new.imap_port(), &[mailbox(USER, old.imap_port())]);
     journey.succeed("preflight");
     let run = journey.start("initial").remove(0);
@@ -145,21 +145,22 @@ fn a_wave_keeps_its_number_of_mailboxes_and_its_speed_and_tells_what_moves() {
     let runs = common::ids(&started);
     assert_eq!((runs.len(), started["busy"].as_i64()), (3, Some(0)));
     assert_eq!(start("initial")["busy"], 3);
-    let mut moving = 0;
+    let (mut moving, mut told) = (0, false);
     wait_for("the end of the wave", || {
         let seen = journey.get(&path);
         let running = number(&seen["progress"]["running"]);
         assert!(running <= 1, "{seen:#}");
         moving = moving.max(running);
-        if running == 1 && moving == 1 {
-            assert_eq!(seen["moving"].as_array().map(Vec::len), Some(1), "{seen:#}");
-        }
+        // The figures and the list are read one after the other: a run may begin or end in between.
+        let listed = seen["moving"].as_array().map_or(0, Vec::len);
+        assert!(listed <= 1, "{seen:#}");
+        told |= running == 1 && listed == 1;
         (running == 0 && seen["progress"]["queued"] == 0).then_some(())
     });
     let took = began.elapsed().as_secs_f64();
     // The last message of each is not waited for; the servers' own headers count or do not: a quarter is allowed.
     assert!(took > 2.5, "{bytes} bytes at {rate} a second in {took} seconds");
-    assert_eq!(moving, 1);
+    assert_eq!((moving, told), (1, true));
     let seen = journey.get(&path);
     assert_eq!(number(&seen["progress"]["complete"]), 3, "{seen:#}");
     assert_eq!(seen["progress"]["eta_seconds"], 0, "{seen:#}");
@@ -190,15 +191,18 @@ fn a_schedule_is_tried_set_taken_away_and_refused_with_a_sentence() {
     assert!(text(&usual["idle"]).contains("started by hand"), "{usual}");
 
     let night = json!({"expression": " 0  */2 * * * ", "time_zone": "europe/lisbon", "window": "20:00 - 06:00"});
-    let moments = journey.post("/migration/schedules/preview", &night).expect(200).json();
+    let preview = || journey.post("/migration/schedules/preview", &night).expect(200).json();
+    let moments = preview();
     assert_eq!(moments.as_array().map(Vec::len), Some(5), "{moments}");
     let set = put(&path, &night).expect(200).json();
+    // One of them may have passed meanwhile.
+    let later = preview();
     let schedule = &set["schedule"];
     assert_eq!(
         [&schedule["scope"], &schedule["expression"], &schedule["time_zone"], &schedule["window"]],
         ["job", "0 */2 * * *", "Europe/Lisbon", "20:00-06:00"]
     );
-    assert_eq!(schedule["next"], moments);
+    assert!(schedule["next"] == moments || schedule["next"] == later, "{set} {moments}");
     for (body, field, says) in [
         (json!({"expression": "0 0 31 2 *"}), "expression", "never comes"),
         (json!({"expression": "* * * * *"}), "expression", "every five minutes"),

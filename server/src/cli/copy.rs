@@ -6,9 +6,9 @@ use super::{
     serve::ending_by_signal,
     source::{self, Source},
     table::{Table, bytes},
-    url::{MailboxUrl, is_loopback},
+    url::MailboxUrl,
 };
-use crate::{config::Config, drivers::BuiltIn};
+use crate::{config::Config, drivers::BuiltIn, loopback::is_loopback};
 use anyhow::Context;
 use clap::Args;
 use gatepost_contract::{MessageState, SecretInput, Security};

@@ -2,7 +2,6 @@
 
 use super::Usage;
 use gatepost_contract::Security;
-use std::net::IpAddr;
 use url::{Host, Url};
 
 /// One side of a copy.
@@ -49,11 +48,6 @@ impl MailboxUrl {
         let port = url.port().unwrap_or(security.default_port());
         Ok(Self { host, port, security, user })
     }
-}
-
-/// Whether a host is this machine.
-pub fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn bracketed(host: &str) -> String {
@@ -120,23 +114,6 @@ mod tests {
             let error = MailboxUrl::parse(text, "--source").expect_err(text).to_string();
             assert!(error.starts_with("--source: "), "{error}");
             assert!(!error.contains("hunter2"), "{error}");
-        }
-    }
-
-    #[test]
-    fn this_machine_is_recognised() {
-        for (text, is_loopback) in [
-            ("imap://a@localhost", true),
-            ("imap://a@127.8.9.1", true),
-            ("imap://a@[::1]", true),
-            ("imap://a@localhost.example.net", false),
-            ("imap://a@10.0.0.1", false),
-        ] {
-            assert_eq!(
-                super::is_loopback(&MailboxUrl::parse(text, "--source").expect(text).host),
-                is_loopback,
-                "{text}"
-            );
         }
     }
 }

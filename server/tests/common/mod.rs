@@ -25,7 +25,7 @@ pub const NEW_PASSWORD: &str = "new server's secret";
 pub const DOMAIN: &str = "move.example";
 
 /// How long a state may take to come. Long enough for a busy machine; a test that fails waits so long.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Looks until there is something.
 #[track_caller]
@@ -164,7 +164,15 @@ impl Journey {
     /// Kills the server and starts another on its directory.
     #[must_use]
     pub fn killed_and_restarted(self) -> Self {
-        Self { server: Server::start_in(self.server.kill(), &[]), ..self }
+        self.killed_and_restarted_after(|| {})
+    }
+
+    /// The same with something that happens while no server runs.
+    #[must_use]
+    pub fn killed_and_restarted_after(self, meanwhile: impl FnOnce()) -> Self {
+        let dir = self.server.kill();
+        meanwhile();
+        Self { server: Server::start_in(dir, &[]), ..self }
     }
 
     /// A GET, which has to be answered.

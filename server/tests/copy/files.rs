@@ -13,7 +13,7 @@ use gatepost_testkit::{
         zip::Zip,
     },
     dovecot, fill,
-    proxy::Direction,
+    proxy::{Direction, Hold},
     pst::{self, Options, Pst},
 };
 use serde_json::Value;
@@ -213,19 +213,21 @@ fn a_copy_of_a_file_that_is_killed_ends_with_every_message_once() {
     fs::write(&file, mbox(Quoting::Each, &letters)).expect("a file");
     let new = new_server().start().expect("a server");
     let proxy = Proxy::start(new.imap_port()).expect("a proxy");
-    let passed = || proxy.bytes(Direction::ToServer);
+    let hold = Hold::default();
+    proxy.hold(Direction::ToServer, &hold);
     let bytes: u64 = letters.iter().map(|letter| letter.len() as u64).sum();
     for kill in 0..6_u64 {
-        let moment = passed() + bytes * (1 + kill * 5 % 7) / 40;
+        hold.after(bytes * (1 + kill * 5 % 7) / 40);
         let mut command = copy(dir.path(), &file, proxy.port());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
         wait_for("the moment of a kill", || {
             let ended = child.try_wait().expect("it is our child");
             assert!(ended.is_none(), "kill {kill} came too late: {ended:?}");
-            (passed() >= moment).then_some(())
+            hold.holds().then_some(())
         });
         child.kill().expect("it runs");
         child.wait().expect("it ends");
+        hold.lose();
     }
     let account = new.account(USER);
     let there = held(&account).values().map(Vec::len).sum::<usize>();

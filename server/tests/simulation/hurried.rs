@@ -48,7 +48,7 @@ struct Counted(Open);
 
 impl Counted {
     async fn settled(&self) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(120);
         while !self.0.sessions.are_at_most(self.0.lines.load(Ordering::SeqCst)) {
             assert!(Instant::now() < deadline, "a session does not end");
             tokio::time::sleep(Duration::from_millis(1)).await;

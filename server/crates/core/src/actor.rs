@@ -101,9 +101,13 @@ impl Actor {
     /// Staff, or a token with this scope.
     pub(crate) fn read(&self, scope: Scope) -> Result<()> {
         match self {
-            Self::Token { scopes, .. } => {
-                permit(scopes.contains(&scope), &format!("The token lacks the scope {scope}."))
-            }
+            Self::Token { scopes, .. } => permit(
+                scopes.contains(&scope),
+                &format!(
+                    "The token lacks the scope {scope}. A super admin makes one that has it on the Desk's page of service \
+                     tokens, or with `gatepost admin token add --scope {scope}`."
+                ),
+            ),
             _ => Ok(()),
         }
     }

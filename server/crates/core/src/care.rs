@@ -1,10 +1,16 @@
 //! Care of the installation: readiness, backup, key rotation.
 
 use crate::{Actor, Error, Gatepost, Result, audit::Entry};
+use gatepost_contract::Scope;
 use gatepost_store::{budgets, credentials};
 use std::path::Path;
 
 impl Gatepost {
+    /// Whether an actor may read the measurements: staff, or a token with `metrics:read`.
+    pub fn may_read_measurements(&self, actor: &Actor) -> Result<()> {
+        actor.read(Scope::MetricsRead)
+    }
+
     /// Whether the database answers and the data path can be written.
     pub async fn ready(&self) -> Result<()> {
         self.store().ping().await?;

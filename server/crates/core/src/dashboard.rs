@@ -3,7 +3,7 @@
 use crate::{Actor, Gatepost, Result, clock, meter::Name};
 use gatepost_contract::{
     Dashboard, DashboardNow, DashboardPoint, DashboardQuery, DashboardRange, DashboardTotals, Forecast, HostLoad,
-    JobForecast, RunStatus, WaveForecast,
+    JobForecast, RunStatus, WaveForecast, WaveSummary,
 };
 use gatepost_store::{figures, metric_samples};
 use std::{cmp::Reverse, collections::BTreeMap};
@@ -49,34 +49,6 @@ impl Gatepost {
             waiting: figures.waiting,
             forecast: foretold(all, now),
         };
-        let mut jobs: Vec<JobForecast> = jobs
-            .into_iter()
-            .filter(|job| job.forecast.messages_dest < job.forecast.messages_source)
-            .map(|job| JobForecast { forecast: foretold(job.forecast, now), ..job })
-            .collect();
-        jobs.sort_by(|a, b| last_first(&a.forecast, &b.forecast).then_with(|| a.domain.cmp(&b.domain)));
-        jobs.truncate(MOST);
-        let mut waves: Vec<WaveForecast> = waves
-            .waves
-            .into_iter()
-            .filter(|wave| wave.progress.complete < wave.progress.mailboxes)
-            .map(|wave| {
-                let p = wave.progress;
-                let forecast = Forecast {
-                    messages_source: p.messages_source,
-                    messages_dest: p.messages_dest,
-                    bytes_source: p.bytes_source,
-                    bytes_dest: p.bytes_dest,
-                    running: p.running,
-                    bytes_per_second: p.bytes_per_second,
-                    eta_seconds: p.eta_seconds,
-                    ends_at: p.ends_at,
-                };
-                WaveForecast { wave_id: wave.wave.id.0, name: wave.wave.name, forecast }
-            })
-            .collect();
-        waves.sort_by(|a, b| last_first(&a.forecast, &b.forecast).then_with(|| a.name.cmp(&b.name)));
-        waves.truncate(MOST);
         Ok(Dashboard {
             range,
             from: text(from),
@@ -85,11 +57,48 @@ impl Gatepost {
             points,
             totals,
             now: present,
-            waves,
-            jobs,
+            waves: waves_ahead(waves.waves),
+            jobs: jobs_ahead(jobs, now),
             hosts: hosts(read, written),
         })
     }
+}
+
+/// Jobs that have something to copy, those that end last first.
+fn jobs_ahead(jobs: Vec<JobForecast>, now: OffsetDateTime) -> Vec<JobForecast> {
+    let mut ahead: Vec<JobForecast> = jobs
+        .into_iter()
+        .filter(|job| job.forecast.messages_dest < job.forecast.messages_source)
+        .map(|job| JobForecast { forecast: foretold(job.forecast, now), ..job })
+        .collect();
+    ahead.sort_by(|a, b| last_first(&a.forecast, &b.forecast).then_with(|| a.domain.cmp(&b.domain)));
+    ahead.truncate(MOST);
+    ahead
+}
+
+/// Waves with mailboxes that are not complete, those that end last first.
+fn waves_ahead(waves: Vec<WaveSummary>) -> Vec<WaveForecast> {
+    let mut ahead: Vec<WaveForecast> = waves
+        .into_iter()
+        .filter(|wave| wave.progress.complete < wave.progress.mailboxes)
+        .map(|wave| {
+            let p = wave.progress;
+            let forecast = Forecast {
+                messages_source: p.messages_source,
+                messages_dest: p.messages_dest,
+                bytes_source: p.bytes_source,
+                bytes_dest: p.bytes_dest,
+                running: p.running,
+                bytes_per_second: p.bytes_per_second,
+                eta_seconds: p.eta_seconds,
+                ends_at: p.ends_at,
+            };
+            WaveForecast { wave_id: wave.wave.id.0, name: wave.wave.name, forecast }
+        })
+        .collect();
+    ahead.sort_by(|a, b| last_first(&a.forecast, &b.forecast).then_with(|| a.name.cmp(&b.name)));
+    ahead.truncate(MOST);
+    ahead
 }
 
 fn text(seconds: i64) -> String {

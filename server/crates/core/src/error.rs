@@ -150,6 +150,7 @@ impl From<StoreError> for Error {
                 "A run for this mailbox is queued or running already. Wait for it, or cancel it first.",
             ),
             StoreError::Exists { what } => Self::conflict("exists", format!("That {what} exists already.")),
+            StoreError::Backup(sentence) => Self::conflict("no_backup", sentence),
             StoreError::Sort { allowed } => Self::field("sort", format!("may be one of: {allowed}")),
             other => Self::internal(other),
         }

@@ -2,11 +2,12 @@
 //! the proof was made. A file that somebody attached is never forgotten: it is read and copied, or deleted by a person.
 
 use crate::Result;
-use gatepost_contract::{MailboxId, RunId, Upload, UploadOrigin, UploadState};
+use gatepost_contract::{JobEvidence, MailboxId, RunId, Upload, UploadOrigin, UploadState};
 use gatepost_store::{
     Conn,
     uploads::{self, StoredUpload},
 };
+use std::collections::HashMap;
 
 /// What a gate has to know of the files of a mailbox; each in a few words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +23,16 @@ pub(crate) struct Amiss {
 /// What is amiss with a mailbox's files beside the evidence of this run; `None` where there is no evidence.
 pub(crate) async fn amiss(conn: &mut Conn, mailbox: MailboxId, evidence: Option<RunId>) -> Result<Amiss> {
     Ok(judge(&uploads::of_mailbox(conn, mailbox).await?, evidence))
+}
+
+/// The same of every mailbox of a job that has or had a file, beside the evidence of each.
+pub(crate) async fn amiss_of_job(conn: &mut Conn, read: &JobEvidence) -> Result<HashMap<MailboxId, Amiss>> {
+    let mut all = HashMap::new();
+    for mailbox in uploads::mailboxes_of_job(conn, read.job_id).await? {
+        let proof = read.mailboxes.iter().find(|m| m.mailbox_id == mailbox).and_then(|m| m.run_id);
+        all.insert(mailbox, amiss(conn, mailbox, proof).await?);
+    }
+    Ok(all)
 }
 
 fn judge(all: &[StoredUpload], evidence: Option<RunId>) -> Amiss {

@@ -6,9 +6,7 @@
 mod file;
 mod template;
 
-use crate::{
-    Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, mailboxes::open_for_changes, waves::join_by_name,
-};
+use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, mailboxes::open_for_changes, waves};
 use file::{Line, Parsed};
 use gatepost_contract::{
     FieldError, ImportLine, ImportPreview, Imported, Job, JobId, Mailbox, MailboxId, Proposal, Scope, Tool, WaveMembers,
@@ -52,7 +50,7 @@ impl Gatepost {
     /// Those of the job. What is wrong with the file is part of the answer.
     pub async fn preview_import(&self, actor: &Actor, job: JobId, csv: &[u8]) -> Result<ImportPreview> {
         actor.manage()?;
-        let text = std::str::from_utf8(csv).map_err(|e| file::not_utf8(&e))?;
+        let text = std::str::from_utf8(csv).map_err(|e| Error::field("file", file::not_utf8(&e)))?;
         let id = uuid::Uuid::new_v4().to_string();
         let kept = StoredPreview {
             job_id: job,
@@ -122,10 +120,12 @@ async fn join_waves(tx: &mut Conn, actor: &Actor, ids: &[MailboxId], waves: &[Op
     let mut joined: BTreeMap<_, Vec<MailboxId>> = BTreeMap::new();
     for (id, wave) in ids.iter().zip(waves) {
         if let Some(name) = wave {
-            joined.entry(join_by_name(tx, *id, name).await?).or_default().push(*id);
+            joined.entry(waves::join_by_name(tx, *id, name).await?).or_default().push(*id);
         }
     }
     for (wave, add_mailboxes) in joined {
+        // As by hand: neither into a wave that is everybody's, nor until one is.
+        waves::may_change(tx, actor, wave).await?;
         let members = WaveMembers { add_mailboxes, ..WaveMembers::default() };
         Entry::new(actor, "wave.members", format!("wave/{wave}")).after(&members).write(tx).await?;
     }

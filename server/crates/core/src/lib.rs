@@ -44,6 +44,8 @@ mod schedules;
 pub mod standalone;
 mod stragglers;
 mod tenants;
+#[cfg(test)]
+mod testing;
 mod tickets;
 mod timeline;
 mod tokens;

@@ -106,7 +106,8 @@ pub(crate) async fn explain(conn: &mut Conn, all: &mut [Run]) -> Result<()> {
         return Ok(());
     }
     let mut why: HashMap<RunId, String> = HashMap::new();
-    for (run, wave) in runs::waiting_for_a_place(conn, &queued, clock::seconds()).await? {
+    let now = gatepost_store::clock::seconds(conn).await?;
+    for (run, wave) in runs::waiting_for_a_place(conn, &queued, now).await? {
         let most = wave.mailboxes_at_once.unwrap_or_default();
         let sentence =
             format!("The wave {} works on {most} mailboxes at once; this one waits for its turn.", wave.name);

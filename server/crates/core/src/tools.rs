@@ -3,7 +3,7 @@
 
 use crate::Access;
 use async_trait::async_trait;
-use gatepost_contract::{CauseKind, Level, RunType, Tool};
+use gatepost_contract::{CauseKind, Level, Tool};
 use gatepost_transfer::{Fault, FaultKind, RemoteFolder, Throttle, UidSet};
 use serde_json::{Map, Value};
 use std::{path::Path, sync::Arc};
@@ -33,6 +33,8 @@ pub struct EngineMoved<'a> {
     pub messages: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Their UIDs at the source, as ranges; none where the program does not say which they are.
+    pub uids: &'a [(u32, u32)],
 }
 
 /// An mbox that is to be appended to a folder.
@@ -63,17 +65,15 @@ pub struct MboxUploaded {
 pub struct EngineJob<'a> {
     /// Which program.
     pub tool: Tool,
-    /// For what kind of run.
-    pub run_type: RunType,
+    /// Whether others write to the account by now, its user and those who send mail to it.
+    pub is_live: bool,
     /// The account that is read.
     pub source: &'a Access,
     /// The account that is written to.
     pub dest: &'a Access,
     /// Where each folder goes.
     pub folders: &'a [EngineFolder],
-    /// This run's part of the bytes in a second that its wave may have, as long as nothing changes.
-    pub bytes_per_second: Option<u64>,
-    /// What bytes wait for that can be made to wait: the whole wave's pace, whatever changes.
+    /// What every byte waits for: the whole wave's pace, whatever changes.
     pub throttle: &'a Arc<Throttle>,
     /// Messages in a second that both hosts grant, where they grant no more.
     pub messages_per_second: Option<f64>,
@@ -92,6 +92,8 @@ pub struct EngineFolder {
     pub bytes: u64,
     /// Their UIDs at the source: what has arrived, was refused or was given up is not to be copied again.
     pub uids: UidSet,
+    /// The epoch of these UIDs: where the source has another by now, they are other messages'.
+    pub uid_validity: u32,
 }
 
 /// A message that a program could not copy, by its own words.
@@ -125,6 +127,10 @@ pub struct EngineSaid {
 /// Runs external programs.
 #[async_trait]
 pub trait ExternalTools: Send + Sync {
+    /// Ends programs below this folder that a process which is gone has left running: they would go on storing. What a
+    /// living one runs there stays. Gives how many there were.
+    async fn end_leftovers(&self, below: &Path) -> Result<u32, Fault>;
+
     /// Lets a program move an account.
     async fn engine(&self, job: EngineJob<'_>, run: ToolRun<'_>) -> Result<EngineSaid, Fault>;
 
@@ -150,6 +156,10 @@ pub struct NoTools;
 
 #[async_trait]
 impl ExternalTools for NoTools {
+    async fn end_leftovers(&self, _: &Path) -> Result<u32, Fault> {
+        Ok(0)
+    }
+
     async fn engine(&self, job: EngineJob<'_>, _: ToolRun<'_>) -> Result<EngineSaid, Fault> {
         Err(missing(job.tool.as_str()))
     }

@@ -7,6 +7,8 @@
 
 mod overview;
 mod speed;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use speed::Speeds;
 

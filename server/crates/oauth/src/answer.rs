@@ -25,6 +25,8 @@ const LONGEST: u64 = 24 * 60 * 60;
 pub(crate) struct Form {
     pairs: Vec<(&'static str, Secret)>,
     authorization: Option<Secret>,
+    /// The client secret where it is in the header, from which whoever reads it can take it.
+    in_header: Option<Secret>,
 }
 
 impl Form {
@@ -33,7 +35,7 @@ impl Form {
     }
 
     pub(crate) const fn empty() -> Self {
-        Self { pairs: Vec::new(), authorization: None }
+        Self { pairs: Vec::new(), authorization: None, in_header: None }
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -48,6 +50,7 @@ impl Form {
                 let part = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
                 let both = format!("{}:{}", part(&app.client_id), part(&secret.0));
                 self.authorization = Some(Secret(format!("Basic {}", STANDARD.encode(both))));
+                self.in_header = Some(secret.clone());
                 // Not wanted by the RFC beside the header, and harmless: some servers ask for it.
                 Ok(self.with("client_id", &app.client_id))
             }
@@ -87,7 +90,9 @@ impl Form {
         ];
         let hidden = self.pairs.iter().filter(|(name, _)| HIDDEN.contains(name)).map(|(_, value)| value.0.as_str());
         let mut text = text.to_owned();
-        for secret in hidden.chain(self.authorization.as_ref().map(|header| header.0.trim_start_matches("Basic "))) {
+        let header = self.authorization.as_ref().map(|header| header.0.trim_start_matches("Basic "));
+        let in_header = self.in_header.as_ref().map(|secret| secret.0.as_str());
+        for secret in hidden.chain(header).chain(in_header) {
             let sent: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
             for form in [secret, &sent].into_iter().filter(|form| !form.is_empty()) {
                 text = text.replace(form, "[secret]");

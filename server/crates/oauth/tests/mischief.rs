@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use common::{Plain, REDIRECT, app, server};
 use gatepost_contract::Secret;
 use gatepost_oauth::{
-    App, Endpoints, OauthError, Pkce, Proof, authorize_url, client_credentials, device_begin, device_poll, exchange,
-    refresh, revoke,
+    App, Endpoints, OauthError, Pkce, Proof, SecretIn, authorize_url, client_credentials, device_begin, device_poll,
+    exchange, refresh, revoke,
 };
 use gatepost_testkit::{HttpResponse, HttpServer, http, oauth::Mischief};
 use gatepost_web::{Web, WebError, WebReply, WebRequest};
@@ -86,7 +86,7 @@ async fn a_server_that_repeats_our_secrets_does_not_get_them_into_a_sentence() {
     let server = server();
     let mut app = app(&server);
     app.endpoints.token = format!("{}/token", echo.url()).parse().unwrap();
-    app.secret_in = gatepost_oauth::SecretIn::Body;
+    app.secret_in = SecretIn::Body;
     let refused = refresh(&Plain, &app, &Secret("rt-hunter2".into())).await.unwrap_err();
     let shown = format!("{refused} {refused:?}");
     assert!(matches!(refused, OauthError::ConsentGone { .. }), "{shown}");
@@ -101,6 +101,20 @@ struct Says(WebReply);
 impl Web for Says {
     async fn ask(&self, _: &WebRequest) -> Result<WebReply, WebError> {
         Ok(self.0.clone())
+    }
+}
+
+#[tokio::test]
+async fn a_client_secret_that_a_server_tells_is_not_repeated_wherever_it_was_sent() {
+    let said = json!({"error": "invalid_client", "error_description": "hunter2 (aWQ6aHVudGVyMg==) is wrong"});
+    let body = said.to_string().into_bytes();
+    let says = Says(WebReply { status: 401, content_type: String::new(), location: None, retry_after: None, body });
+    let endpoints = Endpoints::read("", "https://a.example/t", "", "").unwrap();
+    let mut app = App::custom("id", Proof::Secret(Secret("hunter2".into())), endpoints, "mail");
+    for place in [SecretIn::Header, SecretIn::Body] {
+        app.secret_in = place;
+        let told = client_credentials(&says, &app).await.unwrap_err().to_string();
+        assert!(told.contains("[secret]") && !told.contains("hunter2"), "{place:?}: {told}");
     }
 }
 

@@ -5,7 +5,7 @@
 //! have shifted, any cell may hold a secret.
 
 use super::template;
-use crate::{Error, mailboxes, validate::Checker};
+use crate::{mailboxes, validate::Checker};
 use gatepost_contract::{FieldError, NewMailbox, Secret, SecretInput, SourceType, UnknownName};
 use std::{
     collections::{BTreeMap, HashSet},
@@ -76,19 +76,20 @@ impl Parsed {
     }
 }
 
-/// The refusal of a file that is no text.
-pub fn not_utf8(error: &std::str::Utf8Error) -> Error {
-    Error::field("file", format!("is not UTF-8 (byte {}); save it as UTF-8", error.valid_up_to()))
+/// Why a file that is no text is refused.
+pub fn not_utf8(error: &std::str::Utf8Error) -> String {
+    format!("is not UTF-8 (byte {}); save it as UTF-8", error.valid_up_to())
 }
 
 /// Reads a file.
 pub fn parse(csv: &[u8]) -> Parsed {
     let text = match std::str::from_utf8(csv) {
         Ok(text) => text,
-        Err(e) => return Parsed::refused("file", format!("is not UTF-8 (byte {}); save it as UTF-8", e.valid_up_to())),
+        Err(e) => return Parsed::refused("file", not_utf8(&e)),
     };
-    // Forms and Windows end lines with CR LF, after which the reader would count one line too few.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
+    // Forms and Windows end lines with CR LF, after which the reader would count one line too few; after a CR alone, as
+    // spreadsheets on a Mac may write it, it would count none.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
     let first = text.lines().next().unwrap_or_default();
     let delimiter = if first.contains(';') && !first.contains(',') { b';' } else { b',' };
     let mut reader =

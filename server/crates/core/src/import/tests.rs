@@ -2,7 +2,9 @@ use super::{
     file::{COLUMNS, parse},
     template::{EXAMPLES, template},
 };
-use gatepost_contract::{Confidence, LoginName, Proposal, ProposalOrigin, Secret, Security, SourceType, Tool};
+use crate::{Actor, Error, schedules::tests::stage::Stage};
+use gatepost_contract::{Confidence, JobId, LoginName, Proposal, ProposalOrigin, Secret, Security, SourceType, Tool};
+use time::{Duration, OffsetDateTime, macros::datetime};
 
 fn fields(csv: &str) -> Vec<String> {
     parse(csv.as_bytes()).errors.into_iter().map(|e| e.field).collect()
@@ -37,6 +39,17 @@ fn tools_waves_folders_and_certificates_have_columns_too() {
     assert_eq!(map(rui), [pair("A", "B"), pair("Enviados", "Sent")]);
     assert_eq!(map(lia), [pair("a=b", "c|d")]);
     assert_eq!((rui.number, lia.number), (3, 5), "a cell may span lines");
+}
+
+#[test]
+fn lines_are_counted_however_they_end() {
+    for end in ["\n", "\r\n", "\r"] {
+        let csv =
+            ["email,source_host", "ana@example.com,old.example.com", "rui", "lia@example.com,old.example.com", ""];
+        let parsed = parse(csv.join(end).as_bytes());
+        assert_eq!(parsed.lines.iter().map(|line| line.number).collect::<Vec<_>>(), [2, 3, 4], "{end:?}");
+        assert!(parsed.errors.iter().all(|error| error.field.starts_with("line 3: ")), "{:?}", parsed.errors);
+    }
 }
 
 #[test]
@@ -121,4 +134,25 @@ fn a_proposal_stands_in_the_templates_lines() {
     assert_eq!(first.source_host.as_deref(), Some("imap.provider.example"));
     assert_eq!((first.source_port, first.source_security), (Some(143), Some(Security::Starttls)));
     assert_eq!(first.source_user.as_deref(), Some("ana"));
+}
+
+#[tokio::test]
+async fn what_is_sealed_for_a_while_goes_when_it_has_expired() {
+    let stage = Stage::set(datetime!(2027-06-01 0:00 UTC)).await;
+    let (job, _) = stage.job("d.example", &["a"], datetime!(2027-06-01 0:00 UTC)).await;
+    let preview = stage.gatepost.preview_import(&Actor::Cli, job, b"email\n").await.unwrap();
+    let kept = async || stage.gatepost.import_preview(&Actor::Cli, job, &preview.id).await.is_ok();
+    stage.gatepost.forget_expired(OffsetDateTime::now_utc()).await.unwrap();
+    assert!(kept().await);
+    stage.gatepost.forget_expired(OffsetDateTime::now_utc() + Duration::hours(2)).await.unwrap();
+    assert!(!kept().await, "it is removed although its time, by this clock, has not ended");
+}
+
+#[tokio::test]
+async fn a_file_is_read_while_others_write() {
+    let stage = Stage::set(datetime!(2027-06-01 0:00 UTC)).await;
+    let writing = stage.gatepost.store().begin().await.unwrap();
+    let refused = stage.gatepost.preview_import(&Actor::Cli, JobId(99), b"email\n").await;
+    assert!(matches!(refused, Err(Error::NotFound(_))), "{refused:?}");
+    drop(writing);
 }

@@ -1,14 +1,11 @@
 use super::gather::{audit_part, residue_items};
-use crate::{Actor, audit::Entry};
-use gatepost_contract::{Security, SourceType, Tool};
+use crate::{Actor, audit::Entry, testing};
 use gatepost_report::Edition;
 use gatepost_store::{
-    Store, folders, jobs,
-    mailboxes::{self, NewMailboxRow},
+    Store, folders, jobs, mailboxes,
     messages::{self, NewMessage},
     tenants,
 };
-use std::collections::BTreeMap;
 
 const NOW: &str = "2026-11-21T04:12:00.000Z";
 
@@ -16,35 +13,9 @@ const NOW: &str = "2026-11-21T04:12:00.000Z";
 async fn the_customers_edition_reads_no_messages_and_no_rows_of_the_log() {
     let store = Store::in_memory().await.unwrap();
     let mut tx = store.begin().await.unwrap();
-    let job = jobs::NewJobRow {
-        tenant_id: tenants::insert(&mut tx, "Example Ltd", NOW).await.unwrap(),
-        ticket_id: None,
-        domain: "example.com".into(),
-        source_server_label: String::new(),
-        notes: String::new(),
-        dest_imap_host: "imap.example".into(),
-        dest_imap_port: 993,
-        dest_imap_security: Security::Tls,
-        dest_insecure_tls: false,
-    };
-    let job = jobs::insert(&mut tx, &job, NOW).await.unwrap();
-    let mailbox = NewMailboxRow {
-        job_id: job,
-        email: "ana@example.com".into(),
-        source_type: SourceType::Imap,
-        tool: Tool::Native,
-        source_host: Some("old.example".into()),
-        source_port: Some(993),
-        source_security: Some(Security::Tls),
-        source_insecure_tls: false,
-        source_user: None,
-        source_admin: None,
-        dest_user: None,
-        dest_admin: None,
-        path: None,
-        folder_map: BTreeMap::new(),
-    };
-    let mailbox = mailboxes::insert(&mut tx, &mailbox, NOW).await.unwrap();
+    let tenant = tenants::insert(&mut tx, "Example Ltd", NOW).await.unwrap();
+    let job = jobs::insert(&mut tx, &testing::job(tenant), NOW).await.unwrap();
+    let mailbox = mailboxes::insert(&mut tx, &testing::mailbox(job), NOW).await.unwrap();
     let plan = [folders::PlannedFolder { source_path: "INBOX".into(), dest_path: "INBOX".into(), special_use: None }];
     let folder = folders::place(&mut tx, mailbox, &plan, NOW).await.unwrap()[0].id;
     let message =

@@ -14,7 +14,7 @@ use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, ru
 use gatepost_contract::{MailboxId, RunType, Upload, UploadOrigin, UploadPiece, UploadState};
 use gatepost_gate::phase;
 use gatepost_store::{
-    Error as StoreError, jobs, mailboxes, runs,
+    Conn, Error as StoreError, jobs, mailboxes, runs,
     uploads::{self as rows, StoredUpload, pieces},
 };
 use sha2::{Digest, Sha256};
@@ -283,9 +283,13 @@ impl Gatepost {
             .after(&told(&after.upload))
             .write(&mut tx)
             .await?;
+        // In the same transaction: whoever sees the file sees the run that reads it.
+        let queued = queue_reading(&mut tx, row.upload.mailbox_id).await?;
         self.judge_job(&mut tx, &Actor::Worker, row.upload.job_id).await?;
         tx.commit().await?;
-        self.read_through(row.upload.mailbox_id).await?;
+        if queued {
+            self.crew().wake();
+        }
         Ok(())
     }
 
@@ -293,22 +297,29 @@ impl Gatepost {
     /// mailbox, or the job's phase allows none.
     pub(super) async fn read_through(&self, mailbox: MailboxId) -> Result<bool> {
         let mut tx = self.store().begin().await?;
-        let Some(found_mailbox) = mailboxes::get(&mut tx, mailbox).await? else { return Ok(false) };
-        let job = found(jobs::get(&mut tx, found_mailbox.job_id).await?)?;
-        let new: Vec<StoredUpload> = rows::stored_of_mailbox(&mut tx, mailbox).await?;
-        let new: Vec<_> = new.iter().filter(|row| row.upload.state == UploadState::Stored).collect();
-        let busy = runs::active_for_job(&mut tx, job.id).await?.iter().any(|run| run.mailbox_id == Some(mailbox));
-        if new.is_empty() || busy || phase::run_allowed(job.phase, RunType::PstExtract).is_err() {
-            return Ok(false);
-        }
-        let run = enqueue(&mut tx, &Actor::Worker, job.id, mailbox, RunType::PstExtract, "{}").await?;
-        for row in new {
-            rows::set_run(&mut tx, &row.upload.id, Some(run), &clock::now()).await?;
-        }
+        let queued = queue_reading(&mut tx, mailbox).await?;
         tx.commit().await?;
-        self.crew().wake();
-        Ok(true)
+        if queued {
+            self.crew().wake();
+        }
+        Ok(queued)
     }
+}
+
+async fn queue_reading(tx: &mut Conn, mailbox: MailboxId) -> Result<bool> {
+    let Some(found_mailbox) = mailboxes::get(tx, mailbox).await? else { return Ok(false) };
+    let job = found(jobs::get(tx, found_mailbox.job_id).await?)?;
+    let mut new = rows::stored_of_mailbox(tx, mailbox).await?;
+    new.retain(|row| row.upload.state == UploadState::Stored);
+    let busy = runs::active_for_job(tx, job.id).await?.iter().any(|run| run.mailbox_id == Some(mailbox));
+    if new.is_empty() || busy || phase::run_allowed(job.phase, RunType::PstExtract).is_err() {
+        return Ok(false);
+    }
+    let run = enqueue(tx, &Actor::Worker, job.id, mailbox, RunType::PstExtract, "{}").await?;
+    for row in new {
+        rows::set_run(tx, &row.upload.id, Some(run), &clock::now()).await?;
+    }
+    Ok(true)
 }
 
 /// Takes the next pieces, as many as make a stride.

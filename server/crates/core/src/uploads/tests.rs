@@ -4,11 +4,14 @@ mod leaving;
 mod of_the_server;
 
 use super::{Checksum, UploadBody, UploadRefusal, file_name, space::Space};
-use crate::{Actor, Config, Error, Gatepost, worker::endings::NoMail};
+use crate::{
+    Actor, Config, Error, Gatepost,
+    testing::{self, NoMail},
+};
 use bytes::Bytes;
 use gatepost_contract::{
     AuditFilter, JobId, MailboxId, NewUpload, PageQuery, Phase, Role, RunType, Scope, Security, ServerFile, SourceType,
-    TokenId, Tool, Upload, UploadOrigin, UploadPiece, UploadState, UserId,
+    TokenId, Upload, UploadOrigin, UploadPiece, UploadState, UserId,
 };
 use gatepost_store::{
     folders, jobs, mailboxes,
@@ -17,7 +20,7 @@ use gatepost_store::{
     uploads::{self as rows, pieces},
 };
 use sha2::{Digest, Sha256};
-use std::{collections::BTreeMap, fs, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{fs, io, path::PathBuf, sync::Arc, time::Duration};
 use time::OffsetDateTime;
 
 const NOW: &str = "2026-11-21T04:12:00.000Z";
@@ -73,16 +76,13 @@ impl Scene {
         change(&mut config);
         let gatepost = Gatepost::open(config, Arc::new(NoMail)).await.unwrap();
         let mut tx = gatepost.store().begin().await.unwrap();
+        let tenant = tenants::insert(&mut tx, "Example Ltd", NOW).await.unwrap();
         let new = jobs::NewJobRow {
-            tenant_id: tenants::insert(&mut tx, "Example Ltd", NOW).await.unwrap(),
-            ticket_id: None,
             domain: "example.org".into(),
-            source_server_label: String::new(),
-            notes: String::new(),
             dest_imap_host: "127.0.0.1".into(),
             dest_imap_port: 143,
             dest_imap_security: Security::Plain,
-            dest_insecure_tls: false,
+            ..testing::job(tenant)
         };
         let job = jobs::insert(&mut tx, &new, NOW).await.unwrap();
         tx.commit().await.unwrap();
@@ -93,20 +93,12 @@ impl Scene {
 
     async fn add_mailbox(&self, email: &str, source_type: SourceType) -> MailboxId {
         let new = mailboxes::NewMailboxRow {
-            job_id: self.job,
             email: email.into(),
             source_type,
-            tool: Tool::Native,
             source_host: None,
             source_port: None,
             source_security: None,
-            source_insecure_tls: false,
-            source_user: None,
-            source_admin: None,
-            dest_user: None,
-            dest_admin: None,
-            path: None,
-            folder_map: BTreeMap::new(),
+            ..testing::mailbox(self.job)
         };
         let mut tx = self.gatepost.store().begin().await.unwrap();
         let id = mailboxes::insert(&mut tx, &new, NOW).await.unwrap();

@@ -1,6 +1,7 @@
 use super::{address::names_host, check_url, events, noted, origin};
+use crate::testing;
 use gatepost_contract::{
-    DeliveryFilter, Gate, Job, JobId, PageQuery, Phase, RunStatus, RunType, Security, Tool, Webhook, WebhookDelivery,
+    DeliveryFilter, Gate, Job, JobId, PageQuery, Phase, RunStatus, RunType, Tool, Webhook, WebhookDelivery,
     WebhookEvent, WebhookId,
 };
 use gatepost_store::{Conn, Store, jobs, runs, tenants, webhook_deliveries, webhooks};
@@ -9,18 +10,8 @@ use serde_json::Value;
 const NOW: &str = "2026-11-21T04:12:00.000Z";
 
 async fn job(conn: &mut Conn) -> Job {
-    let new = jobs::NewJobRow {
-        tenant_id: tenants::insert(conn, "Example Ltd", NOW).await.unwrap(),
-        ticket_id: None,
-        domain: "example.com".into(),
-        source_server_label: String::new(),
-        notes: String::new(),
-        dest_imap_host: "imap.example".into(),
-        dest_imap_port: 993,
-        dest_imap_security: Security::Tls,
-        dest_insecure_tls: false,
-    };
-    let id = jobs::insert(conn, &new, NOW).await.unwrap();
+    let tenant = tenants::insert(conn, "Example Ltd", NOW).await.unwrap();
+    let id = jobs::insert(conn, &testing::job(tenant), NOW).await.unwrap();
     jobs::get(conn, id).await.unwrap().unwrap()
 }
 
@@ -124,12 +115,13 @@ async fn the_end_of_a_run_is_told_with_its_figures() {
     let job = job(&mut tx).await;
     let webhook = hook(&mut tx, &[WebhookEvent::RunFinished]).await;
     let id = run(&mut tx, job.id).await;
-    runs::claim(&mut tx, "w", NOW, 0, 60).await.unwrap().unwrap();
+    runs::claim(&mut tx, "w", NOW, 0, 60, &[]).await.unwrap().unwrap();
     let finish = runs::Finish {
         status: RunStatus::Partial,
         exit_code: Some(3),
         stats_json: r#"{"transferred": 7}"#,
         summary: "7 of 8 messages were copied.",
+        idle: false,
     };
     assert!(runs::finish(&mut tx, id, "w", &finish, NOW).await.unwrap());
     events::run_finished(&mut tx, id).await.unwrap();
