@@ -7,7 +7,7 @@ CREATE TABLE migration_uploads (
     mailbox_id       BIGINT NOT NULL REFERENCES migration_mailboxes (id) ON DELETE CASCADE,
     job_id           BIGINT NOT NULL REFERENCES migration_jobs (id),
     -- Its number among the files of the mailbox: the upper part of its messages' UIDs, so never given twice.
-    slot             BIGINT NOT NULL CHECK (slot BETWEEN 0 AND 254),
+    slot             INTEGER NOT NULL CHECK (slot BETWEEN 0 AND 254),
     name             TEXT NOT NULL,
     origin           TEXT NOT NULL CHECK (origin IN ('tus', 'multipart', 'server')),
     state            TEXT NOT NULL DEFAULT 'receiving'

@@ -167,6 +167,12 @@ impl Journey {
         self.killed_and_restarted_after(|| {})
     }
 
+    /// The same where the server needs settings.
+    #[must_use]
+    pub fn killed_and_restarted_with(self, settings: &[(&str, &str)]) -> Self {
+        Self { server: Server::start_in(self.server.kill(), settings), ..self }
+    }
+
     /// The same with something that happens while no server runs.
     #[must_use]
     pub fn killed_and_restarted_after(self, meanwhile: impl FnOnce()) -> Self {

@@ -1,7 +1,7 @@
 //! Consents that are taken back while the provider does not follow: what is written down, asked again, and given up.
 
 use crate::{
-    common::{USER, kit::Server, text, wait_for},
+    common::{USER, text, wait_for},
     scene::{CLIENT, CLIENT_SECRET, Scene, provider},
 };
 use gatepost_testkit::oauth::Mischief;
@@ -56,7 +56,7 @@ impl Scene {
 
 #[test]
 fn a_provider_that_fails_is_asked_again_over_a_restart_until_it_has_taken_the_token_back() {
-    let mut scene = Scene::new(1);
+    let scene = Scene::new(1);
     let consent = scene.given();
     scene.auth.stubborn(Some(Mischief::Status(503)));
     scene.withdraw(consent);
@@ -75,9 +75,7 @@ fn a_provider_that_fails_is_asked_again_over_a_restart_until_it_has_taken_the_to
     assert!(scene.fails("preflight").contains("neither a consent"), "here it counts no more");
 
     // Another process goes on with it.
-    let elsewhere = Server::start_in(tempfile::tempdir().expect("a directory"), &[]);
-    let dir = std::mem::replace(&mut scene.journey.server, elsewhere).kill();
-    scene.journey.server = Server::start_in(dir, &[("MIGRATION_ALLOWED_HOSTS", "127.0.0.1")]);
+    let scene = scene.killed_and_restarted();
     scene.auth.stubborn(Some(Mischief::Refuse("temporarily_unavailable".into(), "closed for lunch".into())));
     scene.sql(DUE);
     let second = wait_for("the second attempt", || {

@@ -15,6 +15,9 @@ pub const OTHER: &str = "rui@move.example";
 /// What a person may log in with at the authorization server.
 pub const PASSWORD: &str = "owner's password";
 
+/// The provider is on this machine.
+const SETTINGS: [(&str, &str); 1] = [("MIGRATION_ALLOWED_HOSTS", "127.0.0.1")];
+
 /// Two mail servers, the provider that the old one belongs to, and a Desk with one mailbox to move.
 pub struct Scene {
     pub auth: AuthServer,
@@ -66,12 +69,17 @@ impl Scene {
     pub fn with(auth: AuthServer, old: Dovecot, port: u16, messages: usize) -> Self {
         let new = new_server().user(OTHER, NEW_PASSWORD).start().expect("Dovecot starts");
         fill(&old.account(USER), &mail(messages)).expect("mail is generated");
-        let settings = [("MIGRATION_ALLOWED_HOSTS", "127.0.0.1")];
-        let journey = Journey::with(&settings, new.imap_port(), &[oauth_mailbox(USER, port)]);
+        let journey = Journey::with(&SETTINGS, new.imap_port(), &[oauth_mailbox(USER, port)]);
         let app = application(&auth, port);
         let app = journey.server.call(&journey.lead, "POST", "/oauth/apps", &app).expect(201).json();
         let (app, mailbox) = (id(&app), id(&journey.mailbox()));
         Self { auth, old, new, journey, app, mailbox, failed: Cell::new(None) }
+    }
+
+    /// Kills the server and starts another on its directory.
+    #[must_use]
+    pub fn killed_and_restarted(self) -> Self {
+        Self { journey: self.journey.killed_and_restarted_with(&SETTINGS), ..self }
     }
 
     pub fn server(&self) -> &Server {

@@ -186,9 +186,9 @@ impl Gatepost {
     async fn work_once(&self) -> Result<bool> {
         let claimed = {
             let mut tx = self.store().begin().await?;
-            // Of other machines it is not known; here a worker that lives keeps what it has at work.
+            // Of other machines it is not known; here another worker that lives keeps what it has at work.
             let mut alive = runs::workers(&mut tx).await?;
-            alive.retain(|worker| worker_lives(worker) == Some(true));
+            alive.retain(|worker| *worker != self.crew().name && worker_lives(worker) == Some(true));
             let now = gatepost_store::clock::seconds(&mut tx).await?;
             let claimed = runs::claim(&mut tx, &self.crew().name, &clock::now(), now, LEASE_SECONDS, &alive).await?;
             // A run that another hand of this process still has at work: its lease had lapsed (the clock jumped, the
@@ -497,6 +497,10 @@ async fn settle_mailbox(tx: &mut Conn, mailbox: MailboxId, run: &ClaimedRun, end
     match run.run_type {
         RunType::PstExtract => {}
         RunType::Preflight => counts::settle(tx, mailbox, counts::looked_at(&ended.stats), now).await?,
+        // Of a source that holds nothing.
+        _ if ended.status == RunStatus::Success => {
+            counts::settle(tx, mailbox, Some(mailboxes::Counts::default()), now).await?;
+        }
         _ => counts::settle(tx, mailbox, None, now).await?,
     }
     let quarantined = messages::mailbox_tally(tx, mailbox).await?.quarantined;
@@ -524,7 +528,10 @@ fn host_name() -> String {
 fn start_time(pid: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the command in parentheses and may hold anything.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19).map(str::to_owned)
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    // One that has ended and was not yet waited for is listed still.
+    let lives = !matches!(fields.next()?, "Z" | "X");
+    fields.nth(18).filter(|_| lives).map(str::to_owned)
 }
 
 /// Whether a worker's process lives; none where that cannot be seen, because it is on another machine.

@@ -66,17 +66,18 @@ pub struct Straggling {
 }
 
 /// Jobs after their cutover that fetch stragglers by themselves and have nothing at work, oldest first. What rests under a
-/// pause is not at work: it holds up its own mailbox and no other. An end after
-/// `believed` was written by a clock that was ahead: it does not count.
+/// pause is not at work: it holds up its own mailbox and no other. An end after `believed` was written by a clock that was
+/// ahead: the moment at which that run was queued counts instead.
 pub async fn straggling(conn: &mut Conn, believed: &str) -> Result<Vec<Straggling>> {
     let mut sql = Sql::new(
         "SELECT j.id, j.dns_cutover_at, j.straggler_minutes, j.quiet_hours,
-             (SELECT max(r.finished_at) FROM migration_runs r WHERE r.job_id = j.id AND r.run_type = 'final'
-                 AND r.finished_at <= ",
+             (SELECT max(CASE WHEN r.finished_at <= ",
     );
     sql.bind(believed.to_owned())?;
+    sql.push(" THEN r.finished_at WHEN r.queued_at <= ").bind(believed.to_owned())?;
     sql.push(
-        ") AS last_final_at
+        " THEN r.queued_at END) FROM migration_runs r WHERE r.job_id = j.id AND r.run_type = 'final'
+                 AND r.finished_at IS NOT NULL) AS last_final_at
          FROM migration_jobs j
          WHERE j.phase IN ('dns_cutover', 'final_sync') AND j.dns_cutover_at IS NOT NULL
              AND j.straggler_minutes IS NOT NULL
@@ -101,7 +102,8 @@ pub async fn straggling(conn: &mut Conn, believed: &str) -> Result<Vec<Stragglin
 /// When the last `final` run of a job ended, as in [`straggling`].
 pub async fn last_final_at(conn: &mut Conn, job: JobId, believed: &str) -> Result<Option<String>> {
     Ok(sqlx::query_scalar(
-        "SELECT max(finished_at) FROM migration_runs WHERE job_id = $1 AND run_type = 'final' AND finished_at <= $2",
+        "SELECT max(CASE WHEN finished_at <= $2 THEN finished_at WHEN queued_at <= $2 THEN queued_at END)
+         FROM migration_runs WHERE job_id = $1 AND run_type = 'final' AND finished_at IS NOT NULL",
     )
     .bind(job.0)
     .bind(believed)

@@ -98,7 +98,10 @@ impl Gatepost {
         if moved || further || row.client_id != before.row.client_id {
             let why = "The addresses, mail servers or id of its application have been changed.";
             oauth_consents::end_of_app(&mut tx, id, why, &clock::now()).await?;
-            give_up_of_app(&mut tx, actor, id, why).await?;
+            // What is to be given back still may go where it was to go.
+            if moved || row.client_id != before.row.client_id {
+                give_up_of_app(&mut tx, actor, id, why).await?;
+            }
         } else if row.scopes != before.row.scopes {
             oauth_tokens::forget_access(&mut tx, id).await?;
         }

@@ -372,6 +372,12 @@ async fn the_counts_of_a_mailbox_are_those_of_its_preflight_until_something_is_l
     scene.end(RunType::Preflight, |_| ended(RunStatus::Success, 0, looked(), None)).await;
     scene.gatepost.recount(mailbox).await.unwrap();
     assert_eq!(scene.counts().await, (7, 0, 700, 0), "nothing is listed yet");
+    for run_type in [RunType::Preflight, RunType::Initial] {
+        scene.end(run_type, |_| ended(RunStatus::Failed, 1, json!({}), None)).await;
+        assert_eq!(scene.counts().await, (7, 0, 700, 0), "a {run_type} that failed has seen nothing");
+    }
+    scene.end(RunType::Initial, |_| ended(RunStatus::Success, 0, json!({}), None)).await;
+    assert_eq!(scene.counts().await, (0, 0, 0, 0), "the source is empty by now");
 }
 
 #[tokio::test]
