@@ -80,7 +80,7 @@ fn a_provider_that_fails_is_asked_again_over_a_restart_until_it_has_taken_the_to
     scene.sql(DUE);
     let second = wait_for("the second attempt", || {
         let one = scene.revocation();
-        text(&one["error"]).contains("closed for lunch").then_some(one)
+        text(&one["error"]).contains("HTTP 400").then_some(one)
     });
     assert_eq!((&second["state"], &second["tries"]), (&json!("waiting"), &json!(2)), "{second:#}");
 

@@ -8,7 +8,7 @@ use crate::common::{
     kit::{Reply, Server},
     letter, mail, mailbox, new_server, number, old_server, sized_letter, stat, text, wait_for,
 };
-use gatepost_testkit::{Dovecot, Snapshot, fill};
+use gatepost_testkit::{Dovecot, Snapshot, dovecot::Storage, fill};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -305,6 +305,25 @@ fn what_a_server_makes_another_message_of_is_in_quarantine_and_comes_once() {
     desk.run("delta");
     assert_eq!(desk.there().messages.len(), 2, "nothing is there twice");
     assert_ne!(desk.journey.gate()["gate"], "ready_for_dns");
+}
+
+#[test]
+fn a_folder_that_could_not_be_looked_at_is_kept_from_it_and_the_rest_arrives() {
+    let new = new_server().storage(Storage::Maildir).start().expect("a server");
+    let desk = Desk::between(old_server().start().expect("a server"), new, "");
+    deliver(&desk.old.account(USER), [letter("INBOX", "one", &[]), letter("Obras", "two", &[])]);
+    deliver(&desk.new.account(USER), [letter("Obras", "two", &[])]);
+    desk.journey.succeed("preflight");
+    let files = desk.new.maildir(USER);
+    files.lock("Obras", true).expect("the folder can be locked");
+    let run = desk.run("initial");
+    files.lock("Obras", false).expect("the folder can be unlocked");
+    assert_eq!((run["status"].as_str(), stat(&run, "transferred")), (Some("partial"), 1), "{run:#}");
+    assert_eq!(stat(&run, "failed_folders"), 1, "{run:#}");
+    assert!(!desk.tool_log(&run).contains("Obras"), "{}", desk.tool_log(&run));
+    let run = desk.journey.succeed("delta");
+    assert_eq!((stat(&run, "adopted"), stat(&run, "transferred")), (1, 0), "{run:#}");
+    assert_eq!(desk.there().messages.len(), 2, "nothing is there twice");
 }
 
 #[test]

@@ -117,7 +117,7 @@ pub fn audit_table(entries: Vec<AuditEntry>) -> AnyView {
                 <td data-label=t!(audit.subject)>{entry.subject}</td>
                 <td data-label=t!(audit.change) class="path">
                     {change}
-                    {entry.reason.map(|reason| view! { <small>{reason}</small> })}
+                    {entry.reason.map(|reason| view! { <small><Said text=reason/></small> })}
                 </td>
             </tr>
         }

@@ -206,8 +206,8 @@ fn an_answer_that_passes_says_nothing_against_the_message() {
     for (words, trouble) in [
         ("NO [UNAVAILABLE] Backend is down for maintenance", Trouble::Lost),
         ("NO [INUSE] Mailbox is locked", Trouble::Lost),
-        ("NO [LIMIT] Too much at once", Trouble::Lost),
-        ("NO [SERVERBUG] Internal error occurred", Trouble::Lost),
+        ("NO [LIMIT] Too many parts", Trouble::Append),
+        ("NO [SERVERBUG] Internal error occurred", Trouble::Append),
         ("NO Server Unavailable. 15", Trouble::Lost),
         ("NO Temporary failure", Trouble::Lost),
         ("BAD Command Error. 10, please try again", Trouble::Lost),

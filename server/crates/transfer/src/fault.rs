@@ -77,6 +77,12 @@ impl Fault {
         matches!(self.kind, FaultKind::Lost | FaultKind::Timeout | FaultKind::Protocol)
     }
 
+    /// Whether it says nothing about the other folders.
+    #[must_use]
+    pub const fn concerns_folder_alone(&self) -> bool {
+        matches!(self.kind, FaultKind::FolderGone | FaultKind::Refused | FaultKind::Protocol | FaultKind::Damaged)
+    }
+
     /// Whether a new connection may cure it.
     #[must_use]
     pub const fn is_transient(&self) -> bool {

@@ -18,21 +18,34 @@ const LOOKS: u32 = 30;
 /// How many of a mailbox's latest runs may have been imports that broke off.
 const LATEST: u32 = 200;
 
+/// How a run ends that was cancelled.
+const CANCELLED: i64 = 130;
+
 /// Whether the mailbox's program moves it as a whole.
 pub(super) const fn is_whole(tool: Tool) -> bool {
     matches!(tool, Tool::Zmmailbox)
 }
 
-/// Whether an import of a whole mailbox has been begun since a copy last ended well: what it sent may still be stored,
-/// whichever program copies now.
+/// Whether an import of a whole mailbox has been begun since a copy last ended well, or since another program's came to
+/// its end, which had waited for it: what it sent may still be stored, whichever program copies now.
 pub(super) async fn broke_off(scene: &Scene) -> Result<bool, Fault> {
     let mut conn = scene.gatepost.store().reader().await.map_err(internal)?;
     let filter = RunFilter { mailbox_id: Some(scene.mailbox.id), ..RunFilter::default() };
     let page = PageQuery { page: 1, per_page: LATEST, sort: None };
     let runs = runs::list(&mut conn, &filter, &page).await.map_err(internal)?.items;
     let copies = runs.iter().filter(|run| matches!(run.run_type, RunType::Initial | RunType::Delta | RunType::Final));
-    let since = copies.take_while(|run| run.status != RunStatus::Success);
-    Ok(since.filter(|run| run.started_at.is_some()).any(|run| is_whole(run.tool)))
+    let started = copies.filter(|run| run.started_at.is_some());
+    Ok(whole_since(started.map(|run| (run.tool, run.status, run.exit_code))))
+}
+
+/// The same of copies, the latest first: with what, and how each ended.
+fn whole_since(copies: impl IntoIterator<Item = (Tool, RunStatus, Option<i64>)>) -> bool {
+    let settles = |(tool, status, exit_code): &(Tool, RunStatus, Option<i64>)| match status {
+        RunStatus::Success => true,
+        RunStatus::Partial => !is_whole(*tool) && *exit_code != Some(CANCELLED),
+        _ => false,
+    };
+    copies.into_iter().take_while(|copy| !settles(copy)).any(|(tool, ..)| is_whole(tool))
 }
 
 /// Why the built-in engine copies what is pending, where it does.
@@ -106,4 +119,28 @@ async fn state(scene: &Scene) -> Result<BTreeMap<String, Option<(u32, u32, Optio
         (found.folder.native, status)
     };
     Ok(looked?.into_iter().map(one).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_is_waited_for_until_another_programs_copy_has_come_to_its_end() {
+        use RunStatus::{Failed, Partial, Running, Success};
+        let whole = (Tool::Zmmailbox, Partial, Some(3));
+        for (latest_first, expect) in [
+            (&[][..], false),
+            (&[whole], true),
+            (&[(Tool::Zmmailbox, Success, Some(0)), whole], false),
+            (&[(Tool::Native, Running, None), whole], true),
+            (&[(Tool::Native, Partial, Some(3)), whole], false),
+            (&[(Tool::Imapsync, Partial, Some(3)), whole], false),
+            (&[(Tool::Native, Partial, Some(130)), whole], true),
+            (&[(Tool::Native, Failed, Some(1)), whole], true),
+            (&[whole, (Tool::Native, Partial, Some(3))], true),
+        ] {
+            assert_eq!(whole_since(latest_first.iter().copied()), expect, "{latest_first:?}");
+        }
+    }
 }

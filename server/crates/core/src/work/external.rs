@@ -19,7 +19,7 @@ use gatepost_transfer::{
 };
 use serde_json::{Map, Value};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -48,7 +48,10 @@ pub(super) async fn run(
     }
     let (source, dest) = accesses(scene).await?;
     let granted = scene.connections().await?;
-    let folders = folders(scene, ledger, outcome).await?;
+    let (folders, withheld) = folders(scene, ledger, outcome).await?;
+    if folders.is_empty() {
+        return Ok(None);
+    }
     scene.watch.clear(&scene.gatepost).await.map_err(internal)?;
     let claims = Claims::default();
     let call = Call { scene, source: &source, dest: &dest, folders: &folders, claims: &claims };
@@ -62,13 +65,20 @@ pub(super) async fn run(
     let said = said?;
     note_words(scene, &said);
 
-    scene.watch.clear(&scene.gatepost).await.map_err(internal)?;
-    let mut look = copy(scene, ledger);
-    if said.failure.is_none() {
-        // Nothing of it is under way any more.
-        look.options.settle = Duration::ZERO;
+    // Nothing of what has ended well is under way any more.
+    let mut found = look(scene, ledger, said.failure.is_none()).await?;
+    let mut doubtful = Vec::new();
+    if !found.cancelled {
+        doubtful = unrecognised::doubtful(scene, ledger, looked_at(&folders, &found), &claims, &mut found).await?;
     }
-    let found = look.run().await?;
+    if !doubtful.is_empty() && said.failure.is_none() {
+        // A server may show late what it has stored.
+        let again = look(scene, ledger, false).await?;
+        found = joined(&found, again);
+        if !found.cancelled {
+            doubtful = unrecognised::doubtful(scene, ledger, looked_at(&folders, &found), &claims, &mut found).await?;
+        }
+    }
     let after = standing(ledger).await?;
     outcome.transferred += found.adopted;
     outcome.bytes += arrived_bytes(&before, &after, found.adopted);
@@ -77,17 +87,54 @@ pub(super) async fn run(
     outcome.vanished += found.vanished;
     outcome.flags_changed += found.flags_changed;
     outcome.cancelled |= found.cancelled;
-    outcome.failed_folders.extend(found.failed_folders);
     if !outcome.cancelled {
-        outcome.quarantined += refuse(scene, ledger, &folders, &said.refused).await?;
-        outcome.quarantined += unrecognised::quarantine(scene, ledger, &folders, &claims).await?;
+        outcome.quarantined += refuse(scene, ledger, looked_at(&folders, &found), &said.refused).await?;
+        outcome.quarantined += unrecognised::quarantine(scene, ledger, doubtful).await?;
+        outcome.failed_folders.retain(|(folder, _)| withheld.contains(folder));
     }
+    add_failed(&mut outcome.failed_folders, found.failed_folders);
     outcome.pending = standing(ledger).await?.pending;
     if found.adopted > 0 || said.refused.is_empty() {
         let sentence = format!("{} of {} messages that were to be copied have arrived.", found.adopted, before.pending);
         scene.watch.note(Level::Info, tool.as_str(), sentence);
     }
     Ok(Some(said))
+}
+
+/// Looks at what has arrived; at once, where nothing can be under way any more.
+async fn look(scene: &Scene, ledger: &StoredLedger, at_once: bool) -> Result<CopyOutcome, Fault> {
+    scene.watch.clear(&scene.gatepost).await.map_err(internal)?;
+    let mut look = copy(scene, ledger);
+    if at_once {
+        look.options.settle = Duration::ZERO;
+    }
+    look.run().await
+}
+
+/// What two looks have found: the later one tells which folders failed.
+fn joined(first: &CopyOutcome, second: CopyOutcome) -> CopyOutcome {
+    CopyOutcome {
+        adopted: first.adopted + second.adopted,
+        quarantined: first.quarantined + second.quarantined,
+        vanished: first.vanished + second.vanished,
+        flags_changed: first.flags_changed + second.flags_changed,
+        ..second
+    }
+}
+
+/// The folders that were looked at to their end: only there what is not recognised has not arrived.
+fn looked_at<'p>(folders: &'p [Placed], found: &CopyOutcome) -> Vec<&'p Placed> {
+    let failed = |folder: &&Placed| found.failed_folders.iter().any(|(name, _)| *name == folder.own.source.to_string());
+    folders.iter().filter(|folder| !failed(folder)).collect()
+}
+
+/// Adds folders that failed; one that is named already keeps its first cause.
+fn add_failed(failed: &mut Vec<(String, String)>, more: Vec<(String, String)>) {
+    for (folder, why) in more {
+        if !failed.iter().any(|(known, _)| *known == folder) {
+            failed.push((folder, why));
+        }
+    }
 }
 
 /// The bytes of what has arrived. What has gone from the source or was refused is pending no longer either.
@@ -193,8 +240,13 @@ struct Placed {
     at_dest: FolderState,
 }
 
-/// The folders in which something is pending, as both servers name them and as they stand.
-async fn folders(scene: &Scene, ledger: &StoredLedger, outcome: &mut CopyOutcome) -> Result<Vec<Placed>, Fault> {
+/// The folders in which something is pending, as both servers name them and as they stand; and the names of those that
+/// the program must not be given.
+async fn folders(
+    scene: &Scene,
+    ledger: &StoredLedger,
+    outcome: &mut CopyOutcome,
+) -> Result<(Vec<Placed>, HashSet<String>), Fault> {
     let (mut source, mut dest) = tokio::try_join!(scene.source.source(), scene.dest.destination())?;
     let found = placed(ledger, &mut *source, &mut *dest, outcome).await;
     tokio::join!(source.close(), dest.close());
@@ -206,25 +258,32 @@ async fn placed(
     source: &mut dyn Source,
     dest: &mut dyn Destination,
     outcome: &mut CopyOutcome,
-) -> Result<Vec<Placed>, Fault> {
+) -> Result<(Vec<Placed>, HashSet<String>), Fault> {
     let (at_source, at_dest) = tokio::try_join!(source.survey(), dest.survey())?;
-    let mut all = Vec::new();
+    let (mut all, mut withheld) = (Vec::new(), HashSet::new());
     for own in ledger.placed().await? {
         let standing = ledger.standing(Some(own.id)).await?.first().map(|(_, s)| *s).unwrap_or_default();
         if standing.pending == 0 {
             continue;
         }
+        let name = own.source.to_string();
+        if outcome.failed_folders.iter().any(|(failed, _)| *failed == name) {
+            // What is pending may be there already: a program sends it without looking.
+            withheld.insert(name);
+            continue;
+        }
         let there = at_source.iter().find(|f| f.folder.path == own.source);
         let same = |f: &&Surveyed| f.folder.path == own.dest || f.folder.path.is_inbox() && own.dest.is_inbox();
         let (Some(there), Some(goes_to)) = (there, at_dest.iter().find(same)) else {
-            let sentence = "The folder is missing on one side.".to_owned();
-            outcome.failed_folders.push((own.source.to_string(), sentence));
+            outcome.failed_folders.push((name.clone(), "The folder is missing on one side.".to_owned()));
+            withheld.insert(name);
             continue;
         };
         let uid_validity = state(source, there).await?.uid_validity;
         if own.cursor.is_some_and(|cursor| cursor.epoch != uid_validity) {
             let sentence = "The source has begun to number its messages anew. The next run lists the folder whole.";
-            outcome.failed_folders.push((own.source.to_string(), sentence.to_owned()));
+            outcome.failed_folders.push((name.clone(), sentence.to_owned()));
+            withheld.insert(name);
             continue;
         }
         let at_dest = state(&mut *dest, goes_to).await?;
@@ -238,7 +297,7 @@ async fn placed(
         };
         all.push(Placed { own, engine, at_dest });
     }
-    Ok(all)
+    Ok((all, withheld))
 }
 
 /// How a folder stands; one of which a survey does not tell is opened.
@@ -386,7 +445,7 @@ fn note_words(scene: &Scene, said: &EngineSaid) {
 async fn refuse(
     scene: &Scene,
     ledger: &StoredLedger,
-    folders: &[Placed],
+    folders: Vec<&Placed>,
     refused: &[EngineRefusal],
 ) -> Result<u64, Fault> {
     let mut count = 0;
@@ -420,4 +479,17 @@ async fn refuse(
         }
     }
     Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_failed_twice_is_named_once_with_its_first_cause() {
+        let pair = |folder: &str, why: &str| (folder.to_owned(), why.to_owned());
+        let mut failed = vec![pair("a", "first"), pair("b", "first")];
+        add_failed(&mut failed, vec![pair("b", "second"), pair("c", "second"), pair("c", "third")]);
+        assert_eq!(failed, [pair("a", "first"), pair("b", "first"), pair("c", "second")]);
+    }
 }

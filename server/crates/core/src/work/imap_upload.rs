@@ -104,7 +104,9 @@ impl Uploading<'_> {
         let (at_source, at_dest) = (sides.source.folders().await?, sides.dest.folders().await?);
         for own in self.ledger.placed().await? {
             let pending = self.ledger.standing(Some(own.id)).await?.first().map_or(0, |(_, s)| s.pending);
-            if pending == 0 {
+            let name = own.source.to_string();
+            // Where the look before gave up, what is pending may be there already.
+            if pending == 0 || outcome.failed_folders.iter().any(|(failed, _)| *failed == name) {
                 continue;
             }
             let source = at_source.iter().find(|f| f.path == own.source).cloned();
@@ -112,10 +114,9 @@ impl Uploading<'_> {
             let dest = at_dest.iter().find(same).cloned();
             let (Some(source), Some(dest)) = (source, dest) else {
                 let sentence = format!("{}: the folder is missing on one side.", own.source);
-                outcome.failed_folders.push((own.source.to_string(), sentence));
+                outcome.failed_folders.push((name, sentence));
                 continue;
             };
-            let name = own.source.to_string();
             if let Some(why) = self.folder(sides, Place { own, source, dest }, outcome).await? {
                 // What is left is still pending, and the next run sends it.
                 self.scene.watch.note(Level::Warn, "imap-upload", why.clone());

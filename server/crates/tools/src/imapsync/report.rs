@@ -372,11 +372,9 @@ fn trouble(words: &str, otherwise: Trouble) -> Trouble {
         "TIMEOUT",
         "BROKEN PIPE",
         "RESET BY PEER",
-        // Answers that pass (RFC 5530 section 3); a limit may be one of the moment.
+        // Answers that pass (RFC 5530 section 3). LIMIT and SERVERBUG often stay with one message.
         "[UNAVAILABLE]",
         "[INUSE]",
-        "[LIMIT]",
-        "[SERVERBUG]",
         "THROTTL",
         "SERVER UNAVAILABLE",
         "TEMPORAR",

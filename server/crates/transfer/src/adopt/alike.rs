@@ -11,8 +11,9 @@ use std::collections::{HashMap, HashSet};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// How many bytes of each side are in memory at once.
-const AT_ONCE: u64 = 16 << 20;
+/// How many bytes of each side are in memory at once, whatever a server lists: a lane holds at most twice as many, and
+/// what comparing one pair takes. A longer message is not compared.
+const AT_ONCE: u64 = 4 << 20;
 /// With how many others of its name and date a message is compared.
 const TRIES: usize = 8;
 /// A header longer than this names nothing.
@@ -30,13 +31,13 @@ pub(super) async fn pair(
 ) -> Result<Vec<Arrival>, Fault> {
     let mut named: HashMap<(i64, Option<Digest>), Vec<usize>> = HashMap::new();
     for (slot, message) in free.iter().enumerate() {
-        if let Some((message, read)) = message.as_ref().filter(|(message, _)| message.size <= mime::LONGEST) {
+        if let Some((message, read)) = message.as_ref().filter(|(_, read)| read.digests.size <= AT_ONCE) {
             named.entry((message.internal_date.seconds, read.name)).or_default().push(slot);
         }
     }
     let choices = |(candidate, read): &(&Candidate, Read)| -> &[usize] {
         // Only what was read just now has a name.
-        let comparable = read.loose.is_some() && candidate.size <= mime::LONGEST;
+        let comparable = read.loose.is_some() && read.digests.size <= AT_ONCE;
         let choices = named.get(&(candidate.internal_date.seconds, read.name)).filter(|_| comparable);
         choices.map_or(&[], Vec::as_slice)
     };
@@ -59,16 +60,11 @@ pub(super) async fn pair(
         }
         let mut pairs = pairs.as_slice();
         while !pairs.is_empty() {
-            let (mut some, mut bytes) = (0, 0);
-            for (n, slot) in pairs {
-                let there = free[*slot].as_ref().map_or(0, |(message, _)| message.size);
-                bytes += left[*n].0.size.max(there);
-                if some > 0 && bytes > AT_ONCE {
-                    break;
-                }
-                some += 1;
-            }
-            let (now, later) = pairs.split_at(some);
+            let sizes = pairs.iter().map(|(n, slot)| {
+                let there = free[*slot].as_ref().map_or(0, |(_, read)| read.digests.size);
+                (left[*n].1.digests.size, there)
+            });
+            let (now, later) = pairs.split_at(fitting(sizes));
             pairs = later;
             let ours = contents(&mut *source, now.iter().map(|(n, _)| left[*n].0.uid).collect(), cancel);
             let at_dest = now.iter().filter_map(|(_, slot)| free[*slot].as_ref().map(|(message, _)| message.uid));
@@ -98,24 +94,41 @@ pub(super) async fn pair(
     Ok(arrivals)
 }
 
-/// The bytes of these messages; without those that have gone, are not delivered, or are longer than was listed.
+/// How many of these pairs, of so many bytes each, are in memory at once.
+fn fitting(sizes: impl Iterator<Item = (u64, u64)>) -> usize {
+    let (mut ours, mut theirs) = (0_u64, 0_u64);
+    let fit = |(source, dest): &(u64, u64)| {
+        (ours, theirs) = (ours.saturating_add(*source), theirs.saturating_add(*dest));
+        ours.max(theirs) <= AT_ONCE
+    };
+    // One at least, so that it goes on.
+    sizes.take_while(fit).count().max(1)
+}
+
+/// The bytes of these messages; without those that have gone, are not delivered, or are beyond what may be in memory.
 async fn contents(
     store: &mut (dyn Source + '_),
     uids: UidSet,
     cancel: &CancellationToken,
 ) -> Result<HashMap<u32, Vec<u8>>, Fault> {
     let (out, mut pieces) = mpsc::channel(16);
-    let longest = usize::try_from(mime::LONGEST).unwrap_or(usize::MAX);
     let gather = async {
-        let mut all: HashMap<u32, Vec<u8>> = HashMap::new();
+        let (mut all, mut room) = (HashMap::new(), AT_ONCE);
         let mut current: Option<(u32, Vec<u8>)> = None;
         while let Some(piece) = pieces.recv().await {
             match piece {
                 Incoming::Begin { uid, .. } => current = Some((uid, Vec::new())),
-                Incoming::Data(bytes) => match &mut current {
-                    Some((_, content)) if content.len() + bytes.len() <= longest => content.extend_from_slice(&bytes),
-                    _ => current = None,
-                },
+                Incoming::Data(bytes) => {
+                    let Some((_, content)) = &mut current else { continue };
+                    if let Some(left) = room.checked_sub(bytes.len() as u64) {
+                        room = left;
+                        content.extend_from_slice(&bytes);
+                    } else {
+                        // It is longer than when it was read before.
+                        room += content.len() as u64;
+                        current = None;
+                    }
+                }
                 Incoming::End => all.extend(current.take()),
                 Incoming::Gone { .. } | Incoming::Unreadable { .. } => {}
             }
@@ -188,6 +201,18 @@ impl Name {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_than_fits_is_in_memory_at_once_on_either_side() {
+        for (sizes, expect) in [
+            (&[(1, 1), (1, 1)][..], 2),
+            (&[(AT_ONCE, 1), (1, 1)], 1),
+            (&[(1, AT_ONCE - 1), (1, 1), (1, 1)], 2),
+            (&[(u64::MAX, 1), (u64::MAX, 1)], 1),
+        ] {
+            assert_eq!(fitting(sizes.iter().copied()), expect, "{sizes:?}");
+        }
+    }
 
     fn name(pieces: &[&str]) -> Option<Digest> {
         let mut name = Name::new();

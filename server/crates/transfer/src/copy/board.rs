@@ -8,7 +8,7 @@
 //! No lock is held while anybody waits.
 
 use super::survey::Ready;
-use crate::{Fault, FaultKind, Flags, FolderPath, InternalDate, Ledger, LedgerRow};
+use crate::{Fault, Flags, FolderPath, InternalDate, Ledger, LedgerRow};
 use gatepost_contract::{FolderId, MessageId};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -521,9 +521,4 @@ impl Sending {
         let manner = if self.careful { Manner::Singly } else { Manner::Together };
         Some(Chunk { number, manner, rows })
     }
-}
-
-/// Faults that say nothing about the other folders.
-pub(super) const fn concerns_folder_alone(fault: &Fault) -> bool {
-    matches!(fault.kind, FaultKind::FolderGone | FaultKind::Refused | FaultKind::Protocol | FaultKind::Damaged)
 }

@@ -7,7 +7,7 @@
 
 use super::{
     Copy, FAR, Folder, Lines,
-    board::{Board, Left, Next, concerns_folder_alone},
+    board::{Board, Left, Next},
     stream,
     survey::Ready,
 };
@@ -264,7 +264,7 @@ impl Lane<'_> {
             self.copy.count(|outcome| outcome.cancelled = true);
             return;
         }
-        if concerns_folder_alone(&fault) {
+        if fault.concerns_folder_alone() {
             self.copy.watch.note(Level::Error, "folder", format!("{}: {}", folder.path(), fault.sentence));
             self.copy.watch.end(n, Err(fault.sentence.clone()));
             self.copy.count(|outcome| outcome.failed_folders.push((folder.path().to_string(), fault.sentence)));

@@ -4,7 +4,9 @@
 use super::{Placed, Scene, pending_uids};
 use crate::ledger::StoredLedger;
 use gatepost_contract::{CauseKind, Level};
-use gatepost_transfer::{Fault, Ledger as _, PlacedFolder, Refusal, UidSet, Watch as _};
+use gatepost_transfer::{
+    Destination, Fault, Ledger as _, PlacedFolder, Refusal, UidSet, Watch as _, copy::CopyOutcome,
+};
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
@@ -26,8 +28,8 @@ impl Claims {
         }
     }
 
-    fn take(&self, folder: &str) -> UidSet {
-        let claimed = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(folder);
+    fn of(&self, folder: &str) -> UidSet {
+        let claimed = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(folder).cloned();
         UidSet::from_ranges(claimed.unwrap_or_default())
     }
 }
@@ -40,51 +42,80 @@ pub(in crate::work) fn cause(program: &str) -> String {
     )
 }
 
-/// Quarantines what the program claims in folders that hold something new which stands for no message of the ledger. In
-/// a folder to which nothing came that is not accounted for, the claim is an empty one: the messages stay pending. Gives
-/// how many were quarantined.
-pub(super) async fn quarantine(
+/// A folder, and what the program claims there and nobody recognises.
+pub(super) type Doubtful<'p> = (&'p Placed, Vec<u32>);
+
+/// What the program claims and is not recognised in folders that hold something new which stands for no message of the
+/// ledger. In a folder to which nothing came that is not accounted for, the claim is an empty one: the messages stay
+/// pending.
+pub(super) async fn doubtful<'p>(
     scene: &Scene,
     ledger: &StoredLedger,
-    folders: &[Placed],
+    folders: Vec<&'p Placed>,
     claims: &Claims,
-) -> Result<u64, Fault> {
+    found: &mut CopyOutcome,
+) -> Result<Vec<Doubtful<'p>>, Fault> {
     let mut doubtful = Vec::new();
     for folder in folders {
         let pending = pending_uids(ledger, &folder.own).await?;
         let claimed: Vec<u32> =
-            claims.take(&folder.engine.source.native).iter().filter(|u| pending.contains(*u)).collect();
+            claims.of(&folder.engine.source.native).iter().filter(|u| pending.contains(*u)).collect();
         if !claimed.is_empty() {
             doubtful.push((folder, claimed));
         }
     }
     if doubtful.is_empty() {
-        return Ok(0);
+        return Ok(doubtful);
     }
     let placed = ledger.placed().await?;
-    let grown = {
-        let _granted = scene.connections().await?;
-        let mut dest = scene.dest.destination().await?;
-        let looked = async {
-            let mut grown = Vec::new();
-            for (folder, claimed) in doubtful {
-                let state = dest.open(&folder.engine.dest).await?;
-                let same_epoch = state.uid_validity == folder.at_dest.uid_validity;
-                let from = folder.at_dest.uid_next.filter(|_| same_epoch).unwrap_or(1);
-                let new: UidSet = dest.uids().await?.iter().filter(|uid| *uid >= from).collect();
+    let _granted = scene.connections().await?;
+    let mut dest = scene.dest.destination().await?;
+    let mut grown = Vec::new();
+    for (folder, claimed) in doubtful {
+        let fault = match new_since(&mut *dest, folder).await {
+            Ok(new) => {
                 if !new.minus(&accounted_for(ledger, &placed, &folder.own).await?).is_empty() {
                     grown.push((folder, claimed));
                 }
+                continue;
             }
-            Ok::<_, Fault>(grown)
-        }
-        .await;
+            Err(fault) => fault,
+        };
         dest.close().await;
-        looked?
-    };
+        if !fault.concerns_folder_alone() {
+            return Err(fault);
+        }
+        // Nobody knows what came to it: what is claimed there stays pending.
+        found.failed_folders.push((folder.own.source.to_string(), fault.sentence));
+        dest = scene.dest.destination().await?;
+    }
+    dest.close().await;
+    Ok(grown)
+}
+
+/// The messages that have come to a destination's folder since the program was called.
+async fn new_since(dest: &mut dyn Destination, folder: &Placed) -> Result<UidSet, Fault> {
+    let state = dest.open(&folder.engine.dest).await?;
+    let same_epoch = state.uid_validity == folder.at_dest.uid_validity;
+    let from = folder.at_dest.uid_next.filter(|_| same_epoch).unwrap_or(1);
+    Ok(dest.uids().await?.iter().filter(|uid| *uid >= from).collect())
+}
+
+/// Quarantines it. Gives how many messages were quarantined.
+pub(super) async fn quarantine(
+    scene: &Scene,
+    ledger: &StoredLedger,
+    doubtful: Vec<Doubtful<'_>>,
+) -> Result<u64, Fault> {
     let tool = scene.mailbox.tool;
     let mut count = 0;
-    for (folder, claimed) in grown {
+    for (folder, mut claimed) in doubtful {
+        // What it named as refused as well is in quarantine by now.
+        let pending = pending_uids(ledger, &folder.own).await?;
+        claimed.retain(|uid| pending.contains(*uid));
+        if claimed.is_empty() {
+            continue;
+        }
         for portion in claimed.chunks(PORTION) {
             let refusal = |uid: &u32| Refusal { uid: *uid, kind: CauseKind::Refused, cause: cause(tool.as_str()) };
             let refusals: Vec<Refusal> = portion.iter().map(refusal).collect();
