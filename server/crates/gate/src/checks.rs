@@ -162,7 +162,7 @@ pub(crate) fn inbox_complete(facts: &Facts) -> Finding {
 
 /// `sent_complete`: the same for the folder of sent mail.
 pub(crate) fn sent_complete(facts: &Facts) -> Finding {
-    complete(facts, SpecialUse::Sent, "folder of sent mail", "a folder of sent mail")
+    complete(facts, SpecialUse::Sent, "Sent folder", "a Sent folder")
 }
 
 /// Pending messages are unexplained; for quarantined ones `pst_quarantine` stands, waived ones have a reason.

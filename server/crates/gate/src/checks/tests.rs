@@ -296,7 +296,7 @@ fn sent_complete() {
     table(
         CheckId::SentComplete,
         &[
-            ("all arrived", |_| {}, Pass, "missing from the folder of sent mail of 2 mailboxes (330 messages)."),
+            ("all arrived", |_| {}, Pass, "missing from the Sent folder of 2 mailboxes (330 messages)."),
             ("copied since", |f| f.mailboxes[0].depth = None, Fail, "A run has changed ana@example.com"),
             (
                 "one pending",
