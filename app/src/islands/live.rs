@@ -169,6 +169,7 @@ fn follow(view: &RunView, set_now: WriteSignal<RunView>) {
     let Ok(source) = web_sys::EventSource::new(&format!("/api/v1/migration/runs/{}/events", view.run.id)) else {
         return;
     };
+    super::anew::watch();
     let handle = source.clone();
     let changed = Closure::<dyn FnMut(web_sys::MessageEvent)>::new(move |event: web_sys::MessageEvent| {
         let Some(view) = event.data().as_string().and_then(|text| serde_json::from_str::<RunView>(&text).ok()) else {
@@ -190,16 +191,10 @@ fn follow(view: &RunView, set_now: WriteSignal<RunView>) {
 #[cfg(not(feature = "hydrate"))]
 const fn follow(_view: &RunView, _set_now: WriteSignal<RunView>) {}
 
-/// Loads the page anew, unless somebody is at work in it: a dialog is open, a field has the focus or files are on their
-/// way.
+/// Loads the page anew, unless files are on their way from it.
 #[cfg(feature = "hydrate")]
 fn reload() {
-    let page = document();
-    let typing =
-        page.active_element().is_some_and(|e| matches!(e.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"));
-    let busy = page.query_selector("dialog[open], [data-busy]").ok().flatten().is_some();
-    if !typing && !busy {
-        // A page that cannot be reloaded stays as it is.
-        let _ = window().location().reload();
+    if document().query_selector("[data-busy]").ok().flatten().is_none() {
+        super::anew::load();
     }
 }

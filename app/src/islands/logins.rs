@@ -48,14 +48,12 @@ pub fn LoginProgress(
 #[cfg(feature = "hydrate")]
 fn follow(job: JobId, set_now: WriteSignal<LoginCounts>) {
     use std::time::Duration;
+    super::anew::watch();
     set_timeout(
         move || {
             leptos::task::spawn_local(async move {
                 match ask(job).await {
-                    Some(counts) if counts.open == 0 => {
-                        // A page that cannot be reloaded stays as it is.
-                        let _ = window().location().reload();
-                    }
+                    Some(counts) if counts.open == 0 => super::anew::load(),
                     Some(counts) => {
                         set_now.set(counts);
                         follow(job, set_now);

@@ -7,6 +7,8 @@
 // `#[island]` exports a function for each island, which cannot carry documentation.
 #![allow(missing_docs)]
 
+#[cfg(feature = "hydrate")]
+mod anew;
 pub mod copy;
 pub mod csv;
 pub mod dialog;

@@ -5,6 +5,7 @@ use super::{
     Begun, Form, Stage, Transfer, Wish, bytes,
     tus::{Line, Trouble, sleep},
 };
+use crate::islands::anew;
 use gatepost_contract::UploadState;
 use leptos::{ev, prelude::*, task::spawn_local};
 use std::{
@@ -12,7 +13,6 @@ use std::{
     collections::VecDeque,
     rc::Rc,
 };
-use wasm_bindgen::JsCast;
 use web_sys::{File, FileList};
 
 /// Pieces become larger on a quick line and smaller on a slow one, so that each takes a second or two.
@@ -88,6 +88,7 @@ impl Sending {
 /// Takes what is dropped on the page, asks before the page is left while something is on its way, and loads the page
 /// anew while a file waits for a run that the page could follow.
 pub fn watch(form: Form, set_over: WriteSignal<bool>, waiting: bool) {
+    anew::watch();
     if waiting {
         spawn_local(async move {
             loop {
@@ -418,13 +419,6 @@ fn reload_when_done(form: Form) {
     if !all_arrived {
         return;
     }
-    let page = document();
-    let typing = page.active_element().is_some_and(|element| {
-        let is_file = element.dyn_ref::<web_sys::HtmlInputElement>().is_some_and(|input| input.type_() == "file");
-        !is_file && matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT")
-    });
-    if !typing {
-        // A page that cannot be reloaded stays as it is, with a link that does the same.
-        let _ = window().location().reload();
-    }
+    // Where it cannot be, the page stays as it is, with a link that does the same.
+    anew::load();
 }
