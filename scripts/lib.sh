@@ -22,11 +22,13 @@ as_root() {
   else fail "this needs root: run  $*  as root, then start again"; fi
 }
 
-# ensure_apt COMMAND PACKAGE [COMMAND PACKAGE ...]: installs the packages whose commands are missing.
+# ensure_apt WHAT PACKAGE [WHAT PACKAGE ...]: installs the packages that are missing, each known by a command or, where
+# it has none, by the path of a file.
 ensure_apt() {
   local missing=()
   while [ $# -gt 1 ]; do
-    command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || missing+=("$2")
+    # Not command -v: the shell's own kill is no program.
+    type -P "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || [[ $1 = /* && -e $1 ]] || missing+=("$2")
     shift 2
   done
   [ ${#missing[@]} -eq 0 ] && return
@@ -64,26 +66,34 @@ ensure_npm_tools() {
   echo "$BINARYEN $ESBUILD" > "$CACHE/npm/.versions"
 }
 
+# With the dependencies that its authors tried; where a registry lacks one of these, with the newest that fit. What is
+# compiled on the way stays out of the target directory.
+cargo_install() {
+  env -u CARGO_TARGET_DIR cargo install -q --locked "$@" 2>/dev/null || env -u CARGO_TARGET_DIR cargo install -q "$@"
+}
+
 ensure_wasm_bindgen() {
   [ "$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $WASM_BINDGEN" ] && return
   say "installing wasm-bindgen $WASM_BINDGEN (a few minutes)"
-  cargo install -q wasm-bindgen-cli --version "$WASM_BINDGEN"
+  cargo_install wasm-bindgen-cli --version "$WASM_BINDGEN"
 }
 
 ensure_cargo_deny() {
   cargo deny --version >/dev/null 2>&1 && return
   say "installing cargo-deny (a few minutes)"
-  cargo install -q cargo-deny --version "$CARGO_DENY" --locked
+  cargo_install cargo-deny --version "$CARGO_DENY"
 }
 
-ensure_cargo_deb() {
+ensure_package_tools() {
+  ensure_apt dpkg-shlibdeps dpkg-dev
   cargo deb --version >/dev/null 2>&1 && return
   say "installing cargo-deb (a few minutes)"
-  cargo install -q cargo-deb --version "$CARGO_DEB" --locked
+  cargo_install cargo-deb --version "$CARGO_DEB"
 }
 
 ensure_build_tools() {
-  ensure_apt cc gcc brotli brotli
+  # gcc alone compiles nothing: it only recommends the C library's headers and start files.
+  ensure_apt cc gcc /usr/include/stdio.h libc6-dev brotli brotli
   ensure_rust
   ensure_npm_tools
   ensure_wasm_bindgen
