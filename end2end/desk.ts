@@ -20,6 +20,7 @@ export interface MovedJob {
 /** What a test may announce, and how it gets to its pages. */
 export class Desk {
   private readonly troubles: string[] = [];
+  private watching = true;
   private readonly allowed: RegExp[] = [];
 
   constructor(
@@ -67,7 +68,7 @@ export class Desk {
   }
 
   private watch(page: Page): void {
-    const note = (text: string) => this.troubles.push(text);
+    const note = (text: string) => this.watching && this.troubles.push(text);
     page.on('console', (message) => {
       // Chromium repeats each status on the console; the response itself is noted below.
       if (['error', 'warning'].includes(message.type()) && !message.text().startsWith('Failed to load resource')) {
@@ -85,6 +86,11 @@ export class Desk {
       if (origin !== this.lab.url) note(`a request left the Desk: ${response.url()}`);
       if (response.status() >= 400) note(`${response.status()} ${pathname}`);
     });
+  }
+
+  /** The pages are closed now: what breaks off by that is no trouble of theirs. */
+  leave(): void {
+    this.watching = false;
   }
 
   /** Fails for what was not announced. */
@@ -129,6 +135,7 @@ export const test = base.extend<{ desk: Desk }, WorkerFixtures>({
     );
     lab.takeLog();
     await use(desk);
+    desk.leave();
     for (const context of contexts) await context.close();
     const log = lab.takeLog();
     if (info.status !== info.expectedStatus && log) console.error(`The Desk's log:\n${log}`);
@@ -144,6 +151,12 @@ export async function logIn(page: Page, lab: Lab, role: Role): Promise<void> {
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Log in' }).click();
   await expect(page.getByRole('heading', { name: 'Overview', level: 1 })).toBeVisible();
+}
+
+/** Logs out. */
+export async function logOut(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await expect(page.getByRole('status').filter({ hasText: 'You are logged out.' })).toBeVisible();
 }
 
 /** Makes a tenant, a ticket and a job by REST. */

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { Line } from './line.ts';
 
 const run = promisify(execFile);
 const target = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../target');
@@ -56,8 +57,14 @@ export type MailboxName = keyof typeof MAILBOXES;
 /** The largest message that the new server takes. */
 const MAX_MESSAGE_BYTES = 2_500_000;
 
-/** How long a starting process may take. */
+/** The states of a run that has ended. */
+const ENDED = ['success', 'partial', 'failed'];
+
+/** How long a starting process may take, and a run. */
 const START_MS = 180_000;
+
+/** What has just ended may still write a moment. */
+const REMOVAL = { recursive: true, force: true, maxRetries: 20, retryDelay: 100 };
 
 interface Dovecot {
   imap_port: number;
@@ -88,12 +95,14 @@ export class Lab {
   url = '';
   /** The folder of the server that files may be taken from. */
   readonly importPath: string;
-  /** Port of the old server (TLS), with the delay of a line between two sites, so that progress can be watched. */
+  /** Port of the old server (TLS), with the delay of a line between two sites. */
   sourcePort = 0;
+  /** That line, which can be held. */
+  line!: Line;
   /** Port of the new server (TLS). */
   destPort = 0;
   private readonly children: ChildProcess[] = [];
-  private readonly bearers = new Map<Role, string>();
+  private readonly bearers = new Map<Role, { token: string; until: number }>();
   private log = '';
   private providing?: Promise<Provider>;
 
@@ -101,7 +110,7 @@ export class Lab {
     // When a worker ends without its teardown, nothing of it stays behind.
     process.on('exit', () => {
       for (const child of this.children) child.kill('SIGTERM');
-      rmSync(this.dir, { recursive: true, force: true });
+      rmSync(this.dir, REMOVAL);
     });
     this.importPath = join(this.dir, 'import');
     mkdirSync(this.importPath);
@@ -148,8 +157,9 @@ export class Lab {
     await Promise.all(
       (Object.keys(MAILBOXES) as MailboxName[]).map((name, seed) => this.fill(source.imap_port, name, seed + 1)),
     );
-    const line = await this.line('proxy', ['proxy', '--to', String(source.imaps_port), '--rtt-ms', '25']);
-    this.sourcePort = line.port;
+    const far = await this.child('proxy', ['proxy', '--to', String(source.imaps_port), '--rtt-ms', '25']);
+    this.line = await Line.to(far.port);
+    this.sourcePort = this.line.port;
     this.destPort = dest.imaps_port;
     const authorities = await Promise.all([source, dest].map((server) => readFile(server.ca_file, 'utf8')));
     await this.desk(await this.file('ca.pem', authorities.join('\n')));
@@ -162,7 +172,7 @@ export class Lab {
   }
 
   /** Starts a process of the testkit that says on one line where it listens. */
-  private async line(name: string, args: string[]): Promise<any> {
+  private async child(name: string, args: string[]): Promise<any> {
     const child = spawn(join(bin, 'gatepost-testkit'), args, { stdio: ['pipe', 'pipe', 'pipe'] });
     this.children.push(child);
     let complaint = '';
@@ -184,7 +194,7 @@ export class Lab {
     const users = Object.values(this.accounts).map((account) => `${account.email}:${account[password]}`);
     const file = await this.file(`${name}.users`, users.join('\n'));
     const args = ['serve-dovecot', '--users-file', file, '--special-use', special, '--until-stdin-closes', ...more];
-    return this.line(name, args);
+    return this.child(name, args);
   }
 
   /** The provider, started when it is first asked for. Its accounts are those that consent, with their old passwords. */
@@ -205,9 +215,9 @@ export class Lab {
     const people = (['consenting', 'delegated'] as const).map((name) => this.accounts[name]);
     const users = await this.file('provider.users', people.map((one) => `${one.email}:${one.sourcePassword}`).join('\n'));
     const clients = await this.file('provider.clients', `${clientId}:${clientSecret}`);
-    const started = await this.line('provider', ['serve-oauth', '--users-file', users, '--clients-file', clients]);
+    const started = await this.child('provider', ['serve-oauth', '--users-file', users, '--clients-file', clients]);
     const args = ['serve-dovecot', '--users-file', users, '--special-use', 'portuguese', '--until-stdin-closes'];
-    const mail = await this.line('oauth', [...args, '--oauth2', started.url]);
+    const mail = await this.child('oauth', [...args, '--oauth2', started.url]);
     await this.fill(mail.imap_port, 'consenting', 71);
     await this.fill(mail.imap_port, 'delegated', 72);
     return { url: started.url, serviceAccount: started.service_account, clientId, clientSecret, imapPort: mail.imap_port };
@@ -219,7 +229,7 @@ export class Lab {
       'procura.test 300 MX 10 mx.procura.test.',
       `_imaps._tcp.procura.test 300 SRV 0 1 ${this.sourcePort} localhost.`,
     ];
-    const { address } = await this.line('dns', ['serve-dns', '--zone', await this.file('zone', zone.join('\n'))]);
+    const { address } = await this.child('dns', ['serve-dns', '--zone', await this.file('zone', zone.join('\n'))]);
     return address;
   }
 
@@ -233,7 +243,7 @@ export class Lab {
   }
 
   private async desk(authorities: string): Promise<void> {
-    // So slow that a copy can be watched: both servers are one host here.
+    // The pace of a real host: both servers are one host here.
     const pace = await this.file('gatepost.toml', '[[host]]\nname = "localhost"\nmessages_per_second = 40\n');
     const env = {
       PATH: process.env.PATH,
@@ -296,10 +306,12 @@ export class Lab {
 
   private async bearer(role: Role): Promise<string> {
     const known = this.bearers.get(role);
-    if (known) return known;
+    if (known && Date.now() < known.until) return known.token;
     const { email, password } = this.people[role];
-    const { body } = await this.rest(null, 'POST', '/auth/token', { email, password });
-    this.bearers.set(role, body.access_token);
+    const { status, body } = await this.rest(null, 'POST', '/auth/token', { email, password });
+    if (status !== 200) throw new Error(`no token for ${email}: ${status} ${JSON.stringify(body)}`);
+    // A slow machine may need all tests longer than a token lasts.
+    this.bearers.set(role, { token: body.access_token, until: Date.now() + body.expires_in * 500 });
     return body.access_token;
   }
 
@@ -327,12 +339,12 @@ export class Lab {
   /** Starts runs and waits for their ends; answers their states. */
   async runToEnd(path: string, body: unknown = {}): Promise<string[]> {
     const { run_ids } = await this.must('technician', 'POST', path, body);
-    const until = Date.now() + START_MS;
     const states: string[] = [];
     for (const id of run_ids) {
+      const until = Date.now() + START_MS;
       for (;;) {
         const { run } = await this.must('technician', 'GET', `/migration/runs/${id}`);
-        if (['success', 'partial', 'failed'].includes(run.status)) {
+        if (ENDED.includes(run.status)) {
           states.push(run.status);
           break;
         }
@@ -341,6 +353,24 @@ export class Lab {
       }
     }
     return states;
+  }
+
+  /** Waits until nothing of a job is at work or waits for its turn. */
+  async idle(job: number): Promise<void> {
+    const until = Date.now() + START_MS;
+    for (;;) {
+      const { items } = await this.must('technician', 'GET', `/migration/jobs/${job}/runs?per_page=200`);
+      const open = items.filter((run: any) => !ENDED.includes(run.status));
+      if (open.length === 0) return;
+      if (Date.now() > until) throw new Error(`runs did not end: ${JSON.stringify(open)}`);
+      await new Promise((next) => setTimeout(next, 50));
+    }
+  }
+
+  /** Holds a job back: its runs wait for their turn until what is answered is called. */
+  async pause(job: number): Promise<() => Promise<void>> {
+    const { id } = await this.must('technician', 'POST', '/migration/pauses', { scope: 'job', job_id: job });
+    return () => this.must('technician', 'DELETE', `/migration/pauses/${id}`);
   }
 
   /** Ends what was started, the Desk first, and removes its files. */
@@ -353,7 +383,8 @@ export class Lab {
       await ended;
       clearTimeout(late);
     }
-    await rm(this.dir, { recursive: true, force: true });
+    this.line?.close();
+    await rm(this.dir, REMOVAL);
   }
 }
 

@@ -8,12 +8,13 @@ const VIEWPORTS = { wide: { width: 1280, height: 900 }, narrow: { width: 390, he
 for (const [width, viewport] of Object.entries(VIEWPORTS)) {
   for (const theme of ['light', 'dark']) {
     test(`no page has an obstacle, ${width} and ${theme}`, async ({ desk, moved }) => {
-      test.setTimeout(600_000);
+      test.setTimeout(1_200_000);
       desk.expectTrouble(/^404 \/jobs\/999999$/);
       for await (const { name, path, page } of desk.tour(moved, { viewport })) {
         await page.context().addCookies([{ name: 'gatepost_theme', value: theme, url: desk.lab.url }]);
         await page.goto(path);
         await expect(page.locator('html')).toHaveAttribute('data-theme', theme);
+        await alive(page);
         expect.soft(await obstacles(page), `${name}: ${path}`).toEqual([]);
         expect.soft(await overflow(page), `${name} must not be wider than the screen`).toBeLessThanOrEqual(0);
       }

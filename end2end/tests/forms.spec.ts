@@ -155,7 +155,9 @@ test('a form can be filled again after a refusal, without JavaScript', async ({ 
 
 test('markup and SQL in a text come back as text', async ({ desk, lab }) => {
   const page = await desk.as('super_admin');
-  const untouched = async (place: string) => {
+  // The page before may say the same: each is known by its heading.
+  const untouched = async (place: string, heading: string) => {
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText(heading);
     await expect.soft(page.getByRole('main'), place).toContainText('<img src=x');
     expect.soft(await page.evaluate(() => 'hacked' in window), place).toBe(false);
     expect.soft(await page.locator('main img').count(), place).toBe(0);
@@ -163,7 +165,7 @@ test('markup and SQL in a text come back as text', async ({ desk, lab }) => {
   await page.goto('/tenants');
   await section(page, 'New tenant').getByLabel('Tenant').fill(EVIL);
   await page.getByRole('button', { name: 'Create the tenant' }).click();
-  await untouched('tenants');
+  await untouched('tenants', 'Tenants');
   await expect(page.getByRole('rowheader', { name: EVIL })).toBeVisible();
 
   await page.goto('/tickets/new');
@@ -171,31 +173,31 @@ test('markup and SQL in a text come back as text', async ({ desk, lab }) => {
   await fill(page, { Subject: EVIL });
   await page.getByLabel('Text').fill(`${EVIL}\n</textarea></p>`);
   await page.getByRole('button', { name: 'Create the ticket' }).click();
-  await untouched('ticket');
+  await untouched('ticket', EVIL);
   await expect(page).toHaveTitle(`${EVIL} · Gatepost`);
 
   await page.getByRole('link', { name: 'Open a job' }).click();
-  await untouched('new job');
+  await untouched('new job', 'New job');
   await fill(page, { Domain: 'evil.test' });
   await page.getByLabel("Old server's name").fill(EVIL);
   await page.getByLabel('Host').fill('localhost');
   await page.getByLabel('Port').fill(String(lab.destPort));
   await page.getByLabel('Notes').fill(EVIL);
   await page.getByRole('button', { name: 'Open the job' }).click();
-  await untouched('job');
+  await untouched('job', 'evil.test');
 
   await page.goto('/users');
   await page.locator('#field-name').fill(EVIL);
   await page.locator('#field-email').fill('evil@desk.test');
   await page.locator('#field-password').fill('a long password, really');
   await page.getByRole('button', { name: 'Create the user' }).click();
-  await untouched('users');
+  await untouched('users', 'Users');
 
   await page.goto('/tokens');
   await page.locator('#field-name').fill(EVIL);
   await page.getByLabel('gate:read').check();
   await page.getByRole('button', { name: 'Create the token' }).click();
-  await untouched('tokens');
+  await untouched('tokens', 'Service tokens');
 
   await page.goto(`/tickets?q=${encodeURIComponent(EVIL)}`);
   await expect(page.getByLabel('Search')).toHaveValue(EVIL);
@@ -257,19 +259,23 @@ test('a wrong log-in says nothing about which part was wrong, and keeps the addr
 });
 
 test('too many attempts to log in are refused for a while', async ({ desk, lab }) => {
-  const statuses: number[] = [];
-  for (let attempt = 0; attempt < 12; attempt += 1) {
-    const answer = await lab.rest(null, 'POST', '/auth/token', { email: 'guessed@desk.test', password: `${attempt}` });
-    statuses.push(answer.status);
-  }
-  expect(statuses.slice(0, 5)).toEqual([401, 401, 401, 401, 401]);
-  expect(statuses.at(-1)).toBe(429);
   const page = await desk.stranger();
   await page.goto('/login');
-  await page.getByLabel('E-mail').fill('guessed@desk.test');
-  await page.getByLabel('Password').fill('again');
-  await page.getByRole('button', { name: 'Log in' }).click();
-  await expect(page.getByRole('alert')).toContainText('Too many attempts');
+  const guess = async () =>
+    (await lab.rest(null, 'POST', '/auth/token', { email: 'guessed@desk.test', password: 'a guess' })).status;
+  // All at once: each is counted before its password is looked at, and what was counted is forgiven with time.
+  const statuses = await Promise.all(Array.from({ length: 14 }, guess));
+  expect(statuses.filter((status) => status === 401).length).toBeGreaterThanOrEqual(10);
+  expect(statuses).toContain(429);
+  expect(statuses.filter((status) => status !== 401 && status !== 429)).toEqual([]);
+  await expect(async () => {
+    await guess();
+    await page.getByLabel('E-mail').fill('guessed@desk.test');
+    await page.getByLabel('Password').fill('again');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await expect(page.getByLabel('Password')).toHaveValue('');
+    await expect(page.getByRole('alert')).toContainText('Too many attempts', { timeout: 2_000 });
+  }).toPass();
 });
 
 interface Fault {
@@ -302,22 +308,19 @@ const FAULTS: Fault[] = [
 
 for (const { what, domain, change, sentence } of FAULTS) {
   test(`${what} becomes a clear sentence on the run and on the mailbox`, async ({ desk, lab }) => {
+    // A resolver that does not answer is asked more than once.
+    test.setTimeout(600_000);
     const mailbox = { ...lab.mailbox('moved'), ...change(lab) };
     const { job } = await makeJob(lab, domain, [mailbox]);
     // A living page loads itself anew when a run ends, which would cross the reloads below.
     const page = await desk.as('technician', { javaScriptEnabled: false });
     await page.goto(`/jobs/${job}`);
     await press(page, 'Preflight');
-    await expect
-      .poll(
-        async () => {
-          // The page reloads itself when a run ends, which may cut this visit short: then the next one counts.
-          await page.goto(`/jobs/${job}`).catch(() => undefined);
-          return newestRun(page).innerText();
-        },
-        { timeout: 120_000 },
-      )
-      .toMatch(/Preflight[^]*Failed/);
+    const newest = async () => {
+      await page.goto(`/jobs/${job}`);
+      return newestRun(page).innerText();
+    };
+    await expect.poll(newest, { timeout: 300_000 }).toMatch(/Preflight[^]*Failed/);
     const row = section(page, 'Mailboxes').getByRole('row').nth(1);
     await expect(row).toContainText('Error');
     await expect(row).toContainText(sentence);

@@ -1,9 +1,9 @@
 // The main job in the browser, from a ticket to an open gate, with real mail between two real servers; once with
 // JavaScript and once by plain forms and reloads.
 
-import { alive, expect, gateOf, logIn, type Page, test } from '../desk.ts';
-import type { MailboxName } from '../lab.ts';
-import { fill, newestRun, phase, press, section, start } from '../steps.ts';
+import { alive, expect, gateOf, logIn, logOut, type Page, test } from '../desk.ts';
+import type { Lab, MailboxName } from '../lab.ts';
+import { fact, fill, mark, newestRun, phase, press, section, start } from '../steps.ts';
 
 interface Way {
   title: string;
@@ -26,17 +26,18 @@ for (const { title, javaScript, mailbox, tenant } of WAYS) {
     const context = { javaScriptEnabled: javaScript };
     const page = await desk.stranger(context);
 
-    /** Waits for the end of a run: the living page shows it by itself, the other one is reloaded. */
+    /** Waits for the end of a run: the living page shows it by itself, the other one is reloaded. The history is made by
+     * the server: once it tells of the end, nothing on the page changes any more. */
     const ended = async (kind: string, state: string) => {
-      await expect
-        .poll(
-          async () => {
-            if (!javaScript) await page.reload();
-            return newestRun(page).innerText();
-          },
-          { timeout: 120_000 },
-        )
-        .toMatch(new RegExp(`${kind}[^]*${state}`));
+      const over = new RegExp(`${kind}[^]*${state}`);
+      if (javaScript) await expect(newestRun(page)).toContainText(over, { timeout: 180_000 });
+      else {
+        const row = async () => {
+          await page.reload();
+          return newestRun(page).innerText();
+        };
+        await expect.poll(row, { timeout: 180_000 }).toMatch(over);
+      }
     };
 
     await test.step('a technician logs in', () => logIn(page, lab, 'technician'));
@@ -95,8 +96,8 @@ for (const { title, javaScript, mailbox, tenant } of WAYS) {
     });
 
     await test.step('copies everything, and sees how far it is', async () => {
-      await press(page, 'Initial copy');
-      if (javaScript) await seesProgress(page);
+      if (javaScript) await seesProgress(page, lab);
+      else await press(page, 'Initial copy');
       await ended('Initial copy', 'Success');
       await expect(phase(page)).toContainText('Initial sync');
     });
@@ -135,8 +136,7 @@ for (const { title, javaScript, mailbox, tenant } of WAYS) {
     });
 
     await test.step('an ops lead approves', async () => {
-      await page.getByRole('button', { name: 'Log out' }).click();
-      await expect(page.getByRole('status')).toContainText('You are logged out.');
+      await logOut(page);
       await logIn(page, lab, 'ops_lead');
       await page.goto(job);
       if (javaScript) await alive(page);
@@ -154,7 +154,7 @@ for (const { title, javaScript, mailbox, tenant } of WAYS) {
     });
 
     await test.step('a program asks the gate with a token that the super admin made', async () => {
-      await page.getByRole('button', { name: 'Log out' }).click();
+      await logOut(page);
       await logIn(page, lab, 'super_admin');
       await page.goto('/tokens');
       const form = section(page, 'New token');
@@ -174,25 +174,45 @@ for (const { title, javaScript, mailbox, tenant } of WAYS) {
   });
 }
 
-/** The living page shows the progress of a copy and its log, without being loaded anew. */
-async function seesProgress(page: Page): Promise<void> {
+/** Living pages show a copy's log, its progress and its end, without being loaded by hand. What is looked at stands still
+ * meanwhile: the run waits for its turn first, and is then held on its line. */
+async function seesProgress(page: Page, lab: Lab): Promise<void> {
+  const job = Number(new URL(page.url()).pathname.split('/').pop());
+  const [{ bytes_source: bytes }] = await lab.must('technician', 'GET', `/migration/jobs/${job}/mailboxes`);
   const live = page.locator('.live');
-  await expect(live).toBeVisible();
-  await page.evaluate(() => Object.assign(window, { same: true }));
-  const figures = live.locator('.live-figures');
-  await expect(figures).toContainText(/\d+ \/ \d+ messages/);
-  const before = await figures.innerText();
-  await expect(figures).not.toHaveText(before);
-  expect(await page.evaluate(() => 'same' in window), 'the page must not have been loaded anew').toBe(true);
-  await live.getByRole('link').click();
-  const lines = page.getByRole('log').locator('.log-line');
-  await expect(page.getByRole('heading', { name: /^Initial copy/, level: 1 })).toBeVisible();
-  await page.evaluate(() => Object.assign(window, { same: true }));
-  const some = await lines.count();
-  await expect.poll(() => lines.count(), { intervals: [50] }).toBeGreaterThan(some);
-  // When the run is over the page is loaded anew by itself.
-  await expect(page.getByRole('main')).toContainText('Success', { timeout: 120_000 });
-  await page.getByRole('navigation', { name: 'You are here' }).getByRole('link').last().click();
+  /** How many messages the page says are done; -1 while it does not. */
+  const done = async () => {
+    const said = /^([\d,]+) \/ [\d,]+ messages/.exec(await live.locator('.live-figures').innerText());
+    return said ? Number(said[1]!.replaceAll(',', '')) : -1;
+  };
+  try {
+    const goOn = await lab.pause(job);
+    await press(page, 'Initial copy');
+    await live.getByRole('link').click();
+    await expect(page.getByRole('heading', { name: /^Initial copy/, level: 1 })).toBeVisible();
+    await expect(fact(page, 'Finished')).toHaveText('–');
+    await alive(page);
+    const ofTheRun = await mark(page);
+    const lines = page.getByRole('log').locator('.log-line');
+    const some = await lines.count();
+    lab.line.holdAfter(0.4 * bytes);
+    await goOn();
+    await expect.poll(() => lines.count()).toBeGreaterThan(some);
+    await expect.poll(done).toBeGreaterThan(0);
+    expect(await ofTheRun(), 'the page must not have been loaded anew').toBe(true);
+
+    await page.getByRole('navigation', { name: 'You are here' }).getByRole('link').last().click();
+    await expect(start(page, 'Initial copy')).toBeDisabled();
+    await alive(page);
+    const ofTheJob = await mark(page);
+    const before = await done();
+    expect(before).toBeGreaterThan(0);
+    lab.line.holdAfter(0.3 * bytes);
+    await expect.poll(done).toBeGreaterThan(before);
+    expect(await ofTheJob(), 'the page must not have been loaded anew').toBe(true);
+  } finally {
+    lab.line.release();
+  }
 }
 
 /** The four parts are what the source holds. */

@@ -66,13 +66,14 @@ for (const javaScriptEnabled of [true, false]) {
 }
 
 test('no page shows a key instead of a text, nor English in Portuguese', async ({ desk, moved }) => {
-  test.setTimeout(600_000);
+  test.setTimeout(1_200_000);
   desk.expectTrouble(/^404 \/jobs\/999999$/);
   for (const language of ['en', 'pt-BR']) {
     for await (const { name, path, page } of desk.tour(moved)) {
       await page.context().addCookies([{ name: 'gatepost_lang', value: language, url: desk.lab.url }]);
       await page.goto(path);
       await expect(page.locator('html')).toHaveAttribute('lang', language);
+      await alive(page);
       const shown = await everyText(page);
       const keys = [...english.keys()].filter((key) => shown.includes(key));
       expect.soft(keys, `${name} in ${language} shows keys`).toEqual([]);

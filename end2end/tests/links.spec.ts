@@ -81,9 +81,10 @@ test('no other page lets itself be framed', async ({ desk, moved }) => {
     const { url, server } = await elsewhere(`<iframe title="framed" src="${address}"></iframe>`);
     const page = await desk.stranger();
     await page.goto(url);
-    const frame = page.frames().find((one) => one !== page.mainFrame());
-    const shown = await frame?.evaluate(() => document.body?.innerText ?? '').catch(() => '');
-    expect.soft(frame?.url() ?? '', address).toMatch(/^chrome-error:/);
+    // What a browser shows instead lives in a process of its own, which takes its time.
+    const frame = () => page.frames().find((one) => one !== page.mainFrame());
+    await expect.poll(() => frame()?.url() ?? '', address).toMatch(/^chrome-error:/);
+    const shown = await frame()?.evaluate(() => document.body?.innerText ?? '').catch(() => '');
     expect.soft(shown ?? '', address).not.toContain('padaria');
     await page.context().close();
     server.close();
