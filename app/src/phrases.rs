@@ -1,7 +1,8 @@
 //! Sentences of one language in another: patterns with holes, by which a sentence is recognised and said again.
 //!
-//! A pattern holds `…` for a part of a sentence, `#` for a number and `§` for sentences. What fills a hole is looked up
-//! too, so that sentences are put together from parts. Knows neither the patterns nor the languages.
+//! A pattern holds `…` for a part of a sentence, `#` for a number and `§` for sentences, which may be somebody else's
+//! words. What fills a hole is looked up too, so that sentences are put together from parts; a name and a colon may stand
+//! before a sentence. Knows neither the patterns nor the languages.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,12 @@ const SENTENCES: char = '§';
 
 /// Between two sentences.
 const STOP: &str = ". ";
+
+/// Between a name, such as a folder's or a file's, and what is said of it.
+const NAMED: &str = ": ";
+
+/// Between the parts of a list.
+const LISTED: [&str; 2] = ["; ", ", "];
 
 /// A text of more bytes than this is nobody's sentence.
 const LONGEST: usize = 1_200;
@@ -35,8 +42,17 @@ pub struct Phrases(Vec<(String, String)>);
 pub struct Piece {
     /// Its text.
     pub text: String,
-    /// Whether it is in the other language; if not, it stands as it came.
+    /// Whether it is in the other language, or a name that has no language; if not, it stands as it came.
     pub known: bool,
+}
+
+/// Adds to what is said; what is alike grows together.
+fn add(pieces: &mut Vec<Piece>, text: &str, known: bool) {
+    match pieces.last_mut() {
+        _ if text.is_empty() => {}
+        Some(last) if last.known == known => last.text.push_str(text),
+        _ => pieces.push(Piece { text: text.to_owned(), known }),
+    }
 }
 
 impl Phrases {
@@ -52,10 +68,10 @@ impl Phrases {
 
     /// A text in the other language, as far as it is known.
     pub fn say(&self, text: &str) -> String {
-        self.pieces(text).into_iter().map(|piece| piece.text).collect::<Vec<_>>().join(" ")
+        self.pieces(text).into_iter().map(|piece| piece.text).collect()
     }
 
-    /// The same, part by part: with a blank between them they are the text.
+    /// The same, part by part: together they are the text.
     pub fn pieces(&self, text: &str) -> Vec<Piece> {
         if self.0.is_empty() || text.is_empty() || text.len() > LONGEST {
             return vec![Piece { text: text.to_owned(), known: self.0.is_empty() }];
@@ -72,63 +88,87 @@ impl Phrases {
             let ends: Vec<usize> = ends.take(COVERED).collect();
             let first = ends.first().copied().unwrap_or(rest.len());
             // The most sentences first: only what stands for sentences can take too many.
-            let found = ends.iter().rev().find_map(|end| Some((*end, self.whole(&rest[..*end], depth)?)));
-            let found = found.or_else(|| Some((first, self.list(&rest[..first], depth)?)));
-            let (end, text, known) = match found {
-                Some((end, text)) => (end, text, true),
-                None => (first, rest[..first].to_owned(), false),
+            let whole = |from: usize| {
+                ends.iter().rev().filter(move |end| **end > from).find_map(|end| {
+                    let said = self.whole(rest.get(from..*end)?, depth)?;
+                    Some((*end, from, said))
+                })
             };
-            match pieces.last_mut() {
-                Some(last) if last.known == known => {
-                    last.text.push(' ');
-                    last.text.push_str(&text);
+            let named = || rest[..first].find(NAMED).and_then(|at| whole(at + NAMED.len()));
+            let found = whole(0).or_else(|| Some((first, 0, self.list(&rest[..first], depth)?))).or_else(named);
+            let end = match found {
+                Some((end, from, said)) => {
+                    add(&mut pieces, &rest[..from], true);
+                    said.into_iter().for_each(|piece| add(&mut pieces, &piece.text, piece.known));
+                    end
                 }
-                _ => pieces.push(Piece { text, known }),
-            }
+                None => {
+                    add(&mut pieces, &rest[..first], false);
+                    first
+                }
+            };
             rest = rest[end..].strip_prefix(' ').unwrap_or_default();
+            if let (Some(last), false) = (pieces.last_mut(), rest.is_empty()) {
+                last.text.push(' ');
+            }
         }
         pieces
     }
 
     /// A text that is one pattern from end to end.
-    fn whole(&self, text: &str, depth: usize) -> Option<String> {
-        let (here, found) = self.0.iter().find_map(|(pattern, here)| Some((here, holes(pattern, text)?)))?;
-        let found: Vec<String> = found.into_iter().map(|hole| self.part(hole, depth)).collect();
+    fn whole(&self, text: &str, depth: usize) -> Option<Vec<Piece>> {
+        let (pattern, here, found) =
+            self.0.iter().find_map(|(pattern, here)| Some((pattern, here, holes(pattern, text)?)))?;
+        let kinds = pattern.chars().filter(|c| is_hole(*c));
+        let found: Vec<Vec<Piece>> = kinds.zip(found).map(|(kind, hole)| self.part(kind, hole, depth)).collect();
         Some(fill(here, &found))
     }
 
     /// What fills a hole: sentences, a list, or something that has no other name.
-    fn part(&self, text: &str, depth: usize) -> String {
-        let Some(depth) = depth.checked_sub(1) else { return text.to_owned() };
+    fn part(&self, kind: char, text: &str, depth: usize) -> Vec<Piece> {
+        let as_it_is = || vec![Piece { text: text.to_owned(), known: kind != SENTENCES }];
+        let Some(depth) = depth.checked_sub(1) else { return as_it_is() };
         if let Some(known) = self.whole(text, depth) {
             return known;
         }
+        let stopped = text.ends_with('.');
         // A sentence that has lost its stop within another one.
-        if let Some(known) = self.whole(&format!("{text}."), depth) {
+        if !stopped && let Some(known) = self.whole(&format!("{text}."), depth) {
             return without_stop(known);
         }
         if text.contains(STOP) {
-            let pieces = self.walk(&format!("{text}."), depth).into_iter().map(|piece| piece.text);
-            return without_stop(pieces.collect::<Vec<_>>().join(" "));
+            return if stopped { self.walk(text, depth) } else { without_stop(self.walk(&format!("{text}."), depth)) };
         }
-        self.list(text, depth).unwrap_or_else(|| text.to_owned())
+        self.list(text, depth).unwrap_or_else(as_it_is)
     }
 
     /// A list, where something in it is known.
-    fn list(&self, text: &str, depth: usize) -> Option<String> {
-        let parts: Vec<(&str, Option<String>)> = text.split(", ").map(|one| (one, self.whole(one, depth))).collect();
-        parts.iter().any(|(_, known)| known.is_some()).then(|| {
-            let said = parts.into_iter().map(|(one, known)| known.unwrap_or_else(|| one.to_owned()));
-            said.collect::<Vec<_>>().join(", ")
+    fn list(&self, text: &str, depth: usize) -> Option<Vec<Piece>> {
+        LISTED.iter().find_map(|between| {
+            let parts: Vec<(&str, Option<Vec<Piece>>)> =
+                text.split(between).map(|one| (one, self.whole(one, depth))).collect();
+            parts.iter().any(|(_, known)| known.is_some()).then(|| {
+                let mut said = Vec::new();
+                for (place, (one, known)) in parts.into_iter().enumerate() {
+                    add(&mut said, if place > 0 { between } else { "" }, true);
+                    match known {
+                        Some(known) => known.into_iter().for_each(|piece| add(&mut said, &piece.text, piece.known)),
+                        None => add(&mut said, one, true),
+                    }
+                }
+                said
+            })
         })
     }
 }
 
-fn without_stop(mut text: String) -> String {
-    if text.ends_with('.') {
-        text.pop();
+fn without_stop(mut pieces: Vec<Piece>) -> Vec<Piece> {
+    if let Some(last) = pieces.last_mut()
+        && last.text.ends_with('.')
+    {
+        last.text.pop();
     }
-    text
+    pieces
 }
 
 const fn is_hole(c: char) -> bool {
@@ -137,7 +177,10 @@ const fn is_hole(c: char) -> bool {
 
 /// What stands in a text where its pattern has holes; none where it is another text.
 fn holes<'a>(pattern: &str, text: &'a str) -> Option<Vec<&'a str>> {
-    // Most patterns are told apart by their ends.
+    // Most patterns are told apart by where they begin and by how they end.
+    if !pattern.starts_with(is_hole) && pattern.as_bytes().first() != text.as_bytes().first() {
+        return None;
+    }
     if !text.ends_with(pattern.rsplit(is_hole).next()?) {
         return None;
     }
@@ -172,15 +215,16 @@ fn is_number(text: &str) -> bool {
 }
 
 /// A pattern with its holes filled; one that has fewer takes the first ones.
-fn fill<S: AsRef<str>>(pattern: &str, found: &[S]) -> String {
+fn fill(pattern: &str, found: &[Vec<Piece>]) -> Vec<Piece> {
     let mut found = found.iter();
-    pattern.split(is_hole).enumerate().fold(String::new(), |mut filled, (place, part)| {
+    let mut filled = Vec::new();
+    for (place, part) in pattern.split(is_hole).enumerate() {
         if place > 0 {
-            filled.push_str(found.next().map(AsRef::as_ref).unwrap_or_default());
+            found.next().into_iter().flatten().for_each(|piece| add(&mut filled, &piece.text, piece.known));
         }
-        filled.push_str(part);
-        filled
-    })
+        add(&mut filled, part, true);
+    }
+    filled
 }
 
 #[cfg(test)]
@@ -205,8 +249,13 @@ mod tests {
         ] {
             assert_eq!(holes(pattern, text), found, "{pattern}");
         }
-        assert_eq!(fill("de … a #", &["1", "2"]), "de 1 a 2");
-        assert_eq!(fill("nada", &["1"]), "nada");
+        let found = [vec![piece("1", true)], vec![piece("two words", false)]];
+        assert_eq!(fill("de … a §.", &found), [piece("de 1 a ", true), piece("two words", false), piece(".", true)]);
+        assert_eq!(fill("nada", &found), [piece("nada", true)]);
+    }
+
+    fn piece(text: &str, known: bool) -> Piece {
+        Piece { text: text.to_owned(), known }
     }
 
     fn phrases() -> Phrases {
@@ -222,6 +271,9 @@ mod tests {
             ("Blocked: §.", "Bloqueado: §."),
             ("Blocked: §; also: ….", "Bloqueado: §; também: …."),
             ("The job is closed. Open a new one.", "A migração está encerrada. Abra outra."),
+            ("… answered NO to …: \"§\".", "… respondeu NO a …: \"§\"."),
+            ("Trying again in # s.", "Nova tentativa em # s."),
+            ("It breaks off: § Verify again.", "Interrompe-se: § Verifique de novo."),
         ];
         Phrases::new(pairs.map(|(from, to)| (from.to_owned(), to.to_owned())))
     }
@@ -251,6 +303,16 @@ mod tests {
             ("Blocked: The job is closed. Open a new one.", "Bloqueado: A migração está encerrada. Abra outra."),
             ("Blocked: Who knows. 3 copied; also: 2 refused.", "Bloqueado: Who knows. 3 copied; também: 2 recusadas."),
             ("3 copied, 2 refused", "3 copiadas, 2 recusadas"),
+            ("3 copied; 2 refused", "3 copiadas; 2 recusadas"),
+            (
+                "INBOX/A: h:1 answered NO to CREATE \"A\": \"Not now. Later.\". Trying again in 5 s.",
+                "INBOX/A: h:1 respondeu NO a CREATE \"A\": \"Not now. Later.\". Nova tentativa em 5 s.",
+            ),
+            (
+                "It breaks off: h:1 answered NO to NOOP: \"x\". Trying again in 5 s. Verify again.",
+                "Interrompe-se: h:1 respondeu NO a NOOP: \"x\". Nova tentativa em 5 s. Verifique de novo.",
+            ),
+            ("Who: knows.", "Who: knows."),
             ("", ""),
         ] {
             assert_eq!(phrases().say(text), said, "{text}");
@@ -258,11 +320,20 @@ mod tests {
     }
 
     #[test]
+    fn somebody_elses_words_within_a_sentence_are_told_apart_and_names_are_not() {
+        assert_eq!(
+            phrases().pieces("h:1 answered NO to NOOP: \"Not now. Later.\"."),
+            [piece("h:1 respondeu NO a NOOP: \"", true), piece("Not now. Later.", false), piece("\".", true)]
+        );
+        assert_eq!(phrases().pieces("Blocked: 3 copied."), [piece("Bloqueado: 3 copiadas.", true)]);
+        assert_eq!(phrases().pieces("The wave Old one is"), [piece("A onda Old one está", true)]);
+    }
+
+    #[test]
     fn what_is_not_known_stands_as_it_came_and_is_told_apart() {
-        let piece = |text: &str, known| Piece { text: text.to_owned(), known };
         assert_eq!(
             phrases().pieces("Who. Knows. 3 messages copied in 2 folders."),
-            [piece("Who. Knows.", false), piece("3 mensagens copiadas em 2 pastas.", true)]
+            [piece("Who. Knows. ", false), piece("3 mensagens copiadas em 2 pastas.", true)]
         );
         assert_eq!(Phrases::default().pieces("As it is."), [piece("As it is.", true)]);
         let long = "a. ".repeat(LONGEST);

@@ -54,7 +54,7 @@ fn facts(one: Residue) -> AnyView {
             <Fact name=t!(residue.size)>{size(one.size)}</Fact>
             <Fact name=t!(residue.cause)>{one.cause_kind.map_or(t!(cause.unknown), names::cause)}</Fact>
         </dl>
-        {one.cause.map(|cause| view! { <p class="lead"><bdi>{cause}</bdi></p> })}
+        {one.cause.map(|cause| view! { <p class="lead"><bdi><Said text=cause/></bdi></p> })}
     }
     .into_any()
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     components::{At, FormState, Hidden, PostButton, StateBadge, Table, head, head_actions, head_figure, size},
-    i18n::names,
+    i18n::{Said, names},
     pages::job::residue_form::ReasonField,
     serverfns::residue::{RetryMessage, WaiveMessage},
 };
@@ -81,7 +81,7 @@ fn row(one: Residue, columns: Columns) -> AnyView {
                     <StateBadge state=one.state/>
                     {one.cause_kind.map(|kind| view! { <span class="tag">{names::cause(kind)}</span> })}
                     {one.fidelity.map(|fidelity| view! { <span class="tag">{names::fidelity(fidelity)}</span> })}
-                    {one.cause.map(|cause| view! { <small><bdi>{cause}</bdi></small> })}
+                    {one.cause.map(|cause| view! { <small><bdi><Said text=cause/></bdi></small> })}
                     {waiver}
                 </span>
             </td>

@@ -5,7 +5,7 @@ use crate::{
         At, Badge, Empty, FormState, JobTab, JobTabs, ListAddress, PageHead, SelectField, Shape, Tone, load,
         page_query, param, query_as,
     },
-    i18n::{names, said},
+    i18n::{Said, names},
     pages::job::crumbs,
 };
 use gatepost_contract::{JobId, RunStatus, TimelineEntry, TimelineFilter, TimelineKind};
@@ -67,7 +67,7 @@ fn event(entry: TimelineEntry) -> AnyView {
                 {entry.subject.map(|subject| format!(" · {subject}"))}" · "{entry.actor}
                 {evidence.map(|evidence| format!(" · {evidence}"))}
             </span>
-            {entry.text.map(|text| view! { <span class="note">{said(&text)}</span> })}
+            {entry.text.map(|text| view! { <span class="note"><Said text/></span> })}
         </li>
     }
     .into_any()

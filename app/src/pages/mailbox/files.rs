@@ -6,7 +6,7 @@ use crate::{
         load, param, size,
     },
     context,
-    i18n::{names, numbers},
+    i18n::{Said, names, numbers},
     islands::upload::{Begun, UploadForm, UploadWords},
     pages::{job::crumbs, run::live_run},
     serverfns::upload::AddServerFile,
@@ -218,7 +218,7 @@ pub fn state_notes(upload: &Upload) -> AnyView {
     let bad = if upload.state == UploadState::Deleted { "note" } else { "note bad" };
     let until = upload.expires_at.as_deref().map(crate::numbers::minute);
     view! {
-        {upload.error.clone().map(|error| view! { <p class=bad>{error}</p> })}
+        {upload.error.clone().map(|error| view! { <p class=bad><Said text=error/></p> })}
         {unfinished.then(|| view! {
             <Share value=share label=t!(files.received_of, name = upload.name.clone())/>
             <p class="note">{t!(files.received, done = size(upload.received), total = size(upload.bytes))}</p>

@@ -177,7 +177,7 @@ fn sentences(
     if all.is_empty() {
         return ().into_any();
     }
-    let sentences = all.iter().map(|sentence| view! { <li>{sentence.clone()}</li> }).collect_view();
+    let sentences = all.iter().map(|sentence| view! { <li><Said text=sentence.clone()/></li> }).collect_view();
     view! {
         <section class=format!("notice {tone} block") aria-labelledby=id>
             <h2 id=id><Icon shape=Shape::Warn/>{title}</h2>

@@ -2,7 +2,7 @@
 
 use crate::{
     components::{Empty, MaybeAt, Table, count, head, head_figure, size},
-    i18n::names,
+    i18n::{Said, names},
     numbers::minute,
 };
 use gatepost_contract::{InspectedFolder, SampleMessage};
@@ -142,7 +142,7 @@ fn sample_table(caption: String, samples: &[SampleMessage]) -> AnyView {
                 <th scope="row" data-label=t!(inspect.subject) class="what">
                     <span>
                         {or(&message.subject, t!(inspect.no_subject))}
-                        {message.note.clone().map(|note| view! { <small>{note}</small> })}
+                        {message.note.clone().map(|note| view! { <small><Said text=note/></small> })}
                     </span>
                 </th>
                 <td data-label=t!(inspect.from) class="path">{or(&message.from, t!(inspect.nobody))}</td>

@@ -3,6 +3,7 @@
 use super::{WebhookFields, badge, tags};
 use crate::{
     components::{Empty, FormState, ListAddress, MaybeAt, PageHead, Table, count, head, head_figure, load, page_query},
+    i18n::Said,
     serverfns::webhook::CreateWebhook,
 };
 use gatepost_contract::Webhook;
@@ -59,7 +60,7 @@ fn row(webhook: Webhook) -> AnyView {
             <td data-label=t!(webhook.events)>{tags}</td>
             <td data-label=t!(webhook.status)>
                 {badge}
-                {webhook.last_error.map(|error| view! { <div class="note bad">{error}</div> })}
+                {webhook.last_error.map(|error| view! { <div class="note bad"><Said text=error/></div> })}
             </td>
             <td data-label=t!(webhook.last_attempt)><MaybeAt at=webhook.last_attempt_at/></td>
             <td class="num" data-label=t!(webhook.waiting)>{count(webhook.waiting)}</td>

@@ -7,7 +7,7 @@ use crate::{
         Table, TickField, Tone, count, head, head_actions, head_figure, load, page_query, param, query_as,
     },
     context,
-    i18n::names,
+    i18n::{Said, names},
     serverfns::webhook::{DeleteWebhook, ReplaceWebhookSecret, ReplayDelivery, TestWebhook, UpdateWebhook, secret},
 };
 use gatepost_contract::{DeliveryFilter, DeliveryStatus, Page, Secret, Webhook, WebhookDelivery, WebhookId};
@@ -44,7 +44,7 @@ pub fn ShowWebhook() -> AnyView {
                 {(!webhook.disabled).then(|| view! { <PostButton action=TestWebhook::url() fields=test text=t!(webhook.test) class="primary"/> })}
             </PageHead>
             {new.map(|secret| view! { <NewSecret secret/> })}
-            {webhook.last_error.clone().map(|error| view! { <p class="notice bad">{error}</p> })}
+            {webhook.last_error.clone().map(|error| view! { <p class="notice bad"><Said text=error/></p> })}
             <WebhookFacts webhook=webhook.clone()/>
             <section aria-labelledby="deliveries">
                 <h2 id="deliveries">{t!(webhook.deliveries)}</h2>
@@ -156,7 +156,7 @@ fn row(delivery: WebhookDelivery) -> AnyView {
             <td class="num" data-label=t!(webhook.attempts)>{count(delivery.attempts)}</td>
             <td data-label=t!(webhook.answer)>
                 {delivery.response_status.map(|status| view! { <div>{status.to_string()}</div> })}
-                {delivery.error.map(|error| view! { <div class="note bad">{error}</div> })}
+                {delivery.error.map(|error| view! { <div class="note bad"><Said text=error/></div> })}
                 <details>
                     <summary>{t!(webhook.body)}<span class="hidden">" #"{delivery.id.to_string()}</span></summary>
                     <p class="note">{t!(webhook.message_id)}": "<code class="path">{delivery.message_id}</code></p>
