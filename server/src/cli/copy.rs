@@ -27,7 +27,8 @@ use std::{
 #[derive(Debug, Args)]
 #[command(after_long_help = "Example:\n  gatepost copy --source imaps://ana%40old.example@mail.old.example \\\n    \
     --dest imaps://ana%40new.example@mail.new.example --source-password-file old.txt --dest-password-file new.txt --verify\n\n\
-    A file is read twice, once before anything is sent and once more by --verify:\n  gatepost copy --source archive.pst \
+    A file is read twice, once before anything is sent and once more by --verify; where it lacks mail of its own, because \
+    it is cut off for example, that is said and the exit code is 3:\n  gatepost copy --source archive.pst \
     --dest imaps://ana%40new.example@mail.new.example --dest-password-file new.txt --verify\n\n\
     Passwords are read from the files, from GATEPOST_SOURCE_PASSWORD and GATEPOST_DEST_PASSWORD, or asked for on the \
     terminal; OAuth tokens from their files, or from GATEPOST_SOURCE_TOKEN and GATEPOST_DEST_TOKEN.\n\n\
@@ -151,11 +152,19 @@ pub async fn run(copy_args: Copy, config: Config) -> Outcome {
     let json = copy_args.json;
     let ending = ending_by_signal()?;
     let mut request = request(copy_args, &config, ending)?;
-    if let Origin::File(access) = &mut request.source
-        && !source::read_through(access, json, &request.cancel).await?
-    {
-        eprintln!("Interrupted while the file was read; nothing was copied. Run the same command again.");
-        return Ok(Exit::Interrupted);
+    let mut losses = Vec::new();
+    if let Origin::File(access) = &mut request.source {
+        let read = source::read_through(access, json, &request.cancel).await;
+        let Some(found) = read.map_err(|error| plainly(error, &request.state))? else {
+            eprintln!("Interrupted while the file was read; nothing was copied. Run the same command again.");
+            return Ok(Exit::Interrupted);
+        };
+        for (what, sentences) in [("Missing", &found.losses), ("Damage", &found.damage)] {
+            for sentence in sentences {
+                eprintln!("{what}: {}", sentence.replace(char::is_control, "\u{fffd}"));
+            }
+        }
+        losses = found.losses;
     }
     let server = match &request.source {
         Origin::Server(end) => Some(("source", end)),
@@ -193,15 +202,18 @@ pub async fn run(copy_args: Copy, config: Config) -> Outcome {
     watch.finish();
     // It is empty by now; where it is not, the next run clears it.
     work.map(std::fs::remove_dir);
-    let summary = summary?;
+    let summary = summary.map_err(|error| plainly(error.into(), &state))?;
     if json {
-        print_json(&summary)?;
+        print_json(&Printed { summary: &summary, losses: &losses })?;
     } else if dry_run {
         let plan = plan.lock().map(|plan| plan.clone()).unwrap_or_default();
         print_line(planned(&plan))?;
         print_line(format_args!("{} messages would be copied.", summary.residue))?;
+        if !losses.is_empty() {
+            print_line(LACKING)?;
+        }
     } else {
-        print_line(in_words(&summary, &state))?;
+        print_line(in_words(&summary, !losses.is_empty(), &state))?;
         for line in left_over(&summary) {
             print_line(line)?;
         }
@@ -209,7 +221,46 @@ pub async fn run(copy_args: Copy, config: Config) -> Outcome {
     for FailedFolder { folder, why } in &summary.failed_folders {
         eprintln!("{}: {}", folder.replace(char::is_control, "\u{fffd}"), why);
     }
-    Ok(if dry_run && !summary.interrupted { Exit::Done } else { exit_of(&summary) })
+    Ok(if dry_run && !summary.interrupted && losses.is_empty() {
+        Exit::Done
+    } else {
+        exit_of(&summary, !losses.is_empty())
+    })
+}
+
+/// What is said of a file that lacks mail of its own, after the sentences that name what.
+const LACKING: &str = "The file itself lacks mail; what is missing is named above.";
+
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Printed<'a> {
+    #[serde(flatten)]
+    summary: &'a CopySummary,
+    /// Sentences about mail that the file itself lacks: it is cut off, or a part of it cannot be read.
+    losses: &'a [String],
+}
+
+/// What stopped the command, in its own words: there is no log here that others could point to.
+fn plainly(error: anyhow::Error, state: &Path) -> anyhow::Error {
+    if error.chain().any(is_full) {
+        return anyhow::anyhow!(
+            "The disk is full: there is no room for {}, or for what lies beside it while a file is read. Make room, then \
+             run the same command again; what was copied is recorded.",
+            state.display()
+        );
+    }
+    match error.downcast() {
+        Ok(gatepost_core::Error::Internal(cause)) => anyhow::Error::from_boxed(cause),
+        Ok(other) => other.into(),
+        Err(other) => other,
+    }
+}
+
+fn is_full(cause: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    cause.downcast_ref::<std::io::Error>().is_some_and(|error| matches!(error.kind(), StorageFull | QuotaExceeded))
+        // SQLITE_FULL, as the state file's database says it.
+        || cause.to_string().contains("database or disk is full")
 }
 
 fn request(args: Copy, config: &Config, cancel: tokio_util::sync::CancellationToken) -> anyhow::Result<CopyRequest> {
@@ -375,7 +426,7 @@ fn planned(folders: &BTreeMap<String, (u64, u64)>) -> Table {
     table
 }
 
-fn in_words(s: &CopySummary, state: &Path) -> String {
+fn in_words(s: &CopySummary, lacking: bool, state: &Path) -> String {
     let mut words = format!(
         "{} folders, {} messages copied ({}), {} were there already, in {:.1} s.",
         s.folders,
@@ -394,9 +445,15 @@ fn in_words(s: &CopySummary, state: &Path) -> String {
         words.push_str(&format!(" {} have not arrived.", s.residue));
     }
     match s.verified {
+        Some(true) if lacking => {
+            words.push_str(" Both sides were read again: every message that the file still holds has arrived.");
+        }
         Some(true) => words.push_str(" Both mailboxes were read again: every message has arrived."),
         Some(false) => words.push_str(" Both mailboxes were read again: something is missing or differs."),
         None => {}
+    }
+    if lacking {
+        words.push_str(&format!(" {LACKING}"));
     }
     if s.interrupted {
         words.push_str(&format!(
@@ -431,10 +488,12 @@ fn left_over(s: &CopySummary) -> Vec<String> {
     lines
 }
 
-fn exit_of(summary: &CopySummary) -> Exit {
+/// `lacking`: whether the file itself lacks mail, of which nothing can be proved.
+fn exit_of(summary: &CopySummary, lacking: bool) -> Exit {
     if summary.interrupted {
         Exit::Interrupted
-    } else if summary.residue > 0
+    } else if lacking
+        || summary.residue > 0
         || !summary.failed_folders.is_empty()
         || summary.quarantined > 0
         || summary.verified == Some(false)
@@ -449,6 +508,7 @@ fn exit_of(summary: &CopySummary) -> Exit {
 mod tests {
     use super::*;
     use gatepost_core::standalone::LeftOver;
+    use gatepost_transfer::Fault;
 
     #[test]
     fn the_state_file_is_the_same_for_the_same_pair_and_another_for_any_other() {
@@ -479,12 +539,19 @@ mod tests {
             failed_folders: Vec::new(),
             interrupted: false,
         };
-        assert_eq!(exit_of(&clean), Exit::Done);
-        assert_eq!(exit_of(&CopySummary { residue: 1, ..clean.clone() }), Exit::LeftOver);
-        assert_eq!(exit_of(&CopySummary { quarantined: 1, ..clean.clone() }), Exit::LeftOver);
-        assert_eq!(exit_of(&CopySummary { verified: Some(false), ..clean.clone() }), Exit::LeftOver);
-        assert_eq!(exit_of(&CopySummary { interrupted: true, residue: 1, ..clean.clone() }), Exit::Interrupted);
-        let json = serde_json::to_value(&clean).expect("plain data");
+        assert_eq!(exit_of(&clean, false), Exit::Done);
+        assert_eq!(exit_of(&CopySummary { residue: 1, ..clean.clone() }, false), Exit::LeftOver);
+        assert_eq!(exit_of(&CopySummary { quarantined: 1, ..clean.clone() }, false), Exit::LeftOver);
+        assert_eq!(exit_of(&CopySummary { verified: Some(false), ..clean.clone() }, false), Exit::LeftOver);
+        assert_eq!(exit_of(&CopySummary { interrupted: true, residue: 1, ..clean.clone() }, false), Exit::Interrupted);
+        assert_eq!(exit_of(&clean, true), Exit::LeftOver, "a file that lacks mail is not proved whole");
+        assert_eq!(exit_of(&CopySummary { interrupted: true, ..clean.clone() }, true), Exit::Interrupted);
+        let said = |lacking| in_words(&clean, lacking, Path::new("x.db"));
+        assert!(said(false).ends_with("every message has arrived."), "{}", said(false));
+        assert!(!said(true).contains("every message has arrived.") && said(true).ends_with(LACKING), "{}", said(true));
+        let losses = ["It is cut off.".to_owned()];
+        let json = serde_json::to_value(Printed { summary: &clean, losses: &losses }).expect("plain data");
+        assert_eq!(json["losses"], serde_json::json!(["It is cut off."]));
         let mut names: Vec<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
         names.sort_unstable();
         let expected = [
@@ -493,6 +560,7 @@ mod tests {
             "failed_folders",
             "folders",
             "left_over",
+            "losses",
             "quarantined",
             "residue",
             "seconds",
@@ -500,6 +568,30 @@ mod tests {
             "verified",
         ];
         assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn a_full_disk_is_said_as_that_and_no_log_is_pointed_to() {
+        use gatepost_archive::ArchiveError;
+        use std::io;
+        let full = || io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error());
+        let inside = gatepost_core::Error::Internal;
+        let spool = || Fault::from(ArchiveError::Io(full()));
+        for error in [
+            anyhow::Error::from(spool()),
+            inside(Box::new(spool())).into(),
+            inside("error returned from database: (code: 13) database or disk is full".into()).into(),
+        ] {
+            let said = format!("{:#}", plainly(error, Path::new("/var/ana.db")));
+            assert!(said.starts_with("The disk is full") && said.contains("/var/ana.db"), "{said}");
+            assert!(!said.contains("log") && !said.contains("our side"), "{said}");
+        }
+        let other = Fault::from(ArchiveError::Io(io::ErrorKind::PermissionDenied.into()));
+        let said = format!("{:#}", plainly(inside(Box::new(other)).into(), Path::new("x")));
+        assert!(said.starts_with("A file cannot be read or written: permission denied"), "{said}");
+        assert!(!said.contains("log"), "{said}");
+        let said = format!("{:#}", plainly(gatepost_core::Error::NotFound("mailbox").into(), Path::new("x")));
+        assert_eq!(said, gatepost_core::Error::NotFound("mailbox").to_string());
     }
 
     #[test]

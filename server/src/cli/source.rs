@@ -2,8 +2,8 @@
 
 use super::{Usage, is_watched, url::MailboxUrl};
 use crate::drivers::{file_source, limits};
-use gatepost_archive::{ArchiveError, detect, open, refresh};
-use gatepost_contract::SourceType;
+use gatepost_archive::{ArchiveError, Catalogue, detect, open, refresh};
+use gatepost_contract::{Inspection, SourceType};
 use gatepost_core::{FileAccess, MailFile};
 use gatepost_transfer::Fault;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -84,26 +84,32 @@ fn kind_of(path: &Path, name: &str, access: &FileAccess) -> anyhow::Result<Sourc
     Err(Usage(format!("--source: {}", detected.sentence)).into())
 }
 
-/// Reads the file through, unless the catalogue of an earlier run still fits; false when that was interrupted.
-pub async fn read_through(access: &mut FileAccess, quiet: bool, cancel: &CancellationToken) -> anyhow::Result<bool> {
-    let Some(file) = access.files.first().cloned() else { return Ok(true) };
+/// Reads the file through, unless the catalogue of an earlier run still fits, and tells what was found in it; `None` when
+/// that was interrupted.
+pub async fn read_through(
+    access: &mut FileAccess,
+    quiet: bool,
+    cancel: &CancellationToken,
+) -> anyhow::Result<Option<Inspection>> {
+    let Some(file) = access.files.first().cloned() else { return Ok(Some(Inspection::default())) };
     let bounds = limits(access);
     let bar = Bar::new(&format!("reading {}", file.name), quiet);
     let cancel = cancel.clone();
     let read = tokio::task::spawn_blocking(move || {
+        let catalogue = file.catalogue.clone();
         let read = refresh(&file_source(file), &bounds, &mut |done, total| bar.show(done, total), &cancel);
         bar.finish();
-        read
+        read.and_then(|identity| Ok((identity, Catalogue::open(&catalogue)?.inspection().clone())))
     });
     match read.await? {
-        Ok(identity) => {
+        Ok((identity, found)) => {
             if let Some(file) = access.files.first() {
                 // Other bytes, or the same elsewhere, are another account: the numbers of its messages are its own.
                 access.seed = format!("{}\n{identity}", file.path.display());
             }
-            Ok(true)
+            Ok(Some(found))
         }
-        Err(ArchiveError::Stopped) => Ok(false),
+        Err(ArchiveError::Stopped) => Ok(None),
         Err(error) => Err(Fault::from(error).into()),
     }
 }

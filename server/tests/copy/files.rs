@@ -7,7 +7,7 @@ use crate::{
 use gatepost_testkit::{
     Account, Proxy, Snapshot,
     archives::{
-        eml,
+        damage, eml,
         mbox::{Quoting, mbox, thunderbird, unix},
         zimbra::{Exported, Zimbra},
         zip::Zip,
@@ -15,6 +15,7 @@ use gatepost_testkit::{
     dovecot, fill,
     proxy::{Direction, Hold},
     pst::{self, Options, Pst},
+    samples,
 };
 use serde_json::Value;
 use std::{
@@ -42,6 +43,7 @@ fn whole(command: &mut Command) -> Value {
     assert_eq!(code, 0, "{out}{err}");
     let summary = summary(&out);
     assert_eq!(number(&summary["residue"]), 0, "{summary}");
+    assert_eq!(summary["losses"], serde_json::json!([]), "{summary}");
     summary
 }
 
@@ -201,6 +203,46 @@ fn a_pst_with_something_of_everything_arrives_whole_and_once() {
             ("Trash", 1)
         ]
     );
+}
+
+#[test]
+fn a_file_that_is_cut_is_copied_as_far_as_it_goes_and_never_proved_whole() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("cut.pst");
+    let mut whole = Pst::memory(Options { entries_per_page: 6, ..Options::default() });
+    pst::load(&mut whole, 60, 3_000, 4).expect("memory takes it");
+    fs::write(&file, damage::cut(&whole.bytes(), 90)).expect("a file");
+    let mut cut = vec![file];
+    cut.extend(samples().map(|samples| {
+        let file = dir.path().join("enron.pst");
+        let enron = fs::read(samples.join("pst/enron-lokay.pst")).expect("the sample");
+        fs::write(&file, damage::cut(&enron, 25)).expect("a file");
+        file
+    }));
+    for file in &cut {
+        let new = new_server().start().expect("a server");
+        let state = tempfile::tempdir().expect("a directory");
+        let port = new.imap_port();
+        let (code, out, err) = ended(copy(state.path(), file, port).arg("--dry-run"));
+        assert_eq!(code, 3, "{out}{err}");
+        // The second run takes the catalogue of the first, and says the same.
+        for _ in 0..2 {
+            let (code, out, err) = ended(copy(state.path(), file, port).arg("--verify"));
+            assert_eq!(code, 3, "{out}{err}");
+            let told = summary(&out);
+            let losses = told["losses"].as_array().expect("a list");
+            assert!(losses.iter().any(|loss| loss.as_str().is_some_and(|s| s.contains("cut short"))), "{told}");
+            for loss in losses {
+                assert!(err.contains(&format!("Missing: {}", loss.as_str().expect("text"))), "{loss}\n{err}");
+            }
+        }
+        let mut words = copy(state.path(), file, port);
+        words.arg("--verify");
+        let arguments: Vec<_> = words.get_args().filter(|a| *a != "--json").map(ToOwned::to_owned).collect();
+        let (code, out, err) = ended(kit::gatepost(state.path()).args(arguments));
+        assert_eq!(code, 3, "{out}{err}");
+        assert!(out.contains("The file itself lacks mail") && !out.contains("every message has arrived"), "{out}");
+    }
 }
 
 #[test]

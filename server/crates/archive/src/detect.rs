@@ -2,7 +2,7 @@
 
 use crate::containers::section::Section;
 use crate::containers::{Directory, Event, Tar, Tree, Zip, is_gzip, is_tar, is_zip};
-use crate::formats::tree::sniff::{HEAD, Sniffed, begins_as_mail, sniff};
+use crate::formats::tree::sniff::{self, HEAD, Sniffed, begins_as_mail, sniff};
 use crate::formats::{mbox, zimbra};
 use crate::{ArchiveError, Limits};
 use flate2::read::MultiGzDecoder;
@@ -141,6 +141,8 @@ pub(crate) fn of_file(file: &Section, limits: &Limits) -> Result<Kind, ArchiveEr
     }
     Ok(match sniff("", &head, file.len()) {
         Sniffed::Message | Sniffed::Outlook => Kind::Message,
+        // Something stands in front of its first message, which is told when it is read.
+        Sniffed::Mbox => Kind::Mbox,
         _ => Kind::Unknown,
     })
 }
@@ -225,19 +227,8 @@ impl Place {
 
 /// What a file looks like that is none of ours.
 fn looks_like(file: &Section) -> Result<&'static str, ArchiveError> {
-    const KNOWN: [(&[u8], &str); 9] = [
-        (b"7z\xBC\xAF\x27\x1C", "it looks like a 7z archive; unpack it"),
-        (b"Rar!\x1A\x07", "it looks like a rar archive; unpack it"),
-        (b"\x1f\x8b\x08", "it looks like a single file compressed by gzip; unpack it"),
-        (b"BZh", "it looks like a file compressed by bzip2; unpack it"),
-        (b"\xFD7zXZ\0", "it looks like a file compressed by xz; unpack it"),
-        (b"%PDF", "it looks like a PDF"),
-        (b"SQLite format 3\0", "it looks like a database"),
-        (b"*mbx*\r\n", "it looks like an .mbx file of UW IMAP; convert it to mbox (mailutil)"),
-        (b"\xCF\xAD\x12\xFE", "it looks like a file of Outlook Express (.dbx); import it into a mail program first"),
-    ];
     let head = file.bytes(0, HEAD)?;
-    if let Some((_, what)) = KNOWN.iter().find(|(magic, _)| head.starts_with(magic)) {
+    if let Some(what) = sniff::looks_like(&head) {
         return Ok(what);
     }
     if head.iter().all(|b| *b == 0) {

@@ -181,7 +181,13 @@ impl Visitor for Comparison<'_> {
         let mut head = Head::default();
         match content(&mut head) {
             // What writes the message ends at the error by which the head says that it has enough.
-            Err(error) if !head.is_full() => return Err(error),
+            Err(error) if !head.is_full() => {
+                return match error {
+                    ArchiveError::Io(_) | ArchiveError::Stopped => Err(error),
+                    // One message. Where readpst has written it, it is listed after all others.
+                    error => self.visitor.unreadable(folder, message, error.to_string()),
+                };
+            }
             _ => {}
         }
         let keys = Keys::of(&Header::parse(&head.bytes));

@@ -4,8 +4,9 @@ mod common;
 
 use common::{Found, sample, scan};
 use gatepost_contract::SourceType;
-use mail_parser::{MessageParser, MimeHeaders as _};
+use mail_parser::{HeaderValue, MessageParser, MimeHeaders as _};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -137,7 +138,7 @@ fn what_is_no_store_is_refused_in_a_sentence() {
     assert!(text.contains("mbox") || text.contains("PST"), "{text}");
     // Its trees are nonsense and nothing can be salvaged: either is an answer, silence is none.
     if let Ok(found) = scan(&samples.join("pst/aspose-badheader.pst"), SourceType::Pst) {
-        assert!(found.messages.is_empty() && !found.damage.is_empty(), "{:?}", found.damage);
+        assert!(found.messages.is_empty() && !found.losses.is_empty(), "{:?}", found.damage);
     }
 }
 
@@ -160,8 +161,8 @@ fn every_mbox_gives_the_messages_that_were_counted_in_it() {
     let mut wrong = Vec::new();
     for (name, count) in known {
         match scan(&samples.join("mbox").join(name), SourceType::Mbox) {
-            Ok(found) if found.messages.len() == count && found.unreadable.is_empty() => {}
-            Ok(found) => wrong.push(format!("{name}: {} of {count}; {:?}", found.messages.len(), found.damage)),
+            Ok(found) if found.messages.len() == count && found.unreadable.is_empty() && found.losses.is_empty() => {}
+            Ok(found) => wrong.push(format!("{name}: {} of {count}; {:?}", found.messages.len(), found.losses)),
             Err(error) => wrong.push(format!("{name}: {error}")),
         }
     }
@@ -174,6 +175,7 @@ fn every_single_message_arrives_byte_for_byte() {
     for (folder, count) in [("mail-parser", 107), ("mime4j", 80), ("cpython", 48)] {
         let found = scan(&samples.join("eml").join(folder), SourceType::Eml).expect(folder);
         assert_eq!(found.messages.len(), count, "{folder}: {:?} {:?}", found.damage, found.unreadable);
+        assert_eq!(found.losses, Vec::<String>::new(), "{folder}");
         let mut files = BTreeSet::new();
         collect(&samples.join("eml").join(folder), &mut files);
         for message in &found.messages {
@@ -221,11 +223,42 @@ fn a_real_export_of_zimbra_gives_its_messages_flags_dates_and_contacts() {
     let found = scan(&samples.join("tgz/zimbra-8.8.12-mailbox.tgz"), SourceType::Tgz).expect("an export");
     let sent: Vec<_> = found.messages.iter().map(|message| (&message.folder, &message.found)).collect();
     assert_eq!(found.counts(), BTreeMap::from([("Sent".to_owned(), 2)]), "{:?} {sent:?}", found.damage);
+    assert_eq!(found.losses, Vec::<String>::new());
     let dates: Vec<i64> = found.messages.iter().map(|message| message.found.internal_date.seconds).collect();
     assert_eq!(dates, [1_562_075_806, 1_562_655_467]);
     assert_eq!(found.items.len(), 2);
     assert!(found.items.iter().all(|item| item.folder == "Emailed Contacts"), "{:?}", found.items);
     assert!(found.messages.iter().all(|message| message.found.flags.iter().any(|flag| flag == "\\Seen")));
+    // 22 entries: the 16 folders, each message with its meta, and a meta for each contact.
+    let names = entries(&samples.join("tgz/zimbra-8.8.12-mailbox.tgz"));
+    let (folders, rest): (Vec<_>, Vec<_>) = names.iter().partition(|name| !name.contains('/'));
+    assert!(folders.iter().all(|name| name.ends_with(".meta")), "{folders:?}");
+    assert_eq!((folders.len(), rest.len()), (16, 2 * found.messages.len() + found.items.len()), "{rest:?}");
+    // Of the folders those that hold mail, and the one of the contacts.
+    let mut told: Vec<String> = found.folders.iter().map(|folder| folder.path.to_string()).collect();
+    told.sort();
+    told.dedup();
+    assert_eq!(told, ["Drafts", "Emailed Contacts", "INBOX", "Junk", "Sent", "Trash"]);
+    assert!(found.unreadable.is_empty() && found.damage.is_empty(), "{:?} {:?}", found.unreadable, found.damage);
+}
+
+/// The names in a compressed tar, by its headers alone.
+fn entries(path: &Path) -> Vec<String> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).expect("the sample");
+    flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).expect("a whole gzip file");
+    let mut names = Vec::new();
+    let mut rest = &bytes[..];
+    while let Some((header, behind)) = rest.split_first_chunk::<512>().filter(|(header, _)| header[0] != 0) {
+        let text = |bytes: &[u8]| {
+            let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+            String::from_utf8_lossy(&bytes[..end]).into_owned()
+        };
+        let size = usize::from_str_radix(text(&header[124..136]).trim(), 8).expect("a number");
+        names.push(text(&header[..100]));
+        rest = &behind[size.next_multiple_of(512)..];
+    }
+    names
 }
 
 /// One message as a mail program sees it.
@@ -235,6 +268,12 @@ struct Seen {
     subject: String,
     from: String,
     to: BTreeSet<String>,
+    cc: BTreeSet<String>,
+    /// Seconds since 1970.
+    date: Option<i64>,
+    /// What it answers.
+    references: BTreeSet<String>,
+    in_reply_to: BTreeSet<String>,
     texts: Vec<String>,
     html: bool,
     attachments: Vec<Vec<u8>>,
@@ -290,6 +329,10 @@ fn seen(bytes: &[u8]) -> Option<Seen> {
         subject: squeeze(message.subject().unwrap_or_default()),
         from: addresses(message.from()).into_iter().next().unwrap_or_default(),
         to: addresses(message.to()),
+        cc: addresses(message.cc()),
+        date: message.date().map(mail_parser::DateTime::to_timestamp),
+        references: ids(message.references()),
+        in_reply_to: ids(message.in_reply_to()),
         texts,
         html: (0..message.html_body_count())
             .any(|at| message.body_html(at).is_some_and(|html| !html.trim().is_empty())),
@@ -298,6 +341,14 @@ fn seen(bytes: &[u8]) -> Option<Seen> {
         rich,
         calendar,
     })
+}
+
+fn ids(value: &HeaderValue<'_>) -> BTreeSet<String> {
+    match value {
+        HeaderValue::Text(id) => BTreeSet::from([id.to_string()]),
+        HeaderValue::TextList(ids) => ids.iter().map(ToString::to_string).collect(),
+        _ => BTreeSet::new(),
+    }
 }
 
 fn squeeze(text: &str) -> String {
@@ -319,10 +370,18 @@ fn missing(theirs: &Seen, ours: &[Seen]) -> String {
         if theirs.from.contains('@') && !theirs.from.contains("unknown") && one.from != theirs.from {
             lacks.push(format!("from {:?}, ours {:?}", theirs.from, one.from));
         }
-        for to in theirs.to.iter().filter(|to| to.contains('@')) {
-            if !one.to.contains(to) {
-                lacks.push(format!("to {to:?}, ours {:?}", one.to));
+        for (name, theirs, ours) in [
+            ("to", &theirs.to, &one.to),
+            ("cc", &theirs.cc, &one.cc),
+            ("references", &theirs.references, &one.references),
+            ("in reply to", &theirs.in_reply_to, &one.in_reply_to),
+        ] {
+            for known in theirs.iter().filter(|known| known.contains('@') && !ours.contains(*known)) {
+                lacks.push(format!("{name} {known:?}, ours {ours:?}"));
             }
+        }
+        if theirs.date.is_some() && one.date != theirs.date {
+            lacks.push(format!("date {:?}, ours {:?}", theirs.date, one.date));
         }
         for text in theirs.texts.iter().filter(|text| !text.is_empty()) {
             if !one.texts.iter().any(|ours| ours.contains(text.as_str())) {

@@ -43,6 +43,8 @@ pub const MAX_PIECES: i64 = 10_000;
 const NAME: usize = 255;
 /// The most unfinished uploads of one person.
 const MAX_UNFINISHED: i64 = 100;
+/// How often a number is asked for that others take at the same moment. Each time one of them has got its own.
+const TRIES: usize = 10;
 /// How long room is kept for an upload to which no bytes come.
 const ROOM_KEPT: Duration = Duration::HOUR;
 /// The longest metadata that are kept as they came.
@@ -247,8 +249,19 @@ impl Gatepost {
         Ok(())
     }
 
-    /// Notes a new file, with the pieces of it that are there.
+    /// Notes a new file, with the pieces of it that are there. Where others come to the mailbox at the same moment, it
+    /// takes a number after theirs: a form that was refused for that would have sent its file in vain.
     async fn insert_upload(&self, actor: &Actor, row: &NewUploadRow<'_>, came: &[UploadPiece]) -> Result<Upload> {
+        while_taken(|| self.try_to_insert(actor, row, came)).await
+    }
+
+    /// `None` where another took its number at the same moment.
+    async fn try_to_insert(
+        &self,
+        actor: &Actor,
+        row: &NewUploadRow<'_>,
+        came: &[UploadPiece],
+    ) -> Result<Option<Upload>> {
         let mut tx = self.store().begin().await?;
         match rows::insert(&mut tx, row, &clock::now()).await {
             Ok(true) => {}
@@ -258,9 +271,7 @@ impl Gatepost {
                     format!("The mailbox has had {} files, and takes no more.", rows::MAX_FILES),
                 ));
             }
-            Err(StoreError::Exists { .. }) => {
-                return Err(Error::conflict("busy", "Another file came to the mailbox at the same moment. Try again."));
-            }
+            Err(StoreError::Exists { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         }
         pieces::add(&mut tx, row.id, came).await?;
@@ -272,7 +283,7 @@ impl Gatepost {
             .await?;
         self.judge_job(&mut tx, actor, row.job_id).await?;
         tx.commit().await?;
-        Ok(upload)
+        Ok(Some(upload))
     }
 
     /// Until when a file is kept that is not finished now.
@@ -280,6 +291,16 @@ impl Gatepost {
         let hours = i64::try_from(self.config().upload_expiry_hours).unwrap_or(168);
         clock::text(OffsetDateTime::now_utc() + Duration::hours(hours))
     }
+}
+
+/// Tries until a number was free, as often as that is likely to help.
+async fn while_taken<T, F: Future<Output = Result<Option<T>>>>(attempt: impl Fn() -> F) -> Result<T> {
+    for _ in 0..TRIES {
+        if let Some(done) = attempt().await? {
+            return Ok(done);
+        }
+    }
+    Err(Error::conflict("busy", "Another file came to the mailbox at the same moment. Try again."))
 }
 
 /// What the audit log tells of a file.

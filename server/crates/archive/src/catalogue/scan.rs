@@ -109,7 +109,7 @@ impl<'a> Scan<'a> {
             ));
         }
         if let Some(items) = items {
-            inspection.damage.extend(items.left_out());
+            inspection.losses.extend(items.left_out());
             inspection.has_items = items.finish()?;
         }
         writer.finish(stamp, described, inspection)
@@ -308,7 +308,7 @@ impl Visitor for Scan<'_> {
             Err(error @ (ArchiveError::Io(_) | ArchiveError::Stopped)) => Err(error),
             Err(error) => {
                 let title = brief(&item.title);
-                self.damage(format!("\"{title}\" ({}) could not be saved: {error}", brief(&item.class)))
+                self.loss(format!("\"{title}\" ({}) could not be saved: {error}", brief(&item.class)))
             }
         }
     }
@@ -451,6 +451,57 @@ fn sentence(why: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Described, Limits, Locator};
+    use std::path::Path;
+
+    /// A folder of contacts, of which the second cannot be given.
+    struct Contacts;
+
+    impl Store for Contacts {
+        fn describe(&self) -> Described {
+            Described { format: "test".to_owned(), encoding: None }
+        }
+
+        fn scan(&mut self, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
+            let path = FolderPath::new(["Contacts"]);
+            let folder = visitor.folder(FoundFolder { path, special_use: None, declared: None })?;
+            for title in ["Ana", "Zé", "Rui"] {
+                let item = FoundItem { class: "IPM.Contact".into(), kind: ItemKind::Contact, title: title.into() };
+                visitor.item(folder, item, &mut |out| match title {
+                    "Zé" => Err(ArchiveError::Unreadable("A part of it is gone.".to_owned())),
+                    _ => Ok(out.write_all(b"BEGIN:VCARD\r\n")?),
+                })?;
+            }
+            Ok(())
+        }
+
+        fn message(&mut self, _: &Locator, _: &mut dyn Write) -> Result<(), ArchiveError> {
+            unreachable!("there is no mail")
+        }
+    }
+
+    fn inspected(work: &Path, limits: &Limits) -> Inspection {
+        let items = Items::begin(&work.join("items.zip"), limits, None);
+        let writer = Writer::begin(&work.join("catalogue")).unwrap();
+        let cancel = CancellationToken::new();
+        Scan::new(writer, Some(items), &mut |_, _| {}, &cancel).run(&mut Contacts, Stamp::default()).unwrap()
+    }
+
+    #[test]
+    fn a_contact_that_cannot_be_saved_is_a_loss_and_no_note() {
+        let work = tempfile::tempdir().unwrap();
+        let roomy = Limits { reserve: Some(0), ..Limits::new(work.path()) };
+        let found = inspected(work.path(), &roomy);
+        assert_eq!(found.losses, ["\"Zé\" (IPM.Contact) could not be saved: A part of it is gone."]);
+        assert_eq!((&found.damage[..], found.items, found.has_items), (&[][..], 3, true));
+        assert_eq!((found.others["contact"], found.messages, found.unreadable), (3, 0, 0));
+
+        let full = Limits { reserve: Some(u64::MAX), ..roomy };
+        let found = inspected(work.path(), &full);
+        let said = found.losses.join("\n");
+        assert!(said.contains("not saved: There is not enough room on the disk"), "{said}");
+        assert!(found.damage.is_empty(), "{:?}", found.damage);
+    }
 
     #[test]
     fn dates_that_servers_cannot_keep_are_brought_near_and_noted() {

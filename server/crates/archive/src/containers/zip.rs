@@ -14,12 +14,22 @@ use time::{Date, Month, Time};
 const CENTRAL: u32 = 0x0201_4b50;
 const LOCAL: u32 = 0x0403_4b50;
 const END: &[u8] = b"PK\x05\x06";
+/// What may stand between the directory and the end: a signature, zip64's own end and what leads to it.
+const BEHIND: [u32; 3] = [0x0505_4b50, 0x0606_4b50, 0x0706_4b50];
+/// Where the count of a zip without zip64 begins anew: macOS writes more entries than that, and no zip64.
+const ROUND: u64 = 1 << 16;
 
 /// A zip archive.
 pub(crate) struct Zip {
     file: Section,
-    /// Where the directory begins, and how many entries it has.
+    /// Where the directory begins, and where its end is written down.
     directory: u64,
+    end: u64,
+    /// How many entries it is said to have.
+    counted: u64,
+    /// Whether this count has room for all.
+    zip64: bool,
+    /// How many it has, as far as that is known.
     entries: u64,
     limits: Limits,
 }
@@ -40,18 +50,20 @@ impl Zip {
             )
         })?;
         let record = &tail[end..];
-        let (mut entries, mut directory) = (u64::from(u16_at(record, 10)), u64::from(u32_at(record, 16)));
-        let end_at = tail_at + end as u64;
-        if (entries == 0xffff || directory == 0xffff_ffff) && end_at >= 20 {
-            let locator = file.bytes(end_at - 20, 20)?;
+        let (mut counted, mut directory) = (u64::from(u16_at(record, 10)), u64::from(u32_at(record, 16)));
+        let end = tail_at + end as u64;
+        let mut zip64 = false;
+        if (counted == 0xffff || directory == 0xffff_ffff) && end >= 20 {
+            let locator = file.bytes(end - 20, 20)?;
             if locator.starts_with(b"PK\x06\x07") {
                 let record = file.bytes(u64_at(&locator, 8), 56)?;
                 if record.len() == 56 && record.starts_with(b"PK\x06\x06") {
-                    (entries, directory) = (u64_at(&record, 32), u64_at(&record, 48));
+                    (counted, directory) = (u64_at(&record, 32), u64_at(&record, 48));
+                    zip64 = true;
                 }
             }
         }
-        if entries > limits.entries {
+        if counted > limits.entries {
             return Err(directory::too_many(limits.entries));
         }
         if directory > file.len() {
@@ -59,7 +71,7 @@ impl Zip {
                 "The zip is damaged, or one part of several: its directory does not lie in it.".to_owned(),
             ));
         }
-        Ok(Self { file, directory, entries, limits: limits.clone() })
+        Ok(Self { file, directory, end, counted, zip64, entries: counted, limits: limits.clone() })
     }
 
     /// An entry of the directory, and where the next begins.
@@ -88,6 +100,29 @@ impl Zip {
         entry.read_extra(extra);
         let next = at + 46 + rest.len() as u64 + u64::from(comment);
         Ok(Some((entry, next)))
+    }
+
+    /// What is to be said of a directory that ends there after so many entries, where its count says otherwise.
+    fn mismatch(&self, at: u64, found: u64) -> io::Result<Option<Event>> {
+        let behind = self.file.bytes(at, 4)?;
+        let ends = at == self.end || behind.len() == 4 && BEHIND.contains(&u32_at(&behind, 0));
+        let (counted, missing) = (self.counted, self.counted.saturating_sub(found));
+        Ok(if missing > 0 {
+            Some(Event::Loss(format!("The zip is damaged: {missing} of its {counted} entries cannot be found.")))
+        } else if !ends {
+            Some(Event::Loss(format!(
+                "The zip is damaged: its directory cannot be read on behind {}. What may be listed there is missing; \
+                 bring the whole file if you can.",
+                count(found, "entry", "entries")
+            )))
+        } else if found == counted || !self.zip64 && (found - counted).is_multiple_of(ROUND) {
+            None
+        } else {
+            Some(Event::Damage(format!(
+                "The zip says that it has {}, and its directory lists {found}. All that are listed were read.",
+                count(counted, "entry", "entries")
+            )))
+        })
     }
 
     /// An entry's content, or why it cannot be had.
@@ -127,16 +162,14 @@ impl Tree for Zip {
         let mut names = Names::default();
         let most = self.limits.unpacked_from(self.file.len());
         let (mut links, mut first_link) = (0_u64, String::new());
-        let (mut at, mut unpacked) = (self.directory, 0_u64);
-        for n in 0..self.entries {
-            let Some((entry, next)) = self.central(at)? else {
-                each(Event::Loss(format!(
-                    "The zip is damaged: {} of its {} entries cannot be found.",
-                    self.entries - n,
-                    self.entries
-                )))?;
-                break;
-            };
+        let (mut at, mut unpacked, mut n) = (self.directory, 0_u64, 0_u64);
+        // Not the count says where the directory ends, but what stands in it.
+        while at < self.end
+            && let Some((entry, next)) = self.central(at)?
+        {
+            if n == self.limits.entries {
+                return Err(directory::too_many(self.limits.entries));
+            }
             unpacked = unpacked.saturating_add(entry.bytes);
             if unpacked > most {
                 return Err(ArchiveError::TooMuch(format!(
@@ -173,6 +206,11 @@ impl Tree for Zip {
                 }
             }
             at = next;
+            n += 1;
+        }
+        self.entries = n;
+        if let Some(said) = self.mismatch(at, n)? {
+            each(said)?;
         }
         if links > 0 {
             let left_out = count(links, "link or device was", "links or devices were");
@@ -323,6 +361,74 @@ mod tests {
         }
         let error = walked(good[..good.len() - 30].to_vec(), &limits()).unwrap_err();
         assert!(matches!(&error, ArchiveError::Damaged(s) if s.contains("cut off")), "{error}");
+    }
+
+    /// What a zip tells whose last record names this count.
+    fn with_count(mut bytes: Vec<u8>, count: u16, limits: &Limits) -> (usize, Vec<String>, Vec<String>) {
+        let end = bytes.len() - 22;
+        for at in [end + 8, end + 10] {
+            bytes[at..at + 2].copy_from_slice(&count.to_le_bytes());
+        }
+        let (mut files, mut losses, mut damage) = (0, Vec::new(), Vec::new());
+        let mut zip = Zip::new(Section::of_bytes(bytes), limits).unwrap();
+        zip.walk(&mut |event| {
+            match event {
+                Event::File(_) => files += 1,
+                Event::Loss(sentence) => losses.push(sentence),
+                Event::Damage(sentence) => damage.push(sentence),
+                _ => {}
+            }
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(zip.total(), files as u64);
+        (files, losses, damage)
+    }
+
+    #[test]
+    fn the_directory_is_read_to_its_end_whatever_its_count_says() {
+        let good = zip(&[("a", "1"), ("b", "2"), ("c", "3"), ("d", "4")]);
+        assert_eq!(with_count(good.clone(), 4, &limits()), (4, vec![], vec![]));
+        let (files, losses, damage) = with_count(good.clone(), 2, &limits());
+        assert_eq!((files, losses), (4, vec![]));
+        assert_eq!(
+            damage,
+            ["The zip says that it has 2 entries, and its directory lists 4. All that are listed were read."]
+        );
+        let (files, losses, _) = with_count(good.clone(), 7, &limits());
+        assert_eq!(files, 4);
+        assert_eq!(losses, ["The zip is damaged: 3 of its 7 entries cannot be found."]);
+        // A record that is broken, behind as many as are counted.
+        let mut broken = good.clone();
+        let third = memchr::memmem::find_iter(&good, b"PK\x01\x02").nth(2).unwrap();
+        broken[third] ^= 1;
+        let (files, losses, _) = with_count(broken, 2, &limits());
+        assert_eq!(files, 2);
+        assert!(losses[0].contains("cannot be read on behind 2 entries"), "{losses:?}");
+        let few = Limits { entries: 3, ..limits() };
+        let mut bytes = good;
+        let end = bytes.len() - 22;
+        bytes[end + 8..end + 12].copy_from_slice(&[1, 0, 1, 0]);
+        let error = walked(bytes, &few).unwrap_err();
+        assert!(matches!(error, ArchiveError::TooMuch(_)), "{error}");
+    }
+
+    #[test]
+    fn more_entries_than_the_count_has_room_for_are_all_read() {
+        // As macOS writes them: the count begins anew at 65 536, and there is no zip64.
+        let names: Vec<String> = (0..ROUND + 4).map(|n| n.to_string()).collect();
+        let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
+        let mut bytes = zip(&files);
+        let zip64 = memchr::memmem::rfind(&bytes, b"PK\x06\x06").unwrap();
+        let (size, at) = (u64_at(&bytes, zip64 + 40), u64_at(&bytes, zip64 + 48));
+        bytes.truncate(zip64);
+        bytes.extend_from_slice(b"PK\x05\x06\0\0\0\0\0\0\0\0");
+        bytes.extend_from_slice(&u32::try_from(size).unwrap().to_le_bytes());
+        bytes.extend_from_slice(&u32::try_from(at).unwrap().to_le_bytes());
+        bytes.extend_from_slice(&[0, 0]);
+        assert_eq!(with_count(bytes.clone(), 4, &limits()), (65_540, vec![], vec![]));
+        let (files, losses, damage) = with_count(bytes, 6, &limits());
+        assert_eq!((files, losses.len(), damage.len()), (65_540, 0, 1));
     }
 
     #[test]

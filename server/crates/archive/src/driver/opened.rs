@@ -320,6 +320,14 @@ fn changed(file: &FileSource) -> Fault {
     )
 }
 
+const FULL: &str =
+    "The disk is full: what is noted and unpacked while files are read finds no room. Make room, then start it again.";
+
+/// Whether the disk, or one's share of it, takes no more.
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+}
+
 /// Names the file that an error is about.
 fn about(file: &FileSource, error: ArchiveError) -> Fault {
     let mut fault = Fault::from(error);
@@ -338,9 +346,39 @@ impl From<ArchiveError> for Fault {
                 Self::new(FaultKind::Damaged, sentence)
             }
             ArchiveError::Stopped => Self::cancelled(),
+            ArchiveError::Io(error) if is_full(&error) => {
+                // The bound on the disk has words of its own, with the figures.
+                let sentence = match error.raw_os_error() {
+                    None => sentence,
+                    Some(_) => FULL.to_owned(),
+                };
+                Self::new(FaultKind::Internal, sentence).because(error)
+            }
             ArchiveError::Io(error) => {
                 Self::new(FaultKind::Internal, format!("A file cannot be read or written: {error}")).because(error)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn a_full_disk_is_named_with_what_to_do_and_the_bound_on_it_keeps_its_figures() {
+        let enospc = io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error());
+        let fault = Fault::from(ArchiveError::Io(enospc));
+        assert_eq!(fault.kind, FaultKind::Internal);
+        assert!(fault.sentence.starts_with("The disk is full") && fault.sentence.contains("Make room"), "{fault}");
+
+        let limits = Limits { reserve: Some(u64::MAX), ..Limits::new(std::env::temp_dir()) };
+        let refused = limits.room(&std::env::temp_dir(), 7).expect_err("nothing may be written");
+        let said = refused.to_string();
+        assert_eq!(Fault::from(refused).sentence, said);
+
+        let other = Fault::from(ArchiveError::Io(io::ErrorKind::PermissionDenied.into()));
+        assert!(other.sentence.starts_with("A file cannot be read or written"), "{other}");
     }
 }

@@ -178,3 +178,63 @@ fn a_file_that_is_gone_is_unreadable_and_nothing_beside_the_directory_is_read() 
         assert!(matches!(at(Some(name)), ArchiveError::Damaged(_)), "{name}");
     }
 }
+
+/// Two messages, of which the first breaks off within its header.
+struct Broken(fn() -> ArchiveError);
+
+impl Store for Broken {
+    fn describe(&self) -> Described {
+        Few(Vec::new()).describe()
+    }
+
+    fn scan(&mut self, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
+        let inbox = visitor.folder(FoundFolder { path: "Inbox".into(), special_use: None, declared: None })?;
+        for at in [7, 8] {
+            let message = FoundMessage {
+                locator: Locator { at, more: 0, name: None },
+                class: "IPM.Note".into(),
+                internal_date: InternalDate { seconds: 1_000, zone_minutes: 0 },
+                flags: Flags::default(),
+                note: None,
+                salvaged: false,
+            };
+            visitor.message(inbox, message, &mut |out| {
+                out.write_all(b"Subject: whole\r\n")?;
+                if at == 7 { Err((self.0)()) } else { Ok(out.write_all(b"\r\nours\r\n")?) }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, _: &Locator, _: &mut dyn Write) -> Result<(), ArchiveError> {
+        unreachable!("readpst's bytes are wanted")
+    }
+}
+
+#[test]
+fn a_message_that_breaks_off_in_its_header_is_one_that_cannot_be_read_and_the_others_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "S/Inbox/1.eml", "Subject: whole\n\ntheirs\n");
+    let scanned = |error| {
+        let mut told = Told::default();
+        let scanned = ReadpstStore::new(Box::new(Broken(error)), folder.path()).scan(&mut told);
+        (scanned, told)
+    };
+    let broken: [fn() -> ArchiveError; 3] = [
+        || ArchiveError::Unreadable("A part of it is gone.".into()),
+        || ArchiveError::Damaged("A page is broken.".into()),
+        || ArchiveError::TooMuch("It has too many parts.".into()),
+    ];
+    for error in broken {
+        let (scanned, told) = scanned(error);
+        scanned.expect("one message is no reason to refuse a file");
+        assert_eq!(told.unreadable, [("Inbox".to_owned(), 7)]);
+        let bodies: Vec<(&str, u64)> =
+            told.messages.iter().map(|(folder, _, locator)| (folder.as_str(), locator.at)).collect();
+        assert_eq!(bodies, [("Inbox", 8)]);
+        assert!(told.messages[0].1.ends_with("theirs\r\n"), "{:?}", told.messages);
+    }
+    // The disk's fault is none of the message's.
+    let (failed, _) = scanned(|| ArchiveError::Io(io::ErrorKind::StorageFull.into()));
+    assert!(matches!(failed, Err(ArchiveError::Io(_))), "{failed:?}");
+}

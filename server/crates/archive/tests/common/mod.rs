@@ -16,6 +16,9 @@ pub struct Found {
     pub messages: Vec<Message>,
     pub unreadable: Vec<(String, String)>,
     pub items: Vec<Item>,
+    /// Sentences about mail that is missing.
+    pub losses: Vec<String>,
+    /// Sentences about anything else.
     pub damage: Vec<String>,
 }
 
@@ -95,6 +98,11 @@ impl Visitor for Found {
 
     fn damage(&mut self, sentence: String) -> Result<(), ArchiveError> {
         self.damage.push(sentence);
+        Ok(())
+    }
+
+    fn loss(&mut self, sentence: String) -> Result<(), ArchiveError> {
+        self.losses.push(sentence);
         Ok(())
     }
 

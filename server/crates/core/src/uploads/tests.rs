@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+mod at_once;
 mod leaving;
 mod of_the_server;
 

@@ -5,7 +5,7 @@
 use gatepost_mapi::{Attachment, Key, Message, Object, Value, tags};
 use gatepost_pst::{Bytes, Pst, PstError};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::Read,
     path::{Path, PathBuf},
 };
@@ -44,6 +44,10 @@ pub struct Count {
     pub salvaged: usize,
     pub unreadable: usize,
     pub notes: usize,
+    /// The nodes of items that can be read, each once.
+    pub readable: BTreeSet<u32>,
+    /// Those of them that lie in several folders, as often as they do beyond the first.
+    pub again: usize,
 }
 
 /// Reads everything in the mail tree, every stream to its end.
@@ -56,6 +60,7 @@ pub fn count(pst: &Pst) -> Result<Count, PstError> {
             count.salvaged += usize::from(item.salvaged);
             let class = match pst.message(item.nid) {
                 Ok(message) => {
+                    count.again += usize::from(!count.readable.insert(item.nid));
                     tally(&message, &mut count);
                     count.notes += usize::from(!message.notes().is_empty());
                     message.properties().text(tags::MESSAGE_CLASS).unwrap_or("?").to_owned()

@@ -44,9 +44,15 @@ impl Store for MboxStore {
     fn scan(&mut self, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
         let total = self.section.len();
         let mut advance = |visitor: &mut dyn Visitor, done: u64| visitor.progress(done, total);
-        let messages = scan(&self.section, &self.folder, None, &mut Told::default(), visitor, &mut advance)?;
+        let scanned = scan(&self.section, &self.folder, None, &mut Told::default(), visitor, &mut advance)?;
+        if scanned.in_front > 0 {
+            visitor.loss(format!(
+                "The file does not begin with a message: its first {} bytes are not part of any and were left out.",
+                scanned.in_front
+            ))?;
+        }
         visitor.progress(total, total)?;
-        if messages == 0 {
+        if scanned.messages == 0 {
             return Err(ArchiveError::NotRecognised(
                 "This is no mbox file: no line in it begins a message (\"From \" with a sender and a date).".to_owned(),
             ));
@@ -66,11 +72,27 @@ pub(crate) fn is_mbox(section: &Section) -> io::Result<bool> {
     Ok(separator::at(&mut window, start)?.is_some())
 }
 
+/// Whether a line in the beginning of a file begins a message, though what stands in front of it is none.
+pub(crate) fn has_message(head: &[u8]) -> io::Result<bool> {
+    let mut window = Window::new(Section::of_bytes(head));
+    let start = start(&mut window)?;
+    Ok(separator::next(&mut window, start)?.is_some())
+}
+
+/// What a scan went through.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scanned {
+    /// How many messages there are.
+    pub messages: u64,
+    /// How many bytes in front of the first are part of none; 0 where they are but white space.
+    pub in_front: u64,
+}
+
 /// What is told of how far a scan is.
 type Advance<'a> = &'a mut dyn FnMut(&mut dyn Visitor, u64) -> Result<(), ArchiveError>;
 
 /// Goes through a file whose messages belong to `home` unless they carry Gmail's labels; `name` is put into each
-/// locator. Says how many messages there are.
+/// locator. Whoever asks for it says what stands in front of the first message, and where there is none.
 pub(crate) fn scan(
     section: &Section,
     home: &FolderPath,
@@ -78,14 +100,14 @@ pub(crate) fn scan(
     told: &mut Told,
     visitor: &mut dyn Visitor,
     advance: Advance<'_>,
-) -> Result<u64, ArchiveError> {
+) -> Result<Scanned, ArchiveError> {
     let mut window = Window::new(section.clone());
     let start = start(&mut window)?;
     let first = match separator::at(&mut window, start)? {
         None => separator::next(&mut window, start)?,
         found => found,
     };
-    preamble(section, start, first.map_or(section.len(), |s| s.at), visitor)?;
+    let in_front = in_front(section, start, first.map_or(section.len(), |s| s.at))?;
     let mut places = Places { home, known: HashMap::new(), told };
     let mut count = 0;
     let mut next = first;
@@ -96,7 +118,7 @@ pub(crate) fn scan(
         advance(visitor, after.map_or(section.len(), |s| s.at))?;
         next = after;
     }
-    Ok(count)
+    Ok(Scanned { messages: count, in_front })
 }
 
 /// Writes one message of a file.
@@ -132,15 +154,20 @@ fn start(window: &mut Window) -> io::Result<u64> {
     Ok((mark + empty) as u64)
 }
 
-/// Says what stands in front of the first message.
-fn preamble(section: &Section, start: u64, first: u64, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
-    if first <= start || section.bytes(start, 4096)?.iter().all(u8::is_ascii_whitespace) {
-        return Ok(());
+/// How many bytes stand in front of the first message, unless they are white space.
+fn in_front(section: &Section, start: u64, first: u64) -> io::Result<u64> {
+    const STEP: usize = 64 * 1024;
+    let bytes = first.saturating_sub(start);
+    let part = section.part(start, bytes);
+    let mut at = 0;
+    while at < part.len() {
+        let piece = part.bytes(at, STEP)?;
+        if piece.is_empty() || !piece.iter().all(u8::is_ascii_whitespace) {
+            return Ok(bytes);
+        }
+        at += piece.len() as u64;
     }
-    visitor.loss(format!(
-        "The file does not begin with a message: its first {} bytes are not part of any and were left out.",
-        first - start
-    ))
+    Ok(0)
 }
 
 /// Finds a message's end.

@@ -127,7 +127,7 @@ impl Scan<'_> {
             Event::Loss(sentence) => visitor.loss(sentence),
             Event::Damage(sentence) => visitor.damage(sentence),
             Event::Directory(levels) => self.directory(&levels, visitor),
-            Event::Lost(levels, name, why) => self.lost(&levels, &name, why, visitor),
+            Event::Lost(levels, name, why) => self.lost(&levels, &name, false, why, visitor),
             Event::File(entry) => {
                 self.advance(entry.place, 0, 1, visitor)?;
                 self.file(entry, visitor)
@@ -171,18 +171,29 @@ impl Scan<'_> {
         }
     }
 
-    /// A file that is listed and cannot be had: a message, if its name says so.
+    /// A file that is listed and cannot be had: a message, if it was known for mail or its name says so.
     fn lost(
         &mut self,
         levels: &[String],
         name: &str,
+        is_mail: bool,
         why: String,
         visitor: &mut dyn Visitor,
     ) -> Result<(), ArchiveError> {
-        let message = self.shape.maildir(levels).is_some()
-            || matches!(sniff::ending(name).as_str(), "eml" | "emlx" | "msg" | "mbox" | "");
+        const ARCHIVES: [&str; 9] = ["zip", "tar", "gz", "tgz", "bz2", "xz", "zst", "7z", "rar"];
+        if self.is_double(levels, name) {
+            return Ok(());
+        }
+        let ending = sniff::ending(name);
+        let message = is_mail
+            || self.shape.maildir(levels).is_some()
+            || matches!(ending.as_str(), "eml" | "emlx" | "msg")
+            || sniff::is_bare(name)
+            || sniff::is_mbox_name(name);
         if !message {
-            return visitor.damage(format!("The file {} is missing: {why}", shown(name.as_bytes())));
+            let sentence = format!("The file {} is missing: {why}", shown(name.as_bytes()));
+            let may_hold_mail = sniff::is_mail_name(name) || ARCHIVES.contains(&ending.as_str());
+            return if may_hold_mail { visitor.loss(sentence) } else { visitor.damage(sentence) };
         }
         self.messages += 1;
         let number = self.number(self.folder_of(levels, false), visitor)?;
@@ -196,8 +207,15 @@ impl Scan<'_> {
         visitor.folder(FoundFolder { path, special_use: None, declared: None })
     }
 
+    /// Whether a file only doubles what others hold: what macOS keeps of them, or a copy for a search.
+    fn is_double(&mut self, levels: &[String], name: &str) -> bool {
+        let copy = self.shape.is_copy(levels, name);
+        self.others.copies += u64::from(copy);
+        copy || levels.first().is_some_and(|top| top == "__MACOSX")
+    }
+
     fn file(&mut self, entry: Entry, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
-        if entry.levels.first().is_some_and(|top| top == "__MACOSX") {
+        if self.is_double(&entry.levels, &entry.name) {
             return Ok(());
         }
         if self.shape.maildir(&entry.levels).is_some() {
@@ -208,7 +226,16 @@ impl Scan<'_> {
             return Ok(());
         }
         let head = entry.body.head(sniff::HEAD)?;
-        match sniff::sniff(&entry.name, &head, entry.body.len()) {
+        let sniffed = match sniff::sniff(&entry.name, &head, entry.body.len()) {
+            // Thunderbird has an index or a folder of folders beside an mbox, whatever that begins with.
+            Sniffed::Other | Sniffed::Suspect(_)
+                if entry.body.len() > 0 && self.shape.is_indexed(&entry.levels, &entry.name) =>
+            {
+                Sniffed::Mbox
+            }
+            sniffed => sniffed,
+        };
+        match sniffed {
             Sniffed::Message => self.message(&entry, visitor),
             Sniffed::Outlook => self.outlook(&entry, visitor),
             Sniffed::Mbox => self.mbox(&entry, visitor),
@@ -222,6 +249,7 @@ impl Scan<'_> {
             }
             Sniffed::Pst => self.others.nested("an Outlook data file", &entry.name, visitor),
             Sniffed::Archive(kind) => self.others.nested(&format!("a {kind} archive"), &entry.name, visitor),
+            Sniffed::Suspect(why) => self.others.suspect(&entry.name, why, visitor),
             Sniffed::Other => {
                 self.others.add(&entry.name);
                 Ok(())
@@ -263,7 +291,8 @@ impl Scan<'_> {
             deflated => match deflated.section(self.limits, &mut || visitor.progress(0, 1)) {
                 Ok(section) => section,
                 Err(ArchiveError::Io(e)) if crate::containers::is_damage(&e) => {
-                    return self.lost(&entry.levels, &entry.name, format!("It cannot be unpacked: {e}."), visitor);
+                    let why = format!("It cannot be unpacked: {e}.");
+                    return self.lost(&entry.levels, &entry.name, true, why, visitor);
                 }
                 Err(e) => return Err(e),
             },
@@ -278,8 +307,16 @@ impl Scan<'_> {
             this.advance(place, at, of, visitor)
         });
         self.gmail = gmail;
-        self.messages += scanned?;
-        Ok(())
+        let scanned = scanned?;
+        self.messages += scanned.messages;
+        match (scanned.messages, scanned.in_front) {
+            (_, 0) => Ok(()),
+            (0, _) => self.others.suspect(&entry.name, "no line in it begins a message; it may be damaged", visitor),
+            (_, bytes) => visitor.loss(format!(
+                "{} does not begin with a message: its first {bytes} bytes are not part of any and were left out.",
+                shown(entry.name.as_bytes())
+            )),
+        }
     }
 
     fn outlook(&mut self, entry: &Entry, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
@@ -379,12 +416,21 @@ pub(crate) fn mbox_folder(levels: &[String], name: &str) -> FolderPath {
     folder(&levels)
 }
 
+/// How many files are named each that may hold mail and could not be read.
+const SUSPECTS: u64 = 20;
+
 /// Files that are no mail.
 #[derive(Default)]
 struct Others {
     count: u64,
     first: Vec<String>,
+    /// Archives, and data files.
     nested: u64,
+    /// What may hold mail and could not be read.
+    suspects: u64,
+    first_held: Vec<String>,
+    /// Copies of messages for a search.
+    copies: u64,
     undelivered: u64,
     /// What programs keep for themselves.
     ignored: u64,
@@ -406,11 +452,23 @@ impl Others {
         }
     }
 
+    /// A file that looks or is called like mail and cannot be read as such.
+    fn suspect(&mut self, name: &str, why: &str, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
+        self.suspects += 1;
+        if self.first_held.len() < 5 {
+            self.first_held.push(shown(name.as_bytes()));
+        }
+        if self.suspects > SUSPECTS {
+            return Ok(());
+        }
+        visitor.loss(format!("{} may hold mail and was not read: {why}.", shown(name.as_bytes())))
+    }
+
     /// An archive inside is never opened: it may hold the next.
     fn nested(&mut self, what: &str, name: &str, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
         self.nested += 1;
-        if self.first.len() < 5 {
-            self.first.push(shown(name.as_bytes()));
+        if self.first_held.len() < 5 {
+            self.first_held.push(shown(name.as_bytes()));
         }
         if self.nested > 20 {
             return Ok(());
@@ -421,8 +479,8 @@ impl Others {
 
     /// Why there is nothing to be imported.
     fn nothing(&self, kind: &str) -> String {
-        let inside =
-            if self.first.is_empty() { String::new() } else { format!(" (it holds {})", self.first.join(", ")) };
+        let names: Vec<&str> = self.first_held.iter().chain(&self.first).take(5).map(String::as_str).collect();
+        let inside = if names.is_empty() { String::new() } else { format!(" (it holds {})", names.join(", ")) };
         if self.nested > 0 {
             format!(
                 "This {kind} holds no mail itself{inside}, only archives or data files of their own, which are not \
@@ -434,9 +492,25 @@ impl Others {
     }
 
     fn say(self, visitor: &mut dyn Visitor) -> Result<(), ArchiveError> {
+        if self.suspects > SUSPECTS {
+            visitor.loss(format!(
+                "Beside those named here, files that may hold mail and could not be read: {}.",
+                self.suspects - SUSPECTS
+            ))?;
+        }
         if self.count > 0 {
             let files = count(self.count, "file is no mail and was", "files are no mail and were");
             visitor.damage(format!("{files} left out: {}.", self.first.join(", ")))?;
+        }
+        if self.copies > 0 {
+            visitor.damage(format!(
+                "{} left out: the messages are in the folders' own files.",
+                count(
+                    self.copies,
+                    "copy that Thunderbird keeps for a search was",
+                    "copies that Thunderbird keeps for a search were"
+                )
+            ))?;
         }
         if self.ignored > 0 {
             let files = count(

@@ -25,9 +25,16 @@ pub(super) struct Shape {
     prefix: Vec<String>,
     /// Whether files are named as messages: then an empty directory is a folder too.
     pub named: bool,
-    /// Bytes that the names of Maildirs take, and those of keywords.
+    /// Files beside which Thunderbird keeps an index (`.msf`) or a folder of folders (`.sbd`).
+    indexed: BTreeSet<Vec<String>>,
+    /// Whether there are more of these than are held.
+    crowded: bool,
+    /// Files beside which Thunderbird keeps copies of their messages (`.mozmsgs`).
+    copied: BTreeSet<Vec<String>>,
+    /// Bytes that the names of Maildirs take, those of keywords, and those of files that have something beside them.
     maildir_bytes: usize,
     keyword_bytes: usize,
+    beside_bytes: usize,
 }
 
 impl Shape {
@@ -75,6 +82,9 @@ impl Shape {
             }
             alive()
         })?;
+        if !shape.copied.is_empty() {
+            shape.only_copies(tree, alive)?;
+        }
         shape.prefix =
             if shape.maildirs.is_empty() { wrapping(&children, &with_files) } else { common(&shape.maildirs) };
         Ok(shape)
@@ -94,7 +104,17 @@ impl Shape {
             }
             self.maildirs.insert(base.to_vec());
         }
+        for (n, level) in levels.iter().enumerate() {
+            if let Some(stem) = level.strip_suffix(".sbd") {
+                self.beside(&levels[..n], stem, true);
+            } else if let Some(stem) = level.strip_suffix(".mozmsgs") {
+                self.beside(&levels[..n], stem, false);
+            }
+        }
         let Some(entry) = entry else { return Ok(()) };
+        if let Some(stem) = entry.name.strip_suffix(".msf") {
+            self.beside(levels, stem, true);
+        }
         if entry.name == "dovecot-keywords" {
             let keywords = maildir::keywords(&entry.body.head(64 * 1024)?);
             self.keyword_bytes += weight(levels) + keywords.iter().map(|(_, name)| name.len() + LEVEL).sum::<usize>();
@@ -108,6 +128,55 @@ impl Shape {
         }
         self.named |= matches!(sniff::ending(&entry.name).as_str(), "eml" | "msg");
         Ok(())
+    }
+
+    /// Notes a file that has an index or copies beside it, whether or not it is there itself.
+    fn beside(&mut self, levels: &[String], stem: &str, index: bool) {
+        let path = joined(levels, stem);
+        let known = if index { &mut self.indexed } else { &mut self.copied };
+        if known.contains(&path) {
+            return;
+        }
+        self.beside_bytes += weight(&path);
+        if self.beside_bytes <= MOST_BYTES {
+            known.insert(path);
+        } else {
+            self.crowded = true;
+        }
+    }
+
+    /// Keeps those of the files with copies that are there: other copies are all that there is of their messages.
+    fn only_copies(
+        &mut self,
+        tree: &mut dyn Tree,
+        alive: &mut dyn FnMut() -> Result<(), ArchiveError>,
+    ) -> Result<(), ArchiveError> {
+        let noted = std::mem::take(&mut self.copied);
+        tree.walk(&mut |event| {
+            if let Event::File(entry) = &event
+                && entry.body.len() > 0
+            {
+                let path = joined(&entry.levels, &entry.name);
+                if noted.contains(&path) {
+                    self.copied.insert(path);
+                }
+            }
+            alive()
+        })
+    }
+
+    /// Whether Thunderbird's index or a folder of its folders stands beside a file: that is an mbox then.
+    pub(super) fn is_indexed(&self, levels: &[String], name: &str) -> bool {
+        self.crowded && !name.contains('.') || self.indexed.contains(&joined(levels, name))
+    }
+
+    /// Whether a file is the copy of a message, for a search, and the message is in an mbox that is there.
+    pub(super) fn is_copy(&self, levels: &[String], name: &str) -> bool {
+        !self.copied.is_empty()
+            && matches!(sniff::ending(name).as_str(), "wdseml" | "mozeml")
+            && levels.split_last().is_some_and(|(last, above)| {
+                last.strip_suffix(".mozmsgs").is_some_and(|stem| self.copied.contains(&joined(above, stem)))
+            })
     }
 
     /// The Maildir that a file or directory belongs to, where it lies in one's `cur` or `new`.
@@ -135,6 +204,11 @@ impl Shape {
     pub(super) fn is_maildir(&self) -> bool {
         !self.maildirs.is_empty()
     }
+}
+
+/// The path of a file.
+fn joined(levels: &[String], name: &str) -> Vec<String> {
+    levels.iter().cloned().chain([name.to_owned()]).collect()
 }
 
 /// What a level costs beside its name, in bytes.

@@ -24,6 +24,8 @@ pub(crate) enum Sniffed {
     Archive(&'static str),
     /// What mail programs and systems keep beside mail.
     Ignored,
+    /// What may hold mail by its name or its beginning, and cannot be read: why, and what to do.
+    Suspect(&'static str),
     /// Nothing that is known.
     Other,
 }
@@ -90,6 +92,84 @@ pub(crate) fn ending(name: &str) -> String {
     name.rsplit_once('.').map_or(String::new(), |(_, ending)| ending.to_lowercase())
 }
 
+/// Whether a name, or the one behind the ending of a copy, says that mail is in the file.
+pub(super) fn is_mail_name(name: &str) -> bool {
+    const ENDINGS: [&str; 19] = [
+        "mbox", "mboxrd", "mboxo", "mboxcl", "mboxcl2", "mbx", "mbs", "msg", "dbx", "olm", "nsf", "ost", "pst", "eml",
+        "emlx", "edb", "imm", "tbb", "pmm",
+    ];
+    const COPIES: [&str; 7] = ["bak", "old", "orig", "tmp", "part", "partial", "crdownload"];
+    let lower = name.to_lowercase();
+    let name =
+        lower.rsplit_once('.').filter(|(_, last)| COPIES.contains(last)).map_or(lower.as_str(), |(first, _)| first);
+    name == "mbox" || name.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending))
+}
+
+/// Whether a name is one of an mbox file.
+pub(super) fn is_mbox_name(name: &str) -> bool {
+    matches!(ending(name).as_str(), "mbox" | "mboxrd" | "mboxo" | "mboxcl" | "mboxcl2" | "mbx" | "mbs")
+}
+
+/// Whether a name is without an ending, or ends as servers and MH call messages: in a number.
+pub(super) fn is_bare(name: &str) -> bool {
+    ending(name).bytes().all(|b| b.is_ascii_digit())
+}
+
+/// What a file of another kind begins with, and what it looks like then.
+pub(crate) fn looks_like(head: &[u8]) -> Option<&'static str> {
+    const KNOWN: [(&[u8], &str); 9] = [
+        (b"7z\xBC\xAF\x27\x1C", "it looks like a 7z archive; unpack it"),
+        (b"Rar!\x1A\x07", "it looks like a rar archive; unpack it"),
+        (b"\x1f\x8b\x08", "it looks like a single file compressed by gzip; unpack it"),
+        (b"BZh", "it looks like a file compressed by bzip2; unpack it"),
+        (b"\xFD7zXZ\0", "it looks like a file compressed by xz; unpack it"),
+        (b"%PDF", "it looks like a PDF"),
+        (b"SQLite format 3\0", "it looks like a database"),
+        (b"*mbx*\r\n", "it looks like an .mbx file of UW IMAP; convert it to mbox (mailutil)"),
+        (b"\xCF\xAD\x12\xFE", "it looks like a file of Outlook Express (.dbx); import it into a mail program first"),
+    ];
+    KNOWN.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, what)| *what)
+}
+
+/// Whether a file's beginning is one that no mbox has, whatever lines there are in it.
+fn is_other(head: &[u8]) -> bool {
+    const OTHERS: [&[u8]; 9] = [b"<", b"{", b"\x89PNG", b"\xFF\xD8\xFF", b"GIF8", b"BM", b"RIFF", b"MZ", b"\x7FELF"];
+    let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
+    looks_like(head).is_some() || OTHERS.iter().any(|magic| text.starts_with(magic))
+}
+
+/// Why a file that is nothing known may hold mail all the same.
+fn suspect(name: &str, head: &[u8], bytes: u64) -> Option<&'static str> {
+    const TEXTS: [&str; 14] =
+        ["txt", "text", "md", "log", "csv", "htm", "html", "xml", "json", "ini", "cfg", "conf", "yml", "yaml"];
+    let begin = head.iter().take_while(|b| matches!(b, 0 | b'\r' | b'\n')).count();
+    let rest = &head[begin..];
+    if bytes == 0 {
+        // An mbox without a message is an empty file; nothing else of mail is.
+        return (is_mail_name(name) && !is_mbox_name(name)).then_some("there is not one byte in it; bring it again");
+    }
+    if is_mail_name(name) {
+        return Some(match looks_like(head) {
+            Some(what) => what,
+            None if rest.is_empty() => "it begins with nothing but zeros; it may not have been copied whole",
+            None => "it is of a kind that is not known, or damaged; bring it as mbox or .eml",
+        });
+    }
+    if is_other(head) {
+        return None;
+    }
+    if begin > 0 && (begins_as_mail(rest) || mbox::is_mbox(&Section::of_bytes(rest)).unwrap_or(false)) {
+        return Some("there are zeros or empty lines in front of mail in it; it may be damaged");
+    }
+    if rest.is_empty() {
+        return is_bare(name).then_some("it begins with nothing but zeros; it may not have been copied whole");
+    }
+    let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
+    let fields = header::is_field(line) && Header::parse(rest).mail_fields() > 0;
+    (fields && !TEXTS.contains(&ending(name).as_str()))
+        .then_some("it begins as a message may; where it is one, give it the ending .eml and bring it again")
+}
+
 /// Looks at a file.
 pub(crate) fn sniff(name: &str, head: &[u8], bytes: u64) -> Sniffed {
     const ARCHIVES: [(&[u8], &str); 8] = [
@@ -112,7 +192,13 @@ pub(crate) fn sniff(name: &str, head: &[u8], bytes: u64) -> Sniffed {
     }
     let ending = ending(name);
     if head.starts_with(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1") {
-        return if matches!(ending.as_str(), "msg" | "oft" | "") { Sniffed::Outlook } else { Sniffed::Other };
+        return match ending.as_str() {
+            "msg" | "oft" | "" => Sniffed::Outlook,
+            _ if is_mail_name(name) => {
+                Sniffed::Suspect("it looks like an item of Outlook; give it the ending .msg and bring it again")
+            }
+            _ => Sniffed::Other,
+        };
     }
     if matches!(ending.as_str(), "eml" | "emlx") {
         return Sniffed::Message;
@@ -133,11 +219,22 @@ pub(crate) fn sniff(name: &str, head: &[u8], bytes: u64) -> Sniffed {
     if begins(b"BEGIN:VCALENDAR") {
         return Sniffed::Calendar;
     }
+    // A message that was damaged, or something else, may stand in front of the others.
+    let later = !is_other(head) && mbox::has_message(head).unwrap_or(false);
+    if later && is_mbox_name(name) {
+        return Sniffed::Mbox;
+    }
     if message::is_emlx(head, bytes) || begins_as_mail(head) {
         return Sniffed::Message;
     }
+    if later || bytes > 0 && is_mbox_name(name) && !is_other(head) {
+        return Sniffed::Mbox;
+    }
     // Thunderbird's folders without mail are empty files.
-    if is_ignored(name) || bytes == 0 && !name.contains('.') { Sniffed::Ignored } else { Sniffed::Other }
+    if is_ignored(name) || bytes == 0 && !name.contains('.') {
+        return Sniffed::Ignored;
+    }
+    suspect(name, head, bytes).map_or(Sniffed::Other, Sniffed::Suspect)
 }
 
 /// Whether a text begins with a header of mail: a field, and two that no other text has together.

@@ -252,3 +252,166 @@ fn names_that_are_tricks_are_made_safe_and_no_message_is_lost() {
     }
     assert!(seen.damage.iter().any(|s| s.contains("had parts")), "{:?}", seen.damage);
 }
+
+fn zeros(n: usize) -> String {
+    "\0".repeat(n)
+}
+
+#[test]
+fn mbox_files_that_do_not_begin_with_a_message_are_read_and_what_is_missing_is_told() {
+    let (one, two) = (mbox("a"), format!("{}\n{}", mbox("b"), mbox("c")));
+    let seen = everywhere(&[
+        ("Mail/Inbox", &one),
+        ("Mail/Sent", &format!("{}\n{two}", zeros(64))),
+        ("Mail/Old.mbox", &format!("garbage line\n\n{two}")),
+        ("Mail/Notes", &format!("garbage line\n\n{two}")),
+        // Beyond what is looked at: the name says it, or the index beside it.
+        ("Mail/Far.mbx", &format!("{}\n{one}", zeros(9_000))),
+        ("Mail/Trash", &format!("{}\n{one}", zeros(9_000))),
+        ("Mail/Trash.msf", "// <!-- -->"),
+        ("Mail/Drafts", &format!("{}\n{one}", zeros(9_000))),
+        ("Mail/Drafts.sbd/Old", &one),
+    ]);
+    let wanted = [
+        ("Drafts", 1),
+        ("Drafts/Old", 1),
+        ("Far", 1),
+        ("INBOX", 1),
+        ("Notes", 2),
+        ("Old", 2),
+        ("Sent", 2),
+        ("Trash", 1),
+    ];
+    assert_eq!(counts(&seen), folders(&wanted), "{:?} {:?}", seen.losses, seen.damage);
+    let mut losses = seen.losses;
+    losses.sort();
+    let said = |name: &str, bytes: usize| {
+        format!(
+            "\"{name}\" does not begin with a message: its first {bytes} bytes are not part of any and were left out."
+        )
+    };
+    assert_eq!(
+        losses,
+        [
+            said("Drafts", 9_001),
+            said("Far.mbx", 9_001),
+            said("Notes", 14),
+            said("Old.mbox", 14),
+            said("Sent", 65),
+            said("Trash", 9_001)
+        ]
+    );
+}
+
+#[test]
+fn what_may_be_mail_and_cannot_be_read_is_a_loss_and_anything_else_a_note() {
+    let a = message("a");
+    let behind_zeros = format!("{}{a}", zeros(100));
+    let losses: [(&str, &str, &str); 15] = [
+        ("Inbox/2", &behind_zeros, "zeros or empty lines in front"),
+        ("Inbox/3", "X-Foo: a\r\nSubject: only\r\n\r\nbody\r\n", "begins as a message may"),
+        ("Inbox/4", "Subject: only\r\n\r\nbody\r\n", "begins as a message may"),
+        ("Inbox/5", &zeros(4096), "nothing but zeros"),
+        ("Inbox.dbx", "\u{1}x", "kind that is not known"),
+        ("a.mbx", "*mbx*\r\n5f00000001\r\n", "UW IMAP"),
+        ("b.mbx", "JMF6", "no line in it begins a message"),
+        ("Old.mbox", &zeros(20_000), "no line in it begins a message"),
+        ("mail.nsf", "\u{1a}x", "kind that is not known"),
+        ("mail.olm.part", "x", "kind that is not known"),
+        ("1.msg", "%PDF-1.4", "looks like a PDF"),
+        ("empty.pst", "", "not one byte"),
+        ("Work", "text without an end", "no line in it begins a message"),
+        ("Work.msf", "// <!-- -->", ""),
+        ("page.mbox", "<html>", "kind that is not known"),
+    ];
+    for (name, content, why) in losses.iter().filter(|(_, _, why)| !why.is_empty()) {
+        let index = format!("{name}.msf");
+        let mut files = vec![("Inbox/1.eml", a.as_str()), (*name, *content)];
+        if *name == "Work" {
+            files.push((&index, "// <!-- -->"));
+        }
+        let seen = everywhere(&files);
+        assert_eq!(seen.messages.len(), 1, "{name}");
+        assert!(seen.losses.len() == 1 && seen.losses[0].contains(why), "{name}: {:?} {:?}", seen.losses, seen.damage);
+        assert!(seen.losses[0].contains(" may hold mail and was not read: "), "{:?}", seen.losses);
+    }
+    let quoted = format!("<html><pre>\n\n{}</pre>", mbox("quoted"));
+    let others = [
+        ("report.pdf", "%PDF-1.4\nFrom: x\n"),
+        ("page.html", quoted.as_str()),
+        ("photo.png", "\u{89}PNG"),
+        ("zeros.bin", &zeros(4096)),
+        ("letter.txt", "Subject: rent\n\nDear all,\nFrom now on\n\nFrom here to there.\n"),
+        ("notes", "Dear all,\n\nFrom now on: nothing.\n"),
+        ("list.csv", "from: a\n"),
+        ("Empty.mbox", ""),
+        ("Blank.mbox", "\n\n  \n"),
+        ("Empty", ""),
+    ];
+    let mut files = vec![("Inbox/1.eml", a.as_str())];
+    files.extend(others);
+    let seen = everywhere(&files);
+    assert_eq!((seen.messages.len(), &seen.losses[..]), (1, &[][..]), "{:?}", seen.damage);
+}
+
+#[test]
+fn no_more_files_that_may_be_mail_are_named_than_somebody_reads() {
+    let a = message("a");
+    let names: Vec<String> = (0..SUSPECTS + 3).map(|n| format!("{n}.dbx")).collect();
+    let mut files = vec![("1.eml", a.as_str())];
+    files.extend(names.iter().map(|name| (name.as_str(), "x")));
+    let seen = everywhere(&files);
+    assert_eq!(seen.losses.len() as u64, SUSPECTS + 1);
+    assert_eq!(
+        seen.losses.last().map(String::as_str),
+        Some("Beside those named here, files that may hold mail and could not be read: 3.")
+    );
+}
+
+#[test]
+fn thunderbirds_copies_for_a_search_do_not_double_messages() {
+    let (a, b) = (mbox("a"), message("a"));
+    let seen = everywhere(&[
+        ("Mail/Inbox", &a),
+        ("Mail/Inbox.msf", "// <!-- -->"),
+        ("Mail/Inbox.mozmsgs/1.wdseml", &b),
+        ("Mail/Inbox.mozmsgs/2.mozeml", &b),
+        // Nothing else holds these.
+        ("Mail/Gone.mozmsgs/3.wdseml", &b),
+        ("Mail/Void", ""),
+        ("Mail/Void.mozmsgs/4.wdseml", &b),
+    ]);
+    assert_eq!(counts(&seen), folders(&[("Gone", 1), ("INBOX", 1), ("Void", 1)]));
+    assert!(seen.losses.is_empty(), "{:?}", seen.losses);
+    assert!(
+        seen.damage.iter().any(|said| said
+            == "2 copies that Thunderbird keeps for a search were left out: the messages are in the folders' own files."),
+        "{:?}",
+        seen.damage
+    );
+}
+
+#[test]
+fn what_is_locked_in_a_zip_is_a_loss_where_it_may_be_mail() {
+    let a = message("a");
+    let root = tempfile::tempdir().unwrap();
+    let limits = Limits::new(root.path());
+    for (name, unreadable, losses) in [
+        ("1.eml", 1, 0),
+        ("1700", 1, 0),
+        ("Sent.mbx", 1, 0),
+        ("mail.pst", 0, 1),
+        ("Inbox.dbx", 0, 1),
+        ("more.zip", 0, 1),
+        ("photo.jpg", 0, 0),
+        ("__MACOSX/._1.eml", 0, 0),
+    ] {
+        let mut bytes = zip(&[("Inbox/0.eml", &a), (name, &a)]);
+        let second = memchr::memmem::find_iter(&bytes, b"PK\x01\x02").nth(1).unwrap();
+        bytes[second + 8] |= 1;
+        let tree = Box::new(Zip::new(Section::of_bytes(bytes), &limits).unwrap());
+        let seen = read(&mut TreeStore::new(tree, String::new(), &limits)).unwrap();
+        let told = (seen.messages.len(), seen.unreadable.len(), seen.losses.len());
+        assert_eq!(told, (1, unreadable, losses), "{name}: {:?} {:?}", seen.losses, seen.damage);
+    }
+}
