@@ -8,7 +8,7 @@ use gatepost_core::{EngineFolder, EngineJob, EngineMoved, EngineRefusal, EngineS
 use gatepost_imap::{Relay, wire::utf7::encode};
 use gatepost_tools::{
     Ended, Exit, Program, find,
-    imapsync::{Call, Report, Side, Task, Trouble, ask_to_end, failure},
+    imapsync::{Call, Report, Side, Task, Trouble, ask_to_end, failure, is_known},
 };
 use gatepost_transfer::{Fault, FaultKind, UidSet};
 use serde_json::{Map, Value};
@@ -23,8 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const DEAF: Duration = Duration::from_secs(5);
 /// How often it is asked, until it has said who it is.
 const ASK_AGAIN: Duration = Duration::from_millis(250);
-/// The versions whose words are known.
-const KNOWN: std::ops::RangeInclusive<(u32, u32)> = (2, 229)..=(2, 314);
 /// How many complaints get a line each in the run's log; the program's own log has all of them.
 const COMPLAINTS_NOTED: usize = 50;
 
@@ -221,8 +219,7 @@ impl Relays {
 }
 
 fn note_version(version: &str, run: ToolRun<'_>) {
-    let numbers = version.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
-    if !numbers.is_some_and(|numbers| KNOWN.contains(&numbers)) {
+    if !is_known(version) {
         let sentence = format!(
             "imapsync calls itself version {version}; Gatepost knows the words of 2.229 to 2.314. What it says may be \
              misunderstood; the proof does not rest on it."
@@ -242,6 +239,9 @@ const fn cause(trouble: Trouble) -> Option<CauseKind> {
     }
 }
 
+/// Figures of which the largest counts when there were several calls; a sum of them says nothing.
+const LARGEST: [&str; 4] = ["biggest", "memory_mib", "messages_per_second", "kib_per_second"];
+
 /// Adds a call's figures to those of the calls before it.
 fn add_figures(stats: &mut Map<String, Value>, report: &Report) {
     let calls = stats.get("calls").and_then(Value::as_u64).unwrap_or_default() + 1;
@@ -258,13 +258,46 @@ fn add_figures(stats: &mut Map<String, Value>, report: &Report) {
     for (name, value) in figures {
         let sum = match (stats.get(&name), &value) {
             (_, Value::Null) => continue,
-            (Some(Value::Number(before)), Value::Number(now)) => match (before.as_u64(), now.as_u64()) {
-                (Some(before), Some(now)) => (before + now).into(),
+            (Some(Value::Number(before)), Value::Number(now)) if LARGEST.contains(&name.as_str()) => {
+                if now.as_f64() > before.as_f64() { value } else { before.clone().into() }
+            }
+            (Some(Value::Number(before)), Value::Number(now)) => match (before.as_i64(), now.as_i64()) {
+                (Some(before), Some(now)) => before.saturating_add(now).into(),
                 _ => (before.as_f64().unwrap_or_default() + now.as_f64().unwrap_or_default()).into(),
             },
             (Some(Value::Bool(before)), Value::Bool(now)) => (*before && *now).into(),
             _ => value,
         };
         stats.insert(name, sum);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatepost_tools::imapsync::Statistics;
+
+    #[test]
+    fn figures_of_several_calls_are_added_and_of_rates_and_sizes_the_largest_counts() {
+        let call = |transferred, rate, biggest, difference| {
+            let mut report = Report::default();
+            report.statistics.replace(Statistics {
+                transferred: Some(transferred),
+                seconds: Some(1.5),
+                messages_per_second: Some(rate),
+                biggest: Some(biggest),
+                difference_after: Some(difference),
+                ..Statistics::default()
+            });
+            report
+        };
+        let mut stats = Map::new();
+        add_figures(&mut stats, &call(3, 20.5, 900, -7));
+        add_figures(&mut stats, &call(4, 10.5, 1000, -2));
+        let expected = serde_json::json!({
+            "calls": 2, "transferred": 7, "seconds": 3.0, "messages_per_second": 20.5, "biggest": 1000,
+            "difference_after": -9,
+        });
+        assert_eq!(Value::Object(stats), expected);
     }
 }

@@ -1,8 +1,8 @@
 //! The command line: what it prints and how it ends.
 
-use crate::kit::{Server, directory, run};
+use crate::kit::{Server, directory, gatepost, run};
 use serde_json::Value;
-use std::process::Output;
+use std::{os::unix::fs::PermissionsExt, path::Path, process::Output};
 
 fn text(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -90,6 +90,63 @@ fn the_doctor_finds_what_is_wrong_and_says_what_to_do() {
     std::fs::remove_dir_all(dir.join("site/pkg")).expect("it is there");
     let (code, out, _) = text(&run(dir, &["doctor"]));
     assert!(code == 1 && out.contains("scripts/build"), "{out}");
+}
+
+/// The finding of the doctor about a program, with these variables; no other program is on the `PATH`.
+fn finding(check: &str, variables: &[(&str, &Path)]) -> Value {
+    let dir = directory();
+    let (empty, mut doctor) = (dir.path().join("empty"), gatepost(dir.path()));
+    std::fs::create_dir(&empty).expect("made");
+    doctor.env("PATH", &empty).envs(variables.iter().copied()).args(["doctor", "--json"]);
+    let (_, out, err) = text(&doctor.output().expect("it starts"));
+    let findings: Value = serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}: {out}{err}"));
+    let found = findings.as_array().expect("a list").iter().find(|f| f["check"] == check);
+    found.unwrap_or_else(|| panic!("nothing about {check}: {out}")).clone()
+}
+
+#[test]
+fn the_doctor_names_programs_that_are_missing_and_variables_that_name_none() {
+    for (check, variable, advice) in [
+        ("imapsync", Some("MIGRATION_IMAPSYNC_BIN"), "imapsync.lamiral.info"),
+        ("readpst", Some("MIGRATION_READPST_BIN"), "pst-utils"),
+        ("imap-upload", Some("MIGRATION_IMAP_UPLOAD"), "rgladwell/imap-upload"),
+        ("doveadm", Some("MIGRATION_DOVEADM_BIN"), "dovecot-core"),
+        ("ssh", None, "openssh-client"),
+    ] {
+        let missing = finding(check, &[]);
+        assert_eq!(missing["grade"], "warn", "{missing}");
+        assert!(missing["message"].as_str().is_some_and(|m| m.contains("not found")), "{missing}");
+        assert!(missing["advice"].as_str().is_some_and(|a| a.contains(advice)), "{missing}");
+        let Some(variable) = variable else { continue };
+        let wrong = finding(check, &[(variable, Path::new("/nowhere/tool"))]);
+        assert_eq!(wrong["grade"], "warn", "{wrong}");
+        assert!(wrong["message"].as_str().is_some_and(|m| m.contains("not where its variable says")), "{wrong}");
+    }
+}
+
+#[test]
+fn the_doctor_says_of_a_program_what_it_says_of_itself() {
+    let dir = directory();
+    let path = dir.path().join("tool");
+    let module =
+        "echo \"Can't locate Mail/IMAPClient.pm in @INC (you may need to install it) at x line 1.\" >&2; exit 2";
+    for (check, variable, script, grade, said) in [
+        ("imapsync", "MIGRATION_IMAPSYNC_BIN", "echo 2.229", "ok", "(2.229)"),
+        ("imapsync", "MIGRATION_IMAPSYNC_BIN", "echo 2.314", "ok", "(2.314)"),
+        ("imapsync", "MIGRATION_IMAPSYNC_BIN", "echo 2.228", "warn", "2.228"),
+        ("imapsync", "MIGRATION_IMAPSYNC_BIN", "echo 2.315", "warn", "2.229 to 2.314"),
+        ("imapsync", "MIGRATION_IMAPSYNC_BIN", "exit 0", "warn", "does not tell its version"),
+        ("imapsync", "MIGRATION_IMAPSYNC_BIN", module, "warn", "the Perl module Mail::IMAPClient"),
+        ("imapsync", "MIGRATION_IMAPSYNC_BIN", module, "warn", "libmail-imapclient-perl"),
+        ("readpst", "MIGRATION_READPST_BIN", "echo 'ReadPST / LibPST v0.6.76'", "ok", "v0.6.76"),
+        ("readpst", "MIGRATION_READPST_BIN", "kill -KILL $$", "warn", "does not tell its version"),
+    ] {
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("made executable");
+        let found = finding(check, &[(variable, &path)]);
+        assert_eq!(found["grade"], grade, "{script}: {found}");
+        assert!(found.to_string().contains(said), "{script}: {found}");
+    }
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! End points and servers that are not to be trusted: what they answer, and what they are shown.
 
 use crate::{
-    common::text,
+    common::{text, wait_for},
     scene::{CLIENT_SECRET, Scene},
 };
 use gatepost_testkit::oauth::Mischief;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 #[test]
-fn a_token_end_point_that_lies_or_is_slow_is_told_and_costs_no_consent() {
+fn a_token_end_point_that_lies_is_told_and_costs_no_consent() {
     let scene = Scene::new(3);
     let consent = scene.ask("authorization_code");
     scene.give(consent);
@@ -48,6 +49,41 @@ fn a_token_end_point_that_lies_or_is_slow_is_told_and_costs_no_consent() {
     scene.auth.mischief(None);
     scene.succeeds("preflight");
     assert_eq!(scene.consent(consent)["state"], "valid", "a run that gets a token mends it");
+}
+
+#[test]
+fn a_token_end_point_that_is_slow_holds_up_nobody_who_has_a_token_and_is_told_to_those_who_wait() {
+    let scene = Scene::new(3);
+    let consent = scene.ask("authorization_code");
+    scene.give(consent);
+    scene.auth.rotate(false);
+    let renewals = || scene.auth.asked().iter().filter(|grant| *grant == "refresh_token").count();
+    let before = renewals();
+    // Longer than any answer is waited for.
+    scene.auth.mischief(Some(Mischief::Slow(Duration::from_secs(60))));
+    let (server, lead) = (scene.server(), &scene.journey.lead);
+    let path = format!("/migration/consents/{consent}/check");
+    std::thread::scope(|hands| {
+        let asking = hands.spawn(|| server.call(lead, "POST", &path, &Value::Null));
+        wait_for("the renewal to be under way", || (renewals() == before + 1).then_some(()));
+        // Nobody asks a second time meanwhile, and the token of before is as good as it was.
+        scene.check(consent).problem(409, "being_renewed");
+        scene.journey.succeed("preflight");
+        assert_eq!(renewals(), before + 1, "a run with a valid token asked for another");
+        // One that needs the new token waits for this renewal, and ends with it.
+        scene.auth.expire_now();
+        let error = scene.fails("preflight");
+        assert!(error.contains("did not answer whole within 20 seconds"), "{error}");
+        let problem = asking.join().expect("it does not panic").problem(502, "provider_failed");
+        let told = text(&problem["detail"]);
+        assert!(told.contains("127.0.0.1 did not answer whole within 20 seconds"), "{told}");
+        assert!(!told.contains(CLIENT_SECRET), "{told}");
+    });
+    let now = scene.consent(consent);
+    assert_eq!(now["state"], "valid", "{now:#}");
+    scene.auth.mischief(None);
+    scene.check(consent).expect(200);
+    scene.succeeds("preflight");
 }
 
 #[test]

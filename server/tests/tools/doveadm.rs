@@ -1,6 +1,8 @@
 //! Mailboxes that are moved by doveadm between two real Dovecots: by imapc, and by dsync through a real sshd. What a
 //! stand-in adds is bad behaviour: it calls the real doveadm for everything that it leaves alone.
 
+mod bad;
+
 use crate::common::{
     DOMAIN, Journey, NEW_PASSWORD, OLD_PASSWORD, USER, assert_same, deliver, id,
     kit::{self, Server},
@@ -89,6 +91,57 @@ impl Desk {
 
     fn source(&self) -> Snapshot {
         Snapshot::read(&self.old.account(USER)).expect("it reads")
+    }
+}
+
+/// A job whose mailbox is moved by dsync over SSH.
+struct BySsh {
+    journey: Journey,
+    sshd: Sshd,
+    scripts: TempDir,
+    settings: Vec<(&'static str, String)>,
+}
+
+impl BySsh {
+    /// The mail lies at `old`; the `doveadm` that is reached by SSH is one for the Dovecot `there`.
+    fn new(old: &Dovecot, there: &Dovecot, new: &Dovecot) -> Self {
+        let scripts = tempfile::tempdir().expect("a folder");
+        // The user who logs in calls what lies in it.
+        fs::set_permissions(scripts.path(), fs::Permissions::from_mode(0o755)).expect("set");
+        let config = there.dir().join("dovecot.conf").display().to_string();
+        let (doveadm, calls) = (scripts.path().join("doveadm"), scripts.path().join("calls"));
+        let script =
+            format!("#!/bin/sh\necho \"$@\" >>{}\nexec /usr/bin/doveadm -c {config} \"$@\"\n", calls.display());
+        fs::write(&doveadm, script).expect("written");
+        fs::set_permissions(&doveadm, fs::Permissions::from_mode(0o755)).expect("made executable");
+        let sshd = Sshd::start(&[("PATH", &format!("{}:/usr/bin:/bin", scripts.path().display()))]).expect("a server");
+        let key = scripts.path().join("key");
+        fs::copy(sshd.client_key(), &key).expect("copied");
+        let settings = vec![
+            ("MIGRATION_DOVEADM_CONFIG", new.dir().join("dovecot.conf").display().to_string()),
+            ("GATEPOST_SSH_KEY_FILE", key.display().to_string()),
+            ("MIGRATION_DEST_IMAP_HOST", "127.0.0.1".to_owned()),
+            ("MIGRATION_DEST_IMAP_PORT", new.imap_port().to_string()),
+        ];
+        let journey = Journey::on(Server::start_with(&pairs(&settings)), new.imap_port(), &[]);
+        let mut by_ssh = moved(old);
+        by_ssh["source_ssh"] = sshd.address().into();
+        journey.server.call(&journey.lead, "POST", &journey.path("/mailboxes"), &by_ssh).expect(201);
+        Self { journey, sshd, scripts, settings }
+    }
+
+    /// From here on the Desk knows the host.
+    fn trust(&self) {
+        let fingerprint = self.sshd.fingerprint().expect("a fingerprint");
+        let mut trust = kit::gatepost(self.journey.server.dir.path());
+        let trust = trust.envs(pairs(&self.settings));
+        let told = trust.args(["ssh", "trust", &self.sshd.host(), "--fingerprint", &fingerprint]).output();
+        assert!(told.expect("it starts").status.success());
+    }
+
+    /// What `doveadm` was called with by SSH.
+    fn calls(&self) -> String {
+        fs::read_to_string(self.scripts.path().join("calls")).expect("it was called")
     }
 }
 
@@ -183,49 +236,19 @@ fn dsync_over_ssh_fills_empty_folders_and_an_unknown_host_is_not_connected_to() 
     let old = old_server().start().expect("a server");
     let new = new_server().start().expect("a server");
     deliver(&old.account(USER), mail(40).generate());
-    let scripts = tempfile::tempdir().expect("a folder");
-    // At the old server `doveadm` is one for its own Dovecot.
-    fs::set_permissions(scripts.path(), fs::Permissions::from_mode(0o755)).expect("set");
-    let config = old.dir().join("dovecot.conf").display().to_string();
-    let there = scripts.path().join("doveadm");
-    fs::write(
-        &there,
-        format!(
-            "#!/bin/sh\necho \"$@\" >>{}/calls\nexec /usr/bin/doveadm -c {config} \"$@\"\n",
-            scripts.path().display()
-        ),
-    )
-    .expect("written");
-    fs::set_permissions(&there, fs::Permissions::from_mode(0o755)).expect("made executable");
-    let sshd = Sshd::start(&[("PATH", &format!("{}:/usr/bin:/bin", scripts.path().display()))]).expect("a server");
-    let key = scripts.path().join("key");
-    fs::copy(sshd.client_key(), &key).expect("copied");
-    let settings = [
-        ("MIGRATION_DOVEADM_CONFIG", new.dir().join("dovecot.conf").display().to_string()),
-        ("GATEPOST_SSH_KEY_FILE", key.display().to_string()),
-        ("MIGRATION_DEST_IMAP_HOST", "127.0.0.1".to_owned()),
-        ("MIGRATION_DEST_IMAP_PORT", new.imap_port().to_string()),
-    ];
-    let pairs: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let journey = Journey::on(Server::start_with(&pairs), new.imap_port(), &[]);
-    let mut by_ssh = moved(&old);
-    by_ssh["source_ssh"] = sshd.address().into();
-    journey.server.call(&journey.lead, "POST", &journey.path("/mailboxes"), &by_ssh).expect(201);
-
+    let desk = BySsh::new(&old, &old, &new);
+    let journey = &desk.journey;
     let run = journey.run("preflight").remove(0);
     assert_ne!(run["status"], "success", "{run:#}");
     let told = format!("{run:#}{}", journey.log(&run));
-    assert!(told.contains(&format!("gatepost ssh trust {}", sshd.host())), "{told}");
+    assert!(told.contains(&format!("gatepost ssh trust {}", desk.sshd.host())), "{told}");
 
-    let mut trust = kit::gatepost(journey.server.dir.path());
-    let fingerprint = sshd.fingerprint().expect("a fingerprint");
-    let told = trust.envs(pairs).args(["ssh", "trust", &sshd.host(), "--fingerprint", &fingerprint]).output();
-    assert!(told.expect("it starts").status.success());
-    let run = retry(&journey, &run);
+    desk.trust();
+    let run = retry(journey, &run);
     assert_eq!(run["status"], "success", "{run:#}");
     let run = journey.succeed("initial");
     assert!(number(&run["stats"]["doveadm"]["folders_by_dsync"]) > 0, "{run:#}\n{}", journey.log(&run));
-    let calls = fs::read_to_string(scripts.path().join("calls")).expect("it was called");
+    let calls = desk.calls();
     assert!(calls.contains("dsync-server -u"), "{calls}");
     journey.succeed("verify");
     assert_same(&old.account(USER), &new.account(USER));
@@ -233,43 +256,17 @@ fn dsync_over_ssh_fills_empty_folders_and_an_unknown_host_is_not_connected_to() 
 
 #[test]
 fn a_user_of_the_same_name_behind_ssh_is_not_taken_for_the_one_that_imap_shows() {
-    let desk = |scripts: &TempDir, other: &Dovecot| {
-        fs::set_permissions(scripts.path(), fs::Permissions::from_mode(0o755)).expect("set");
-        let config = other.dir().join("dovecot.conf").display().to_string();
-        let (there, calls) = (scripts.path().join("doveadm"), scripts.path().join("calls"));
-        let script =
-            format!("#!/bin/sh\necho \"$@\" >>{}\nexec /usr/bin/doveadm -c {config} \"$@\"\n", calls.display());
-        fs::write(&there, script).expect("written");
-        fs::set_permissions(&there, fs::Permissions::from_mode(0o755)).expect("made executable");
-        Sshd::start(&[("PATH", &format!("{}:/usr/bin:/bin", scripts.path().display()))]).expect("a server")
-    };
     let [old, other] = [(); 2].map(|()| old_server().start().expect("a server"));
     let new = new_server().start().expect("a server");
     deliver(&old.account(USER), [letter("INBOX", "mine", &[])]);
     deliver(&other.account(USER), [letter("INBOX", "somebody else's", &[]), letter("INBOX", "another", &[])]);
-    let scripts = tempfile::tempdir().expect("a folder");
-    let sshd = desk(&scripts, &other);
-    let key = scripts.path().join("key");
-    fs::copy(sshd.client_key(), &key).expect("copied");
-    let settings = [
-        ("MIGRATION_DOVEADM_CONFIG", new.dir().join("dovecot.conf").display().to_string()),
-        ("GATEPOST_SSH_KEY_FILE", key.display().to_string()),
-        ("MIGRATION_DEST_IMAP_HOST", "127.0.0.1".to_owned()),
-        ("MIGRATION_DEST_IMAP_PORT", new.imap_port().to_string()),
-    ];
-    let pairs: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let journey = Journey::on(Server::start_with(&pairs), new.imap_port(), &[]);
-    let fingerprint = sshd.fingerprint().expect("a fingerprint");
-    let mut trust = kit::gatepost(journey.server.dir.path());
-    let told = trust.envs(pairs).args(["ssh", "trust", &sshd.host(), "--fingerprint", &fingerprint]).output();
-    assert!(told.expect("it starts").status.success());
-    let mut by_ssh = moved(&old);
-    by_ssh["source_ssh"] = sshd.address().into();
-    journey.server.call(&journey.lead, "POST", &journey.path("/mailboxes"), &by_ssh).expect(201);
+    let desk = BySsh::new(&old, &other, &new);
+    let journey = &desk.journey;
+    desk.trust();
     journey.succeed("preflight");
     let run = journey.succeed("initial");
     assert!(journey.log(&run).contains("does not show the folder"), "{run:#}\n{}", journey.log(&run));
-    let calls = fs::read_to_string(scripts.path().join("calls")).expect("it was called");
+    let calls = desk.calls();
     assert!(!calls.contains("dsync-server"), "{calls}");
     journey.succeed("verify");
     assert_same(&old.account(USER), &new.account(USER));

@@ -180,6 +180,26 @@ fn what_hinders_either_end_is_said_before_anything_is_moved() {
 }
 
 #[test]
+fn a_zmmailbox_that_dies_or_is_not_there_is_named_and_nothing_is_taken_for_moved() {
+    let place = Place::new(Way::Ssh, Way::Ssh);
+    place.fill(5);
+    place.journey.succeed("preflight");
+    // It dies in the middle of its export, and leaves no code behind.
+    place.set_old_zmmailbox(Some("#!/bin/sh\nprintf half\nkill -KILL $$\n"));
+    let run = place.journey.run("initial").remove(0);
+    assert_ne!(run["status"], "success", "{run:#}");
+    assert_eq!((stat(&run, "transferred"), place.arrived()), (0, 0), "{run:#}");
+    let told = format!("{run:#}\n{}", place.journey.log(&run));
+    assert!(told.contains("The SSH connection to 127.0.0.1") && told.contains(" broke"), "{told}");
+    place.set_old_zmmailbox(None);
+    let run = place.journey.run("preflight").remove(0);
+    let told = format!("{run:#}\n{}", place.journey.log(&run));
+    assert_ne!(run["status"], "success", "{told}");
+    assert!(told.contains("There is no zmmailbox on 127.0.0.1"), "{told}");
+    assert_eq!(place.journey.gate()["gate"], "blocked");
+}
+
+#[test]
 fn a_run_that_is_cancelled_or_killed_leaves_nothing_running_and_loses_nothing() {
     let place = Place::new(Way::Ssh, Way::Ssh);
     place.fill(8);

@@ -212,6 +212,17 @@ impl Place {
         self.old.sshd.as_ref().expect("it is reached by SSH")
     }
 
+    /// Puts another program into the place of the old server's zmmailbox, or none.
+    pub fn set_old_zmmailbox(&self, script: Option<&str>) {
+        let path = self.old.dir.path().join("bin/zmmailbox");
+        // A link to the stand-in, or what another call has put there.
+        fs::remove_file(&path).expect("removed");
+        if let Some(script) = script {
+            fs::write(&path, script).expect("written");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("set");
+        }
+    }
+
     pub fn change_old_host_key(&mut self) {
         let key = self.settings.iter().find(|(name, _)| name == "GATEPOST_SSH_KEY_FILE").expect("a key");
         let key = PathBuf::from(&key.1);

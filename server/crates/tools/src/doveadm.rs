@@ -27,6 +27,8 @@ use std::{
     time::Duration,
 };
 
+/// How much memory it may have. It maps Dovecot's indexes, and holds one message at a time.
+const MEMORY: u64 = 4 << 30;
 /// The namespace in which the source is seen while `copy` works.
 const SOURCE: &str = "gatepost-source";
 
@@ -177,6 +179,7 @@ impl Doveadm<'_> {
                 // It says nothing while it works; a folder of several hundred gigabytes takes its time.
                 silence: None,
                 output: 64 << 20,
+                memory: Some(MEMORY),
                 log: 16 << 20,
                 ..Limits::default()
             },
@@ -226,6 +229,16 @@ mod tests {
             ["copy", "-u", "ana@example.com", "--", "-x", "mailbox", "gatepost-source/-x", "uid", "1:3,7"]
         );
         assert_eq!(arguments(&doveadm().status("-x")).last().map(String::as_str), Some("-x"));
+    }
+
+    #[test]
+    fn every_call_has_bounds_in_memory_output_and_time() {
+        let calls =
+            [doveadm().status("INBOX"), doveadm().copy("x", &[(1, 2)], "y"), doveadm().fill("Sent", &From::Imapc)];
+        for call in calls {
+            assert_eq!((call.limits.memory, call.limits.output), (Some(MEMORY), 64 << 20), "{call:?}");
+            assert_eq!(call.limits.time, Duration::from_secs(24 * 60 * 60), "{call:?}");
+        }
     }
 
     #[test]

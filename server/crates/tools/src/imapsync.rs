@@ -11,9 +11,11 @@
 mod codes;
 mod map;
 mod report;
+mod version;
 
 pub use codes::{Failure, failure};
 pub use report::{Complaint, Moved, Report, Sizes, Statistics, Trouble};
+pub use version::{is_known, missing_module};
 
 use crate::{Limits, Program};
 use std::{

@@ -60,13 +60,13 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// A day, two hours of silence, 4 GiB of output, 64 MiB of it kept.
+    /// A day, two hours of silence, 4 GiB of output, 64 MiB of it kept, 4 GiB of memory.
     fn default() -> Self {
         Self {
             time: Duration::from_secs(24 * 60 * 60),
             silence: Some(Duration::from_secs(2 * 60 * 60)),
             output: 4 << 30,
-            memory: None,
+            memory: Some(4 << 30),
             file: None,
             log: 64 << 20,
         }

@@ -23,6 +23,9 @@ use std::{
     time::Duration,
 };
 
+/// How much memory ssh may have here; what flows through it is never held. What it runs there is bounded by that machine.
+const MEMORY: u64 = 1 << 30;
+
 /// Where ssh is, which key it shows, and where the host keys are that it believes.
 #[derive(Clone, Debug)]
 pub struct Ssh {
@@ -101,7 +104,7 @@ impl Ssh {
         let mut arguments = self.arguments(to);
         arguments.push(remote.into());
         Ok(Program {
-            limits: Limits { silence: None, ..Limits::default() },
+            limits: Limits { silence: None, memory: Some(MEMORY), ..Limits::default() },
             ..Program::new(&self.program, arguments, work)
         })
     }
@@ -154,6 +157,7 @@ mod tests {
         ] {
             assert!(arguments.iter().any(|a| a == option), "{option}: {arguments:?}");
         }
+        assert_eq!(program.limits.memory, Some(MEMORY));
         let end = &arguments[arguments.len() - 9..];
         assert_eq!(end[..6], ["-i", "/k/id", "-l", "root", "-p", "2222"]);
         assert_eq!(end[6..], ["--", "mail.example", r"zmmailbox -m 'd'\''or $(id)@example.com'"]);

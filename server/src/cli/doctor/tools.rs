@@ -2,7 +2,11 @@
 
 use super::Finding;
 use crate::config::{Config, Tools};
-use gatepost_tools::{find, version};
+use gatepost_tools::{
+    find,
+    imapsync::{is_known, missing_module},
+    version,
+};
 use std::path::{Path, PathBuf};
 
 /// How a program tells its version, and what to do where it is missing.
@@ -92,8 +96,9 @@ async fn finding(wanted: Wanted, work: &Path) -> Finding {
     let place = path.display();
     match told {
         Some(told) => {
-            let told: String = told.chars().take(100).collect();
-            Finding::ok(wanted.check, format!("{place} ({told})"))
+            let short: String = told.chars().take(100).collect();
+            imapsync(wanted.check, &place.to_string(), &told)
+                .unwrap_or_else(|| Finding::ok(wanted.check, format!("{place} ({short})")))
         }
         None if script => Finding::ok(wanted.check, place.to_string()),
         None => Finding::warn(
@@ -102,6 +107,25 @@ async fn finding(wanted: Wanted, work: &Path) -> Finding {
             format!("start it by hand: {place} {}", wanted.argument),
         ),
     }
+}
+
+/// What is wrong with an imapsync by what it says of itself. Perl names one missing module at a time.
+fn imapsync(check: &'static str, place: &str, told: &str) -> Option<Finding> {
+    if check != "imapsync" || is_known(told) {
+        return None;
+    }
+    if let Some(module) = missing_module(told) {
+        let package = format!("lib{}-perl", module.replace("::", "-").to_ascii_lowercase());
+        let advice =
+            format!("apt-get install {package}, or cpan {module}; then look again, for it names one at a time");
+        return Some(Finding::warn(check, format!("{place} does not start without the Perl module {module}"), advice));
+    }
+    let told: String = told.chars().take(100).collect();
+    Some(Finding::warn(
+        check,
+        format!("{place} calls itself {told:?}; Gatepost knows the words of 2.229 to 2.314"),
+        "fetch one of these from imapsync.lamiral.info; what another says may be misunderstood, though no proof rests on it",
+    ))
 }
 
 fn doveadm_config(tools: &Tools) -> Option<Finding> {

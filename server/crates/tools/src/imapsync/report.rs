@@ -51,7 +51,7 @@ pub struct Complaint {
     pub words: String,
 }
 
-/// The figures that it prints at its end.
+/// The figures that it prints at its end. When it began and ended is not among them: the run has that by our own clock.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Statistics {
     /// Messages that it says it copied.
@@ -64,14 +64,20 @@ pub struct Statistics {
     pub folders_done: Option<u64>,
     /// See there.
     pub folders_total: Option<u64>,
+    /// Folders deleted at the destination; has to be 0.
+    pub folders_deleted_dest: Option<u64>,
     /// Further copies of a message at the source, which it leaves out unless it goes by UID.
     pub duplicates_source: Option<u64>,
     /// The same at the destination.
     pub duplicates_dest: Option<u64>,
+    /// Messages at the destination that another of its folders holds too.
+    pub crossduplicates_dest: Option<u64>,
     /// Messages without the headers by which it knows them.
     pub no_headers_source: Option<u64>,
     /// The same at the destination.
     pub no_headers_dest: Option<u64>,
+    /// Messages at the source that it does not know again and leaves out, by its last sentences.
+    pub unidentified: Option<u64>,
     /// Messages that it says are at the source alone.
     pub only_source: Option<u64>,
     /// Messages that it says are at the destination alone.
@@ -90,6 +96,14 @@ pub struct Statistics {
     pub seconds: Option<f64>,
     /// Messages in a second.
     pub messages_per_second: Option<f64>,
+    /// KiB in a second.
+    pub kib_per_second: Option<f64>,
+    /// How many messages more the destination had than the source before it began; it prints `NA` where it does not know.
+    pub difference_before: Option<i64>,
+    /// The same when it ended.
+    pub difference_after: Option<i64>,
+    /// Bytes, as [`Statistics::difference_after`].
+    pub difference_after_bytes: Option<i64>,
     /// How often it connected again.
     pub reconnections_source: Option<u64>,
     /// See there.
@@ -260,6 +274,14 @@ impl Report {
             s.looks_good = Some(text.starts_with("The sync looks good"));
             return;
         }
+        if text.starts_with("There is no unidentified message") {
+            s.unidentified = Some(0);
+            return;
+        }
+        if let Some(rest) = text.strip_prefix("There are ").filter(|rest| rest.contains(" unidentified messages")) {
+            s.unidentified = number(rest);
+            return;
+        }
         // Labels are padded to 40 columns.
         let Some((label, value)) = text.split_once(':').map(|(label, value)| (label.trim(), value.trim())) else {
             return;
@@ -274,6 +296,8 @@ impl Report {
                 let (done, total) = value.split_once('/').unwrap_or((value, ""));
                 (s.folders_done, s.folders_total) = (number(done), number(total));
             }
+            "Folders deleted on host2" => s.folders_deleted_dest = number(value),
+            "Messages found crossduplicate on host2" => s.crossduplicates_dest = number(value),
             "Messages found duplicate on host1" => s.duplicates_source = number(value),
             "Messages found duplicate on host2" => s.duplicates_dest = number(value),
             "Messages void (noheader) on host1" => s.no_headers_source = number(value),
@@ -287,6 +311,9 @@ impl Report {
             "Biggest message transferred" => s.biggest = number(value),
             "Transfer time" => s.seconds = decimal(value),
             "Message rate" => s.messages_per_second = decimal(value),
+            "Average bandwidth rate" => s.kib_per_second = decimal(value),
+            "Start difference host2 - host1" => s.difference_before = difference(value).0,
+            "Final difference host2 - host1" => (s.difference_after, s.difference_after_bytes) = difference(value),
             "Reconnections to host1" => s.reconnections_source = number(value),
             "Reconnections to host2" => s.reconnections_dest = number(value),
             "Memory consumption at the end" => s.memory_mib = decimal(value),
@@ -394,6 +421,12 @@ fn number(text: &str) -> Option<u64> {
     let text = text.trim_start();
     let end = text.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
     text[..end].parse().ok()
+}
+
+/// `-7 messages, -98695 bytes (-96.382 KiB)`
+fn difference(text: &str) -> (Option<i64>, Option<i64>) {
+    let (messages, bytes) = text.split_once(" messages, ").unwrap_or((text, ""));
+    (messages.trim().parse().ok(), bytes.split(' ').next().and_then(|bytes| bytes.parse().ok()))
 }
 
 fn decimal(text: &str) -> Option<f64> {
