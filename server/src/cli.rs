@@ -52,7 +52,7 @@ enum Command {
     /// Run the Desk, the API and a worker in one process
     Serve(serve::Serve),
     /// Run a worker alone, on the same database as a server
-    Worker,
+    Worker(serve::Worker),
     /// Copy one mailbox from a server or a file to an IMAP server, without the Desk
     Copy(Box<copy::Copy>),
     /// Look into a PST or OST file, or take everything out of it
@@ -189,7 +189,7 @@ fn carry_out(cli: Cli) -> Outcome {
         _ => {}
     }
     let config = config::load(cli.config.as_deref())?;
-    let usual = if matches!(cli.command, Command::Serve(_) | Command::Worker) { "info" } else { "error" };
+    let usual = if matches!(cli.command, Command::Serve(_) | Command::Worker(_)) { "info" } else { "error" };
     logging::start(&config, usual);
     block_on(with_settings(cli.command, config))
 }
@@ -197,7 +197,7 @@ fn carry_out(cli: Cli) -> Outcome {
 async fn with_settings(command: Command, config: Config) -> Outcome {
     match command {
         Command::Serve(serve) => serve::run(serve, config).await,
-        Command::Worker => serve::worker(config).await,
+        Command::Worker(worker) => serve::worker(worker, config).await,
         Command::Copy(copy) => Box::pin(copy::run(*copy, config)).await,
         Command::Pst(pst) => pst::run(pst, config).await,
         Command::Verify(verify) => verify::run(verify, config).await,

@@ -51,6 +51,7 @@ pub const NAMES: &[&str] = &[
     "GATEPOST_UPLOAD_RETENTION_DAYS",
     "GATEPOST_WEBHOOK_ALLOWED_HOSTS",
     "GATEPOST_WORKERS",
+    "GATEPOST_WORKER_LISTEN",
     "MIGRATION_ALLOWED_HOSTS",
     "MIGRATION_ALLOW_PLAINTEXT",
     "MIGRATION_CARBONIO_SSH",
@@ -120,6 +121,8 @@ pub struct Config {
     pub core: gatepost_core::Config,
     /// Where the Desk and the API listen.
     pub listen: SocketAddr,
+    /// Where a worker alone answers those who watch it, if anywhere.
+    pub worker_listen: Option<SocketAddr>,
     /// The log's filter, if it was set.
     pub log: Option<String>,
     /// How log lines look.
@@ -259,6 +262,9 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
             "ADDRESS:PORT, e.g. 127.0.0.1:8080",
             str::parse,
         ),
+        worker_listen: s.parsed("GATEPOST_WORKER_LISTEN", None, "ADDRESS:PORT, e.g. 127.0.0.1:8081", |text| {
+            text.parse().map(Some).map_err(|_| ())
+        }),
         log: s.parsed("GATEPOST_LOG", None, "a filter such as info or gatepost=debug,warn", |text| {
             text.parse::<tracing_subscriber::EnvFilter>().map(|_| Some(text.to_owned()))
         }),

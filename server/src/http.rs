@@ -20,8 +20,9 @@ mod session;
 mod shared;
 mod trace;
 
+pub use care::Watched;
 pub use desk::site::Site;
-pub use serve::serve;
+pub use serve::{serve, watch};
 
 use axum::{
     Router,

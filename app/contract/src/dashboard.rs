@@ -141,10 +141,14 @@ pub struct Forecast {
     pub messages_source: i64,
     /// Messages that have arrived.
     pub messages_dest: i64,
+    /// Messages given up on purpose: they are not waited for.
+    pub messages_waived: i64,
     /// Bytes at the sources.
     pub bytes_source: i64,
     /// Bytes that have arrived.
     pub bytes_dest: i64,
+    /// Bytes of the messages given up.
+    pub bytes_waived: i64,
     /// Runs at work on it.
     pub running: i64,
     /// Bytes in a second, of all runs at work together.
@@ -165,12 +169,22 @@ impl Forecast {
         (self.messages_dest as f64 / self.messages_source as f64 * 100.0).clamp(0.0, 100.0)
     }
 
-    /// Bytes that have not arrived yet.
+    /// Messages that are still to arrive.
+    #[must_use]
+    pub const fn messages_left(&self) -> i64 {
+        left(self.messages_source, self.messages_dest, self.messages_waived)
+    }
+
+    /// Bytes that are still to arrive.
     #[must_use]
     pub const fn bytes_left(&self) -> i64 {
-        let left = self.bytes_source.saturating_sub(self.bytes_dest);
-        if left > 0 { left } else { 0 }
+        left(self.bytes_source, self.bytes_dest, self.bytes_waived)
     }
+}
+
+const fn left(source: i64, arrived: i64, waived: i64) -> i64 {
+    let left = source.saturating_sub(arrived).saturating_sub(waived);
+    if left > 0 { left } else { 0 }
 }
 
 /// When a wave will be done.

@@ -156,21 +156,25 @@ pub struct WaveProgress {
     pub mailboxes: i64,
     /// Of those, by status, every status once.
     pub by_status: Vec<(MailboxStatus, i64)>,
-    /// Mailboxes of which everything was copied.
+    /// Mailboxes of which everything was copied, but for what was given up on purpose.
     pub complete: i64,
     /// Messages at the sources, by the last counts.
     pub messages_source: i64,
     /// Messages that have arrived.
     pub messages_dest: i64,
+    /// Messages given up on purpose: they are not waited for.
+    pub messages_waived: i64,
     /// Bytes at the sources.
     pub bytes_source: i64,
     /// Bytes that have arrived.
     pub bytes_dest: i64,
+    /// Bytes of the messages given up.
+    pub bytes_waived: i64,
     /// Arrived ÷ source of the messages, 0 to 100.
     pub percent: f64,
-    /// Messages that have not arrived.
+    /// Messages that are still to arrive.
     pub messages_left: i64,
-    /// Bytes that have not arrived.
+    /// Bytes that are still to arrive.
     pub bytes_left: i64,
     /// Runs at work.
     pub running: i64,

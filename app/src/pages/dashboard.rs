@@ -215,13 +215,12 @@ pub fn Ends(
     /// What it has before it.
     forecast: Forecast,
 ) -> AnyView {
+    let left = forecast.messages_left();
     match (forecast.eta_seconds, forecast.ends_at) {
         (Some(seconds), Some(at)) => {
             view! { <span>{numbers().duration(seconds)}<small><At at/></small></span> }.into_any()
         }
-        _ if forecast.messages_dest >= forecast.messages_source => {
-            view! { <span class="none">{t!(dashboard.done)}</span> }.into_any()
-        }
+        _ if left == 0 => view! { <span class="none">{t!(dashboard.done)}</span> }.into_any(),
         _ => view! { <span class="none">{t!(dashboard.stands_still)}</span> }.into_any(),
     }
 }

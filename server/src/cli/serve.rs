@@ -3,12 +3,12 @@
 use super::{Exit, Outcome, is_watched, open::open, print_line};
 use crate::{
     config::Config,
-    http::{self, App, Site},
+    http::{self, App, Site, Watched},
 };
 use anyhow::Context;
 use clap::Args;
 use gatepost_core::Gatepost;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::{net::SocketAddr, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -34,18 +34,20 @@ pub struct Serve {
     listen: Option<SocketAddr>,
 }
 
+/// Run a worker alone, on the same database as a server
+#[derive(Debug, Args)]
+pub struct Worker {
+    /// Where /metrics and /healthz are answered, instead of GATEPOST_WORKER_LISTEN; without either, nowhere. Measurements
+    /// take a service token with metrics:read, as those of the server do; listen on the loopback address, or on one that
+    /// only Prometheus reaches
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+}
+
 /// Serves until a signal asks to end.
 pub async fn run(serve: Serve, config: Config) -> Outcome {
     let site = Site::find(config.site_root.as_deref())?;
-    let metrics = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Full("gatepost_http_request_duration_seconds".to_owned()), DURATIONS)
-        .and_then(|builder| {
-            builder.set_buckets_for_metric(Matcher::Full("gatepost_run_duration_seconds".to_owned()), RUN_DURATIONS)
-        })
-        .context("the histograms' limits")?
-        .install_recorder()
-        .context("measuring cannot be started")?;
-    gatepost_core::describe();
+    let metrics = measuring()?;
     let listen = serve.listen.unwrap_or(config.listen);
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
@@ -70,9 +72,30 @@ pub async fn run(serve: Serve, config: Config) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// Starts measuring in this process.
+fn measuring() -> anyhow::Result<PrometheusHandle> {
+    let metrics = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full("gatepost_http_request_duration_seconds".to_owned()), DURATIONS)
+        .and_then(|builder| {
+            builder.set_buckets_for_metric(Matcher::Full("gatepost_run_duration_seconds".to_owned()), RUN_DURATIONS)
+        })
+        .context("the histograms' limits")?
+        .install_recorder()
+        .context("measuring cannot be started")?;
+    gatepost_core::describe();
+    Ok(metrics)
+}
+
 /// Works until a signal asks to end.
-pub async fn worker(config: Config) -> Outcome {
+pub async fn worker(worker: Worker, config: Config) -> Outcome {
     let ending = ending_by_signal()?;
+    let watched = match worker.listen.or(config.worker_listen) {
+        Some(listen) => {
+            let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+            Some((measuring()?, listener))
+        }
+        None => None,
+    };
     let core = open(&config).await?;
     if !config.core.enabled {
         tracing::warn!("MIGRATION_ENABLED is false: the worker idles");
@@ -80,8 +103,16 @@ pub async fn worker(config: Config) -> Outcome {
     end_leftovers(&config);
     core.start_workers().await?;
     tracing::info!(workers = config.core.workers, "working");
+    if let Some((_, listener)) = &watched {
+        let address = listener.local_addr()?;
+        print_line(format_args!("The worker is watched at http://{address}"))?;
+        tracing::info!(%address, "answers /metrics and /healthz");
+    }
     tell_service_manager("READY=1");
-    ending.cancelled().await;
+    match watched {
+        Some((metrics, listener)) => http::watch(Watched { core: core.clone(), metrics, ending }, listener).await,
+        None => ending.cancelled().await,
+    }
     hand_back(&core).await;
     Ok(Exit::Done)
 }

@@ -15,12 +15,14 @@ fn nothing_set_gives_the_documented_defaults() {
     assert!(config.core.enabled);
     assert_eq!(config.core.dest_imap_security, Security::Tls);
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.worker_listen, None, "a worker listens where it is told to, and nowhere else");
 }
 
 #[test]
 fn a_wrong_value_is_named_with_what_it_may_be() {
     for (name, value, says) in [
         ("GATEPOST_LISTEN", "8080", "ADDRESS:PORT"),
+        ("GATEPOST_WORKER_LISTEN", "8081", "ADDRESS:PORT"),
         ("GATEPOST_LOG_FORMAT", "xml", "text or json"),
         ("GATEPOST_WORKERS", "0", "from 1 to 64"),
         ("GATEPOST_EVIDENCE_MAX_AGE_HOURS", "0", "from 1 to 8760"),

@@ -30,7 +30,22 @@ pub struct Framed;
 
 /// Adds what the answer does not have yet.
 pub async fn secure(State(app): State<App>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+    let mut response = complete(next.run(request).await);
+    if app.is_https {
+        response
+            .headers_mut()
+            .entry(header::STRICT_TRANSPORT_SECURITY)
+            .or_insert(HeaderValue::from_static("max-age=31536000; includeSubDomains"));
+    }
+    response
+}
+
+/// The same for who has nothing but these.
+pub async fn plain(response: Response) -> Response {
+    complete(response)
+}
+
+fn complete(mut response: Response) -> Response {
     let framed = response.extensions().get::<Framed>().is_some();
     let headers = response.headers_mut();
     for (name, value) in &FIXED {
@@ -38,11 +53,6 @@ pub async fn secure(State(app): State<App>, request: Request, next: Next) -> Res
             continue;
         }
         headers.entry(name).or_insert(HeaderValue::from_static(value));
-    }
-    if app.is_https {
-        headers
-            .entry(header::STRICT_TRANSPORT_SECURITY)
-            .or_insert(HeaderValue::from_static("max-age=31536000; includeSubDomains"));
     }
     response
 }

@@ -11,7 +11,7 @@ use axum::{
     response::Response,
 };
 use gatepost_contract::Problem;
-use gatepost_core::Actor;
+use gatepost_core::{Actor, Gatepost};
 use http::{HeaderMap, header, request::Parts};
 use tower_sessions::Session;
 
@@ -35,13 +35,9 @@ impl Identity {
 
 /// Finds out who is asking and leaves an [`Identity`] for the handlers.
 pub async fn identify(State(app): State<App>, session: Session, mut request: Request, next: Next) -> Response {
-    let identity = match bearer(request.headers()) {
+    let identity = match from_bearer(&app.core, request.headers()).await {
         // A request that shows a token never falls back to the cookie: the CSRF defence relies on it.
-        Some(Ok(token)) => match app.core.actor_from_bearer(token).await {
-            Ok(actor) => Identity::Known(actor),
-            Err(error) => Identity::Refused(error.into()),
-        },
-        Some(Err(refusal)) => Identity::Refused(refusal),
+        Some(identity) => identity,
         None => from_session(&app, &session).await,
     };
     if let Some(actor) = identity.actor() {
@@ -49,6 +45,17 @@ pub async fn identify(State(app): State<App>, session: Session, mut request: Req
     }
     request.extensions_mut().insert(identity);
     next.run(request).await
+}
+
+/// Who shows this token; none where no token is shown.
+pub(super) async fn from_bearer(core: &Gatepost, headers: &HeaderMap) -> Option<Identity> {
+    Some(match bearer(headers)? {
+        Ok(token) => match core.actor_from_bearer(token).await {
+            Ok(actor) => Identity::Known(actor),
+            Err(error) => Identity::Refused(error.into()),
+        },
+        Err(refusal) => Identity::Refused(refusal),
+    })
 }
 
 async fn from_session(app: &App, session: &Session) -> Identity {

@@ -3,7 +3,11 @@
 //! The loop is our own because axum's sets no limit on how long a client may take over its headers, nor on how many
 //! connections are open. It speaks HTTP/1.1; a proxy in front may speak anything else.
 
-use super::{App, router, session};
+use super::{
+    App,
+    care::{self, Watched},
+    router, session,
+};
 use axum::{Router, body::Body, extract::ConnectInfo};
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1};
@@ -11,11 +15,13 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
+use metrics_exporter_prometheus::PrometheusHandle;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 /// How long open requests may take to end.
@@ -31,9 +37,18 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Serves until `app.ending` is cancelled, then lets open requests end.
 pub async fn serve(app: App, listener: TcpListener) {
-    let service = router(&app);
     tokio::spawn(session::forget_expired(app.core.clone(), app.ending.clone()));
-    tokio::spawn(upkeep(app.clone()));
+    answer(router(&app), app.metrics, app.ending, listener).await;
+}
+
+/// Answers those who watch a worker until it is to end.
+pub async fn watch(watched: Watched, listener: TcpListener) {
+    let (metrics, ending) = (watched.metrics.clone(), watched.ending.clone());
+    answer(care::router(watched), metrics, ending, listener).await;
+}
+
+async fn answer(service: Router, metrics: PrometheusHandle, ending: CancellationToken, listener: TcpListener) {
+    tokio::spawn(upkeep(metrics, ending.clone()));
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
@@ -51,7 +66,7 @@ pub async fn serve(app: App, listener: TcpListener) {
                 }
                 (_, Err(_)) => break,
             },
-            () = app.ending.cancelled() => break,
+            () = ending.cancelled() => break,
         }
     }
     drop(listener);
@@ -88,12 +103,12 @@ fn talk(
     });
 }
 
-async fn upkeep(app: App) {
-    while !app.ending.is_cancelled() {
-        app.metrics.run_upkeep();
+async fn upkeep(metrics: PrometheusHandle, ending: CancellationToken) {
+    while !ending.is_cancelled() {
+        metrics.run_upkeep();
         tokio::select! {
             () = tokio::time::sleep(UPKEEP) => {}
-            () = app.ending.cancelled() => {}
+            () = ending.cancelled() => {}
         }
     }
 }

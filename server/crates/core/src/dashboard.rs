@@ -5,7 +5,7 @@ use gatepost_contract::{
     Dashboard, DashboardNow, DashboardPoint, DashboardQuery, DashboardRange, DashboardTotals, Forecast, HostLoad,
     JobForecast, RunStatus, WaveForecast, WaveSummary,
 };
-use gatepost_store::{figures, metric_samples};
+use gatepost_store::{Conn, figures, metric_samples};
 use std::{cmp::Reverse, collections::BTreeMap};
 use time::{Duration, OffsetDateTime};
 
@@ -26,20 +26,17 @@ impl Gatepost {
     pub async fn dashboard_at(&self, actor: &Actor, query: DashboardQuery, now: OffsetDateTime) -> Result<Dashboard> {
         actor.staff()?;
         let range = query.range.unwrap_or(DashboardRange::Day);
-        let (step, seconds) = (range.step_seconds(), now.unix_timestamp());
-        // The last point is the one that is still going on.
-        let from = seconds - seconds.rem_euclid(step) - (range.points() - 1) * step;
-        let waves = self.waves(actor).await?;
+        let from = begins(range, now);
+        let Ahead { all, mut waves, mut jobs } = self.ahead(actor, now).await?;
+        waves.truncate(MOST);
+        jobs.truncate(MOST);
         let mut conn = self.store().reader().await?;
         let samples = metric_samples::since(&mut conn, from).await?;
-        let read = metric_samples::by_label(&mut conn, from, Name::BytesRead.as_str(), HOSTS).await?;
-        let written = metric_samples::by_label(&mut conn, from, Name::BytesWritten.as_str(), HOSTS).await?;
+        let hosts = busiest(&mut conn, from).await?;
         let figures = figures::all(&mut conn, &clock::text(now)).await?;
-        let jobs = figures::to_copy(&mut conn).await?;
         drop(conn);
 
         let (points, totals) = points(&samples, from, range);
-        let all = jobs.iter().fold(Forecast::default(), |sum, job| plus(sum, &job.forecast));
         let of = |status: RunStatus| {
             figures.runs.iter().filter(|(name, _)| name == status.as_str()).map(|(_, n)| *n).sum::<i64>()
         };
@@ -47,32 +44,62 @@ impl Gatepost {
             queued: of(RunStatus::Queued),
             running: of(RunStatus::Running),
             waiting: figures.waiting,
-            forecast: foretold(all, now),
+            forecast: all,
         };
         Ok(Dashboard {
             range,
             from: text(from),
             to: clock::text(now),
-            step_seconds: step,
+            step_seconds: range.step_seconds(),
             points,
             totals,
             now: present,
-            waves: waves_ahead(waves.waves),
-            jobs: jobs_ahead(jobs, now),
-            hosts: hosts(read, written),
+            waves,
+            jobs,
+            hosts,
         })
     }
+
+    /// What there is still to copy, and when that ends.
+    pub(crate) async fn ahead(&self, actor: &Actor, now: OffsetDateTime) -> Result<Ahead> {
+        let waves = self.waves(actor).await?.waves;
+        let jobs = figures::to_copy(&mut *self.store().reader().await?).await?;
+        let all = jobs.iter().fold(Forecast::default(), |sum, job| plus(sum, &job.forecast));
+        Ok(Ahead { all: foretold(all, now), waves: waves_ahead(waves), jobs: jobs_ahead(jobs, now) })
+    }
+}
+
+/// What is still to be copied.
+pub(crate) struct Ahead {
+    /// By all open jobs together.
+    pub all: Forecast,
+    /// By waves that are not complete, those that end last first.
+    pub waves: Vec<WaveForecast>,
+    /// By jobs that have something to copy, those that end last first.
+    pub jobs: Vec<JobForecast>,
+}
+
+/// The second at which the first point of a range begins. The last point is the one that is still going on.
+pub(crate) fn begins(range: DashboardRange, now: OffsetDateTime) -> i64 {
+    let (step, seconds) = (range.step_seconds(), now.unix_timestamp());
+    seconds - seconds.rem_euclid(step) - (range.points() - 1) * step
+}
+
+/// The hosts that moved most since a second, the busiest first.
+pub(crate) async fn busiest(conn: &mut Conn, from: i64) -> Result<Vec<HostLoad>> {
+    let read = metric_samples::by_label(conn, from, Name::BytesRead.as_str(), HOSTS).await?;
+    let written = metric_samples::by_label(conn, from, Name::BytesWritten.as_str(), HOSTS).await?;
+    Ok(hosts(read, written))
 }
 
 /// Jobs that have something to copy, those that end last first.
 fn jobs_ahead(jobs: Vec<JobForecast>, now: OffsetDateTime) -> Vec<JobForecast> {
     let mut ahead: Vec<JobForecast> = jobs
         .into_iter()
-        .filter(|job| job.forecast.messages_dest < job.forecast.messages_source)
+        .filter(|job| job.forecast.messages_left() > 0)
         .map(|job| JobForecast { forecast: foretold(job.forecast, now), ..job })
         .collect();
     ahead.sort_by(|a, b| last_first(&a.forecast, &b.forecast).then_with(|| a.domain.cmp(&b.domain)));
-    ahead.truncate(MOST);
     ahead
 }
 
@@ -86,8 +113,10 @@ fn waves_ahead(waves: Vec<WaveSummary>) -> Vec<WaveForecast> {
             let forecast = Forecast {
                 messages_source: p.messages_source,
                 messages_dest: p.messages_dest,
+                messages_waived: p.messages_waived,
                 bytes_source: p.bytes_source,
                 bytes_dest: p.bytes_dest,
+                bytes_waived: p.bytes_waived,
                 running: p.running,
                 bytes_per_second: p.bytes_per_second,
                 eta_seconds: p.eta_seconds,
@@ -97,7 +126,6 @@ fn waves_ahead(waves: Vec<WaveSummary>) -> Vec<WaveForecast> {
         })
         .collect();
     ahead.sort_by(|a, b| last_first(&a.forecast, &b.forecast).then_with(|| a.name.cmp(&b.name)));
-    ahead.truncate(MOST);
     ahead
 }
 
@@ -155,8 +183,10 @@ fn plus(sum: Forecast, more: &Forecast) -> Forecast {
     Forecast {
         messages_source: sum.messages_source.saturating_add(more.messages_source),
         messages_dest: sum.messages_dest.saturating_add(more.messages_dest),
+        messages_waived: sum.messages_waived.saturating_add(more.messages_waived),
         bytes_source: sum.bytes_source.saturating_add(more.bytes_source),
         bytes_dest: sum.bytes_dest.saturating_add(more.bytes_dest),
+        bytes_waived: sum.bytes_waived.saturating_add(more.bytes_waived),
         running: sum.running + more.running,
         bytes_per_second: sum.bytes_per_second + more.bytes_per_second,
         eta_seconds: None,

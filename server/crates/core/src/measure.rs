@@ -1,9 +1,11 @@
-//! Measurements: what Prometheus is shown, with its texts, and the samples that the database keeps over time.
+//! Measurements: what Prometheus is shown, with its texts, and the samples that the database keeps over time. What is
+//! shown by the name of a wave, a job or a host is in [`named`].
+
+mod named;
 
 use crate::{Gatepost, Result, clock, meter::Name};
 use gatepost_contract::{DeliveryStatus, Gate, MailboxStatus, Phase, RunStatus, UploadState};
 use gatepost_store::{
-    budgets,
     figures::{self, Counts, Figures},
     metric_samples::{self, FINE, Sample},
 };
@@ -17,8 +19,6 @@ const TICK: Duration = Duration::from_secs(15);
 const KEEP_FINE: i64 = 2 * 86_400;
 /// What is older is forgotten.
 const KEEP: i64 = 91 * 86_400;
-/// So many hosts are shown with what was spent today.
-const HOSTS_SHOWN: usize = 50;
 
 /// Names every measurement, its unit and what it means. To be called once, before anything is measured.
 pub fn describe() {
@@ -40,11 +40,6 @@ pub fn describe() {
     describe_gauge!("gatepost_oauth_consents", "OAuth consents by state.");
     describe_gauge!("gatepost_database_bytes", Unit::Bytes, "Size of the database.");
     describe_gauge!("gatepost_disk_free_bytes", Unit::Bytes, "Free space where the data lies.");
-    describe_gauge!(
-        "gatepost_host_bytes_today",
-        Unit::Bytes,
-        "Bytes of today (UTC) of hosts that have a budget, by direction; the fifty busiest hosts."
-    );
     describe_counter!("gatepost_runs_total", "Runs that ended, by type, tool and status.");
     describe_histogram!("gatepost_run_duration_seconds", Unit::Seconds, "How long copying runs took, by type.");
     describe_counter!("gatepost_messages_copied_total", "Messages copied by this process.");
@@ -85,13 +80,8 @@ impl Gatepost {
     /// Writes what was counted as of a moment, and reads how much there is of everything.
     pub async fn measure(&self, now: OffsetDateTime) -> Result<()> {
         let since = clock::text(now - time::Duration::days(1));
-        let (figures, spent) = {
-            let mut conn = self.store().reader().await?;
-            let today = now.date().to_string();
-            (figures::all(&mut conn, &since).await?, budgets::usage_of_day(&mut conn, &today).await?)
-        };
+        let figures = figures::all(&mut *self.store().reader().await?, &since).await?;
         show(&figures);
-        show_hosts(spent.into_iter().map(|(host, usage)| (host, [usage.downloaded, usage.uploaded])));
         if let Ok(free) = gatepost_free(&self.config().data_path) {
             metrics::gauge!("gatepost_disk_free_bytes").set(free as f64);
         }
@@ -190,22 +180,6 @@ fn show(figures: &Figures) {
     );
     metrics::gauge!("gatepost_upload_bytes").set(figures.upload_bytes as f64);
     metrics::gauge!("gatepost_database_bytes").set(figures.database_bytes as f64);
-}
-
-/// By host alone: behind a blank stands the account, for hosts that give each a budget of its own.
-fn show_hosts(spent: impl Iterator<Item = (String, [i64; 2])>) {
-    let mut hosts: HashMap<String, [i64; 2]> = HashMap::new();
-    for (key, [down, up]) in spent {
-        let host = key.split(' ').next().unwrap_or_default().to_owned();
-        let sum = hosts.entry(host).or_default();
-        *sum = [sum[0].saturating_add(down), sum[1].saturating_add(up)];
-    }
-    let mut hosts: Vec<_> = hosts.into_iter().collect();
-    hosts.sort_by_key(|(host, [down, up])| (std::cmp::Reverse(down.saturating_add(*up)), host.clone()));
-    for (host, [down, up]) in hosts.into_iter().take(HOSTS_SHOWN) {
-        metrics::gauge!("gatepost_host_bytes_today", "host" => host.clone(), "direction" => "read").set(down as f64);
-        metrics::gauge!("gatepost_host_bytes_today", "host" => host, "direction" => "written").set(up as f64);
-    }
 }
 
 #[cfg(test)]

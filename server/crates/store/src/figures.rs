@@ -1,6 +1,6 @@
 //! How much there is of everything, for measurements and the dashboard: counts over whole tables, from their indexes.
 
-use crate::{Conn, Result, dialect::Dialect, read::Columns};
+use crate::{Conn, Result, dialect::Dialect, read::Columns, sql::Sql, waivers::GIVEN_UP};
 use gatepost_contract::{Forecast, JobForecast, JobId};
 
 /// Something by a state's name, and how many there are.
@@ -79,19 +79,23 @@ pub async fn all(conn: &mut Conn, since: &str) -> Result<Figures> {
 
 /// What open jobs have still to copy, and how fast they do it. When that ends is for the caller to say, who has a clock.
 pub async fn to_copy(conn: &mut Conn) -> Result<Vec<JobForecast>> {
-    let rows = sqlx::query(
+    let mut sql = Sql::new(
         "SELECT j.id, j.domain, j.messages_source, j.messages_dest,
              CAST(coalesce(sum(m.bytes_source), 0) AS BIGINT) AS bytes_source,
              CAST(coalesce(sum(m.bytes_dest), 0) AS BIGINT) AS bytes_dest,
+             CAST(coalesce(sum(g.messages), 0) AS BIGINT) AS messages_waived,
+             CAST(coalesce(sum(g.bytes), 0) AS BIGINT) AS bytes_waived,
              (SELECT count(*) FROM migration_runs r WHERE r.job_id = j.id AND r.status = 'running') AS running,
              (SELECT CAST(coalesce(sum(r.bytes_per_second), 0) AS DOUBLE PRECISION) FROM migration_runs r
                  WHERE r.job_id = j.id AND r.status = 'running' AND r.run_type IN ('initial', 'delta', 'final')) AS speed
-         FROM migration_jobs j LEFT JOIN migration_mailboxes m ON m.job_id = j.id
+         FROM migration_jobs j LEFT JOIN migration_mailboxes m ON m.job_id = j.id LEFT JOIN ",
+    );
+    sql.push(GIVEN_UP).push(
+        " g ON g.mailbox_id = m.id
          WHERE j.phase NOT IN ('closed', 'verified')
          GROUP BY j.id, j.domain, j.messages_source, j.messages_dest",
-    )
-    .fetch_all(conn)
-    .await?;
+    );
+    let rows = sql.query().fetch_all(conn).await?;
     rows.iter()
         .map(|row| {
             Ok(JobForecast {
@@ -102,6 +106,8 @@ pub async fn to_copy(conn: &mut Conn) -> Result<Vec<JobForecast>> {
                     messages_dest: row.integer("messages_dest")?,
                     bytes_source: row.integer("bytes_source")?,
                     bytes_dest: row.integer("bytes_dest")?,
+                    messages_waived: row.integer("messages_waived")?,
+                    bytes_waived: row.integer("bytes_waived")?,
                     running: row.integer("running")?,
                     bytes_per_second: row.real("speed")?,
                     eta_seconds: None,

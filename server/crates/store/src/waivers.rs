@@ -45,6 +45,13 @@ pub struct Moved {
     pub messages: i64,
 }
 
+/// Messages and bytes by mailbox that are given up now: what nobody waits for any more. To be joined as a table.
+pub(crate) const GIVEN_UP: &str = "(SELECT f.mailbox_id, count(*) AS messages, CAST(sum(g.size) AS BIGINT) AS bytes
+         FROM migration_messages g JOIN migration_folders f ON f.id = g.folder_id
+         WHERE g.state = 'waived' AND f.gone_at IS NULL
+             AND g.id IN (SELECT message_id FROM migration_waivers WHERE expired_at IS NULL)
+         GROUP BY f.mailbox_id)";
+
 /// Gives messages up, and says which. Whoever is waived already is left alone.
 pub async fn add(conn: &mut Conn, selection: &Selection, decision: &Decision<'_>) -> Result<Vec<Moved>> {
     let mut sql = Sql::new(

@@ -3,12 +3,16 @@
 
 mod common;
 
-use common::{LATER, NOW, job, mailbox, new_mailbox, store, sync, tried};
-use gatepost_contract::{JobId, MailboxId, PauseScope, RunId, RunStatus, WaveId};
+use common::{LATER, NOW, folder, job, mailbox, message, new_mailbox, store, sync, tried};
+use gatepost_contract::{
+    JobId, MailboxId, MailboxStatus, MessageState, PauseScope, ResidueFilter, RunId, RunStatus, WaveId, WaveProgress,
+};
 use gatepost_store::{
-    Conn, Error, jobs, mailboxes,
+    Conn, Error, figures, jobs, mailboxes,
+    messages::{self, Act, ArrivedRow, DigestRow, Selection},
     pauses::{self, NewPauseRow},
     runs::{self, Finish},
+    waivers::{self, Decision, Withdrawn},
     waves::{self, WaveRow, progress},
 };
 
@@ -190,6 +194,63 @@ async fn a_mailbox_counts_in_its_own_wave_else_in_its_jobs() {
         .await
         .unwrap();
     assert!(!progress::all(&mut tx).await.unwrap().contains_key(&None));
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_not_waited_for_and_a_wave_with_waivers_ends() {
+    let store = store().await;
+    let mut tx = store.begin().await.unwrap();
+    let w = waves::insert(&mut tx, &wave("one", 1, None), "cli", NOW).await.unwrap();
+    let job = job(&mut tx, "first.example").await;
+    waves::put_jobs(&mut tx, Some(w), &[job], NOW).await.unwrap();
+    let ana = mailbox(&mut tx, job, "ana@first.example").await;
+    let inbox = folder(&mut tx, ana).await;
+    messages::add(&mut tx, inbox, &(1..=6).map(message).collect::<Vec<_>>(), NOW).await.unwrap();
+    let digests = DigestRow { exact: [1; 32], canonical: [2; 32], bytes: 100 };
+    let arrived = |uid| ArrivedRow { uid, dest_uid: Some(uid), digests, dropped_flags: String::new(), adopted: false };
+    messages::arrived(&mut tx, inbox, &[1, 2, 3].map(arrived), NOW).await.unwrap();
+    sqlx::query("UPDATE migration_messages SET state = 'quarantined' WHERE uid = 4").execute(&mut *tx).await.unwrap();
+    let counts = messages::sums(&mut tx, ana).await.unwrap();
+    mailboxes::set_counts(&mut tx, ana, &counts, NOW).await.unwrap();
+    mailboxes::set_status(&mut tx, ana, MailboxStatus::Quarantine, None, NOW).await.unwrap();
+
+    let look = async |tx: &mut Conn| -> (WaveProgress, (i64, i64)) {
+        let wave = progress::all(tx).await.unwrap().remove(&Some(w)).unwrap();
+        let forecast = figures::to_copy(tx).await.unwrap().remove(0).forecast;
+        assert_eq!(
+            forecast.messages_source,
+            forecast.messages_dest + forecast.messages_waived + forecast.messages_left()
+        );
+        (wave, (forecast.messages_left(), forecast.bytes_left()))
+    };
+    let figures = |p: &WaveProgress| (p.messages_waived, p.messages_left, p.complete);
+    let (wave, job_left) = look(&mut tx).await;
+    assert_eq!((figures(&wave), wave.bytes_waived, job_left), ((0, 3, 0), 0, (3, 104 + 105 + 106)));
+
+    let give_up = async |tx: &mut Conn, state, batch| {
+        let filter = ResidueFilter { state: Some(state), ..ResidueFilter::default() };
+        let selection = Selection { job, filter, only: vec![], act: Act::Waive };
+        let decision = Decision { batch, actor: "lead@example.org", reason: "agreed with the customer", at: NOW };
+        waivers::add(tx, &selection, &decision).await.unwrap();
+    };
+    give_up(&mut tx, MessageState::Pending, "pending").await;
+    let (wave, job_left) = look(&mut tx).await;
+    assert_eq!((figures(&wave), wave.bytes_left, job_left), ((2, 1, 0), 104, (1, 104)));
+    give_up(&mut tx, MessageState::Quarantined, "refused").await;
+    let (wave, job_left) = look(&mut tx).await;
+    assert_eq!((figures(&wave), wave.bytes_left, job_left), ((3, 0, 1), 0, (0, 0)));
+    assert!((wave.percent - 50.0).abs() < 1e-9, "what was given up has not arrived: {wave:?}");
+    // The next run sees that nothing is refused any more, and counts again.
+    let counts = messages::sums(&mut tx, ana).await.unwrap();
+    mailboxes::set_counts(&mut tx, ana, &counts, LATER).await.unwrap();
+    mailboxes::set_status(&mut tx, ana, MailboxStatus::Ok, None, LATER).await.unwrap();
+    assert_eq!(figures(&look(&mut tx).await.0), (3, 0, 1));
+
+    // A waiver that was taken back counts no longer, and neither does one of a folder that has gone.
+    waivers::withdraw(&mut tx, &Withdrawn::Batch("pending"), "They want it after all.", LATER).await.unwrap();
+    assert_eq!(figures(&look(&mut tx).await.0), (1, 2, 0));
+    sqlx::query("UPDATE migration_folders SET gone_at = $1").bind(LATER).execute(&mut *tx).await.unwrap();
+    assert_eq!(look(&mut tx).await.0.messages_waived, 0);
 }
 
 /// The bound is wide, for a debug build on a busy machine.

@@ -5,6 +5,7 @@ use crate::{
     read::{Columns, percent},
     runs,
     sql::Sql,
+    waivers::GIVEN_UP,
 };
 use gatepost_contract::{
     JobId, MailboxId, MailboxStatus, Run, RunId, TroubleKind, WaveId, WaveJob, WaveMailbox, WaveProgress, WaveTrouble,
@@ -13,8 +14,13 @@ use std::collections::BTreeMap;
 
 /// The wave of the mailbox `m` of the job `j`.
 const WAVE: &str = "coalesce(m.wave_id, j.wave_id)";
-/// Everything was copied, by the last counts.
-const COMPLETE: &str = "(m.status = 'ok' AND m.messages_dest >= m.messages_source)";
+/// Everything was copied or given up, by the last counts. What was refused and then given up leaves a mailbox in
+/// quarantine by its status until its next run.
+const COMPLETE: &str = "((m.status = 'ok' OR m.status = 'quarantine' AND g.messages > 0)
+    AND m.messages_dest + coalesce(g.messages, 0) >= m.messages_source)";
+/// Messages, and bytes, that are still to arrive.
+const MESSAGES_LEFT: &str = "(m.messages_source - m.messages_dest - coalesce(g.messages, 0))";
+const BYTES_LEFT: &str = "(m.bytes_source - m.bytes_dest - coalesce(g.bytes, 0))";
 
 /// How far every wave is, and, under no wave, the mailboxes of open jobs that are in none. What follows from the speed is
 /// left to the caller, who has a clock.
@@ -24,13 +30,17 @@ pub async fn all(conn: &mut Conn) -> Result<BTreeMap<Option<WaveId>, WaveProgres
         " THEN 1 ELSE 0 END) AS BIGINT) AS complete,
              CAST(sum(m.messages_source) AS BIGINT) AS messages_source,
              CAST(sum(m.messages_dest) AS BIGINT) AS messages_dest,
+             CAST(coalesce(sum(g.messages), 0) AS BIGINT) AS messages_waived,
+             CAST(coalesce(sum(g.bytes), 0) AS BIGINT) AS bytes_waived,
              CAST(sum(m.bytes_source) AS BIGINT) AS bytes_source, CAST(sum(m.bytes_dest) AS BIGINT) AS bytes_dest,
-             CAST(sum(CASE WHEN m.messages_source > m.messages_dest THEN m.messages_source - m.messages_dest ELSE 0 END)
-                 AS BIGINT) AS messages_left,
-             CAST(sum(CASE WHEN m.bytes_source > m.bytes_dest THEN m.bytes_source - m.bytes_dest ELSE 0 END) AS BIGINT)
-                 AS bytes_left
-         FROM migration_mailboxes m JOIN migration_jobs j ON j.id = m.job_id WHERE j.phase <> 'closed' OR ",
+             ",
     );
+    for (left, name) in [(MESSAGES_LEFT, "messages_left, "), (BYTES_LEFT, "bytes_left")] {
+        sql.push("CAST(sum(CASE WHEN ").push(left).push(" > 0 THEN ").push(left);
+        sql.push(" ELSE 0 END) AS BIGINT) AS ").push(name);
+    }
+    sql.push(" FROM migration_mailboxes m JOIN migration_jobs j ON j.id = m.job_id LEFT JOIN ").push(GIVEN_UP);
+    sql.push(" g ON g.mailbox_id = m.id WHERE j.phase <> 'closed' OR ");
     sql.push(WAVE).push(" IS NOT NULL GROUP BY ").push(WAVE).push(", m.status");
     let mut found: BTreeMap<Option<WaveId>, WaveProgress> = BTreeMap::new();
     for row in &sql.query().fetch_all(&mut *conn).await? {
@@ -43,6 +53,8 @@ pub async fn all(conn: &mut Conn) -> Result<BTreeMap<Option<WaveId>, WaveProgres
         progress.messages_dest += row.integer("messages_dest")?;
         progress.bytes_source += row.integer("bytes_source")?;
         progress.bytes_dest += row.integer("bytes_dest")?;
+        progress.messages_waived += row.integer("messages_waived")?;
+        progress.bytes_waived += row.integer("bytes_waived")?;
         progress.messages_left += row.integer("messages_left")?;
         progress.bytes_left += row.integer("bytes_left")?;
     }
