@@ -1,4 +1,5 @@
-//! Tokens that a provider is asked to take back once their consent was withdrawn here.
+//! Tokens that a provider is asked to take back once their consent was withdrawn here, or was not taken because it is
+//! another account's.
 
 use crate::{
     ConsentId, JobId, MailboxId, MailboxSide, RevocationId,
@@ -19,7 +20,8 @@ names! {
     }
 }
 
-/// A consent that was taken back here, and how far its provider has followed.
+/// A consent that was taken back here, or not taken because it is another account's, and how far its provider has
+/// followed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Revocation {
@@ -43,7 +45,7 @@ pub struct Revocation {
     pub tries: i64,
     /// What hindered the last attempt.
     pub error: Option<String>,
-    /// Who took the consent back.
+    /// Who took the consent back, or brought that of another account.
     pub withdrawn_by: String,
     /// When: nothing was done with it here from then on.
     pub withdrawn_at: String,

@@ -1,7 +1,7 @@
 //! Whom a consent serves: the accounts that were named when it was given, and no others unasked.
 
 use crate::{
-    common::{USER, id, text},
+    common::{USER, id, text, wait_for},
     scene::{CLIENT, OTHER, PASSWORD, Scene, left},
 };
 use serde_json::{Value, json};
@@ -57,6 +57,12 @@ fn a_consent_is_the_accounts_that_the_mailbox_logs_in_as_and_ends_with_the_mailb
     let error = text(&refused["error"]);
     assert!(error.contains(&format!("{OTHER} has consented")) && error.contains(USER), "{error}");
     assert_ne!(refused["state"], "valid");
+    let revocations = || scene.journey.get(&scene.journey.path("/consents/revocations"));
+    wait_for("the provider to take the token back", || (revocations()[0]["state"] == "confirmed").then_some(()));
+    let untaken = revocations();
+    assert_eq!(untaken.as_array().map(Vec::len), Some(1), "{untaken:#}");
+    assert_eq!(untaken[0]["withdrawn_by"], "technician@desk.example", "{untaken:#}");
+    assert!(!scene.auth.holds(OTHER, CLIENT), "nobody needs it any more");
     // A shared mailbox is an ops lead's business.
     let bearer = format!("Bearer {}", scene.journey.lead);
     let start = format!("/oauth/start/{consent}");
@@ -64,6 +70,12 @@ fn a_consent_is_the_accounts_that_the_mailbox_logs_in_as_and_ends_with_the_mailb
     let back = scene.auth.allow(&url, OTHER, PASSWORD).expect("the page sends the browser back");
     scene.arrive(&back, &cookie).expect(303);
     assert_eq!(scene.consent(consent)["account"], OTHER);
+    // What that account has consented to stands: a token of it that is not taken must not end it.
+    let (url, cookie) = scene.leave(consent);
+    let back = scene.auth.allow(&url, OTHER, PASSWORD).expect("the page sends the browser back");
+    scene.arrive(&back, &cookie).expect(303);
+    assert!(text(&scene.consent(consent)["error"]).contains(&format!("{OTHER} has consented")));
+    assert_eq!((revocations().as_array().map(Vec::len), scene.auth.revocations()), (Some(1), 1));
 
     scene.give(consent);
     scene.succeeds("preflight");

@@ -2,7 +2,9 @@
 
 use super::{provider_name, way_name};
 use crate::{
-    components::{At, Badge, Fact, FormState, Hidden, Icon, MaybeAt, PostButton, SelectField, Shape, TextField, Tone},
+    components::{
+        At, Badge, Empty, Fact, FormState, Hidden, Icon, MaybeAt, PostButton, SelectField, Shape, TextField, Tone,
+    },
     context,
     i18n::{Said, said},
     islands::copy::CopyButton,
@@ -245,6 +247,16 @@ pub(super) fn choices(apps: &[OauthApp], for_all: bool) -> Vec<(String, String)>
         ways.map(|way| (format!("{} {way}", app.id), format!("{} · {}", app.name, way_name(*way)))).collect::<Vec<_>>()
     };
     apps.iter().flat_map(of).collect()
+}
+
+/// There is nothing to choose from yet. The way to the applications is shown to those who may register one.
+pub(super) fn no_app(registers: bool) -> AnyView {
+    view! {
+        <Empty text=t!(consent.no_app)>
+            {registers.then(|| view! { <p><a class="button small" href="/settings/oauth">{t!(consent.no_app_link)}</a></p> })}
+        </Empty>
+    }
+    .into_any()
 }
 
 /// The fields of a form that asks for a consent.

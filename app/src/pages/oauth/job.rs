@@ -1,7 +1,7 @@
 //! The consents of a job: those that serve all its mailboxes, and each mailbox's own.
 
 use super::{
-    card::{Around, AskFields, card, choices, consent_badge},
+    card::{Around, AskFields, card, choices, consent_badge, no_app},
     taken_back::taken_back,
 };
 use crate::{
@@ -55,7 +55,7 @@ pub fn JobConsents() -> AnyView {
             {none.then(|| view! { <Empty text=t!(consent.none_for_all)/> })}
             {cards}
             {(!waiting.mailboxes.is_empty()).then(|| unconfirmed(job.id, waiting, may))}
-            {if may { ask(&job, &apps, none) } else { view! { <p class="why">{t!(consent.only_lead)}</p> }.into_any() }}
+            {if may { ask(&job, &apps, none, actor.can_approve()) } else { view! { <p class="why">{t!(consent.only_lead)}</p> }.into_any() }}
             <section aria-labelledby="mailboxes">
                 <h2 id="mailboxes">{t!(consent.mailboxes)}</h2>
                 {table}
@@ -66,13 +66,10 @@ pub fn JobConsents() -> AnyView {
     })
 }
 
-fn ask(job: &Job, apps: &[OauthApp], open: bool) -> AnyView {
+fn ask(job: &Job, apps: &[OauthApp], open: bool, registers: bool) -> AnyView {
     let choices = choices(apps, true);
     if choices.is_empty() {
-        return view! {
-            <Empty text=t!(consent.no_app)><p><a class="button small" href="/settings/oauth">{t!(consent.no_app_link)}</a></p></Empty>
-        }
-        .into_any();
+        return no_app(registers);
     }
     let microsoft = apps.iter().any(|app| app.provider == OauthProvider::Microsoft);
     let state = FormState::of(AskJobConsent::url());

@@ -1,11 +1,11 @@
 //! The consents of a mailbox.
 
 use super::{
-    card::{Around, AskFields, card, choices, consent_badge},
+    card::{Around, AskFields, card, choices, consent_badge, no_app},
     taken_back::taken_back,
 };
 use crate::{
-    components::{Empty, FormState, Hidden, Icon, PageHead, Shape, load, param, query},
+    components::{FormState, Hidden, Icon, PageHead, Shape, load, param, query},
     i18n::Said,
     pages::job::crumbs,
     serverfns::oauth::{AskMailboxConsent, issued},
@@ -56,7 +56,7 @@ pub fn MailboxConsent() -> AnyView {
                 <p class="notice good"><Icon shape=Shape::Check/><span>{t!(consent.served)}" "<a href=job_page.clone()>{t!(consent.see_job)}</a></span></p>
             })}
             {cards}
-            {may.then(|| ask(&mailbox, &apps, asked_before && !waits))}
+            {may.then(|| ask(&mailbox, &apps, asked_before && !waits, actor.can_approve()))}
             {taken_back(revocations)}
             <p><a href=job_page>{t!(consent.see_job)}</a></p>
         }
@@ -79,13 +79,10 @@ fn serves(mailbox: &Mailbox, side: MailboxSide) -> bool {
     }
 }
 
-fn ask(mailbox: &Mailbox, apps: &[OauthApp], before: bool) -> AnyView {
+fn ask(mailbox: &Mailbox, apps: &[OauthApp], before: bool, registers: bool) -> AnyView {
     let choices = choices(apps, false);
     if choices.is_empty() {
-        return view! {
-            <Empty text=t!(consent.no_app)><p><a class="button small" href="/settings/oauth">{t!(consent.no_app_link)}</a></p></Empty>
-        }
-        .into_any();
+        return no_app(registers);
     }
     let sides = match mailbox.source_type {
         SourceType::ImapOauth => vec![MailboxSide::Source, MailboxSide::Dest],

@@ -18,7 +18,8 @@ pub(crate) async fn enter(tx: &mut Conn, actor: &Actor, job: &Job, to: Phase, re
         return Err(Error::conflict("phase", "The job has changed meanwhile. Look again, then try again."));
     }
     if to == Phase::Failed {
-        revoke(tx, job, reason, &now).await?;
+        // A retry brings the phase back, not the word of a person.
+        revoke(tx, job, &format!("The job failed: {reason}."), &now).await?;
     }
     phase_history::add(tx, job.id, job.phase, to, &actor.label(), reason, &now).await?;
     Entry::new(actor, "job.phase", format!("job/{}", job.id))
@@ -31,11 +32,10 @@ pub(crate) async fn enter(tx: &mut Conn, actor: &Actor, job: &Job, to: Phase, re
     webhooks::phase_changed(tx, job, to, reason).await
 }
 
-/// An approval does not outlive the failure of its job: a retry brings the phase back, not the word of a person.
-async fn revoke(tx: &mut Conn, job: &Job, reason: &str, now: &str) -> Result<()> {
+/// Takes the approval that a job carries away; one that nobody has given is none the worse for it.
+pub(crate) async fn revoke(tx: &mut Conn, job: &Job, why: &str, now: &str) -> Result<()> {
     let Some(given) = jobs::approval(tx, job.id).await? else { return Ok(()) };
-    let why = format!("The job failed: {reason}.");
-    jobs::revoke_approval(tx, job.id, &why, now).await?;
+    jobs::revoke_approval(tx, job.id, why, now).await?;
     Entry::new(&Actor::Worker, "gate.revoke", format!("job/{}", job.id))
         .job(job.id)
         .before(&json!({

@@ -164,6 +164,8 @@ pub(crate) async fn is_quiet(conn: &mut Conn, job: &Job, now: OffsetDateTime) ->
         return Ok(!all.is_empty());
     }
     let quiet = quiet_of(conn, job.id, job.dns_cutover_at.as_deref(), settings.quiet_hours).await?;
+    // A clock that is ahead does not bring the end of the quiet hours nearer.
+    let now = now.min(database_now(conn).await?);
     let Some((_, until)) = quiet.filter(|(_, until)| now >= *until) else { return Ok(false) };
     let read = evidence::for_job(conn, job.id).await?;
     let mut read = read.mailboxes.iter().filter(|m| on_servers.contains(&m.mailbox_id));
@@ -183,6 +185,27 @@ fn last(cutover: &str, last_final: Option<&str>, now: OffsetDateTime) -> Option<
     known.filter(|at| *at <= now + TOO_FAR_AHEAD).max()
 }
 
+/// The database's clock: of those that write and read times here it is the one that all have in common.
+async fn database_now(conn: &mut Conn) -> Result<OffsetDateTime> {
+    let seconds = gatepost_store::clock::seconds(conn).await?;
+    OffsetDateTime::from_unix_timestamp(seconds).map_err(Error::internal)
+}
+
+/// When a message of a job's sources was last seen for the first time; no later than now, whatever a clock has written
+/// that was ahead.
+async fn newest_seen(conn: &mut Conn, job: JobId) -> Result<Option<String>> {
+    let now = clock::text(database_now(conn).await?);
+    Ok(cutovers::newest_seen(conn, job).await?.map(|newest| newest.min(now)))
+}
+
+/// Keeps when the newest message was seen. A time that has not come yet would begin the quiet hours anew until it has:
+/// the message was seen now at the latest, and that is written in its place.
+pub(crate) async fn note_newest(conn: &mut Conn, job: JobId) -> Result<()> {
+    let now = database_now(conn).await?;
+    cutovers::settle_newest(conn, job, &clock::text(now + CLOCKS_DIFFER), &clock::text(now)).await?;
+    Ok(cutovers::note_newest(conn, job).await?)
+}
+
 async fn quiet_of(
     conn: &mut Conn,
     job: JobId,
@@ -190,7 +213,7 @@ async fn quiet_of(
     hours: i64,
 ) -> Result<Option<(OffsetDateTime, OffsetDateTime)>> {
     let told = cutovers::told_at(conn, job).await?;
-    let newest = cutovers::newest_seen(conn, job).await?;
+    let newest = newest_seen(conn, job).await?;
     Ok(quiet(cutover, [told.as_deref(), newest.as_deref()], hours))
 }
 
@@ -220,7 +243,7 @@ pub(crate) async fn view(conn: &mut Conn, job: &Job, settings: &CutoverSettings)
         return Ok(Stragglers { automatic, ..Stragglers::default() });
     };
     let fetched = cutovers::fetched(conn, job.id, cutover).await?;
-    let newest = cutovers::newest_seen(conn, job.id).await?;
+    let newest = newest_seen(conn, job.id).await?;
     let quiet = quiet_of(conn, job.id, Some(cutover), settings.quiet_hours).await?;
     let waiting = matches!(job.phase, Phase::DnsCutover | Phase::FinalSync);
     let now = OffsetDateTime::now_utc();

@@ -8,21 +8,21 @@ mod counts;
 use crate::{
     Actor, Error, Gatepost, Result, clock,
     jobs::found,
-    phases, proof, schedules, webhooks,
+    phases, proof, schedules, stragglers, webhooks,
     work::{self, Ended, RunWatch},
 };
 use futures::FutureExt;
-use gatepost_contract::{Level, MailboxId, MailboxStatus, Phase, RunId, RunStatus, RunType};
+use gatepost_contract::{Level, MailboxId, MailboxStatus, Phase, Run, RunId, RunStatus, RunType};
 use gatepost_gate::phase;
 use gatepost_store::{
-    Conn, cutovers, evidence, jobs, mailboxes, messages, runs,
+    Conn, evidence, jobs, mailboxes, messages, runs,
     runs::{ClaimedRun, Finish, Renewed},
     steps,
 };
 use gatepost_transfer::Watch;
 use serde_json::Value;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, OnceLock},
     time::{Duration, Instant},
@@ -38,6 +38,8 @@ const RUN_MB: u64 = 48;
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How often an idle worker looks for runs that another process has queued.
 const POLL: Duration = Duration::from_secs(1);
+/// How many runs are asked for by name in one statement.
+const NAMED_AT_ONCE: usize = 500;
 
 /// As many folders as a run keeps by name.
 const CONTRADICTED_NAMED: i64 = 20;
@@ -144,29 +146,45 @@ impl Gatepost {
         self.await_providers().await;
     }
 
-    /// Does these runs here, unless another process has them, and returns when all have ended.
+    /// Does these runs here and no others but those that have their turn before them at the same mailboxes; what another
+    /// process has it leaves alone. Returns when all have ended.
     pub async fn work_on(&self, actor: &Actor, wanted: &[RunId]) -> Result<()> {
         actor.manage()?;
         loop {
-            let mut waiting = false;
-            for id in wanted {
-                let run = runs::get(&mut *self.store().reader().await?, *id).await?;
-                waiting |= run.is_some_and(|r| !r.status.is_final());
-            }
-            if !waiting {
+            let open = self.in_the_way_of(wanted).await?;
+            if open.is_empty() {
                 return Ok(());
             }
-            if !self.work_once().await? {
+            let mut worked = false;
+            for some in open.chunks(NAMED_AT_ONCE) {
+                worked |= self.work_once(Some(some)).await?;
+            }
+            if !worked {
                 tokio::time::sleep(POLL).await;
             }
         }
+    }
+
+    /// What has to end before all of these runs have: those that have not, and what is queued before them.
+    async fn in_the_way_of(&self, wanted: &[RunId]) -> Result<Vec<RunId>> {
+        let mut conn = self.store().reader().await?;
+        let mut open = Vec::new();
+        for id in wanted {
+            open.extend(runs::get(&mut conn, *id).await?.filter(|run| !run.status.is_final()));
+        }
+        let mut ids: BTreeSet<RunId> = open.iter().map(|run| run.id).collect();
+        for job in open.iter().map(|run| run.job_id).collect::<BTreeSet<_>>() {
+            let before = |one: &Run| open.iter().any(|run| one.mailbox_id == run.mailbox_id && one.id < run.id);
+            ids.extend(runs::active_for_job(&mut conn, job).await?.into_iter().filter(before).map(|run| run.id));
+        }
+        Ok(ids.into_iter().collect())
     }
 
     async fn work(&self) {
         let crew = self.crew();
         while !crew.stopping.is_cancelled() {
             let woken = crew.wake.notified();
-            match self.work_once().await {
+            match self.work_once(None).await {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(error) => {
@@ -182,15 +200,19 @@ impl Gatepost {
         }
     }
 
-    /// Takes one run and does it; false where there is none.
-    async fn work_once(&self) -> Result<bool> {
+    /// Takes one run, of these where they are named, and does it; false where there is none.
+    async fn work_once(&self, named: Option<&[RunId]>) -> Result<bool> {
         let claimed = {
             let mut tx = self.store().begin().await?;
             // Of other machines it is not known; here another worker that lives keeps what it has at work.
             let mut alive = runs::workers(&mut tx).await?;
             alive.retain(|worker| *worker != self.crew().name && worker_lives(worker) == Some(true));
             let now = gatepost_store::clock::seconds(&mut tx).await?;
-            let claimed = runs::claim(&mut tx, &self.crew().name, &clock::now(), now, LEASE_SECONDS, &alive).await?;
+            let (me, at) = (&self.crew().name, clock::now());
+            let claimed = match named {
+                None => runs::claim(&mut tx, me, &at, now, LEASE_SECONDS, &alive).await?,
+                Some(named) => runs::claim_named(&mut tx, named, me, &at, now, LEASE_SECONDS, &alive).await?,
+            };
             // A run that another hand of this process still has at work: its lease had lapsed (the clock jumped, the
             // machine slept) and is renewed by this; it is not begun twice.
             let claimed = claimed.filter(|run| !self.crew().at_work().contains_key(&run.id));
@@ -372,7 +394,7 @@ impl Gatepost {
         if let Some(mailbox) = run.mailbox_id {
             settle_mailbox(&mut tx, mailbox, run, ended, &now).await?;
         }
-        cutovers::note_newest(&mut tx, run.job_id).await?;
+        stragglers::note_newest(&mut tx, run.job_id).await?;
         self.follow_up(&mut tx, run, ended.evidence.is_some()).await?;
         self.judge_job(&mut tx, &Actor::Worker, run.job_id).await?;
         webhooks::run_finished(&mut tx, run.id).await?;
@@ -438,11 +460,16 @@ impl Gatepost {
             let last = runs::latest_finished(tx, mailbox.id, &types).await?;
             all_failed &= last.is_some_and(|r| r.status == RunStatus::Failed);
         }
-        // The next moment of a schedule tries again, and the gate tells that the last delta did not end well: a short
-        // outage must not end the schedule of every job on that server.
-        let ends_here = all_failed && job.dns_cutover_at.is_none() && !schedules::started(run);
-        if ends_here && phase::allowed(job.phase, Phase::Failed, job.failed_phase) {
-            let why = format!("{} failed for every mailbox", run.run_type);
+        if !all_failed || job.dns_cutover_at.is_some() {
+            return Ok(());
+        }
+        let why = format!("{} failed for every mailbox", run.run_type);
+        if schedules::started(run) {
+            // The next moment of a schedule tries again: a short outage must not end the schedule of every job on that
+            // server. But nobody has signed that the old server can no longer be read.
+            return phases::revoke(tx, &job, &format!("The scheduled {why}."), &clock::now()).await;
+        }
+        if phase::allowed(job.phase, Phase::Failed, job.failed_phase) {
             phases::enter(tx, &Actor::Worker, &job, Phase::Failed, &why).await?;
         }
         Ok(())

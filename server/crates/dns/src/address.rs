@@ -26,6 +26,21 @@ pub fn embedded(ip: IpAddr) -> IpAddr {
     }
 }
 
+/// Whether an address lies in a network that is given by an address of it and the length of its prefix. None is longer
+/// than its addresses, and none holds addresses of the other family.
+#[must_use]
+pub fn in_network(ip: IpAddr, net: IpAddr, bits: u32) -> bool {
+    match (ip, net) {
+        (IpAddr::V4(ip), IpAddr::V4(net)) if bits <= 32 => {
+            (u32::from(ip) ^ u32::from(net)).checked_shr(32 - bits).unwrap_or(0) == 0
+        }
+        (IpAddr::V6(ip), IpAddr::V6(net)) if bits <= 128 => {
+            (u128::from(ip) ^ u128::from(net)).checked_shr(128 - bits).unwrap_or(0) == 0
+        }
+        _ => false,
+    }
+}
+
 /// By the registry of special addresses (RFC 6890).
 fn refusal_v4(ip: Ipv4Addr) -> Option<&'static str> {
     match ip.octets() {
@@ -69,6 +84,26 @@ fn refusal_v6(ip: Ipv6Addr) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_holds_the_addresses_that_begin_as_it_does() {
+        for (ip, net, bits, held) in [
+            ("10.1.2.3", "10.0.0.0", 8, true),
+            ("10.1.2.3", "10.1.2.3", 32, true),
+            ("10.1.2.3", "10.1.2.2", 32, false),
+            ("10.1.2.3", "10.2.0.0", 15, false),
+            ("10.1.2.3", "192.168.0.0", 0, true),
+            ("10.1.2.3", "10.1.2.3", 33, false),
+            ("10.1.2.3", "::", 0, false),
+            ("fe80::5", "fe80::", 10, true),
+            ("fd00::5", "fe80::", 10, false),
+            ("2001:db8::1", "::", 0, true),
+            ("2001:db8::1", "2001:db8::1", 128, true),
+            ("2001:db8::1", "2001:db8::1", 129, false),
+        ] {
+            assert_eq!(in_network(ip.parse().unwrap(), net.parse().unwrap(), bits), held, "{ip} {net}/{bits}");
+        }
+    }
 
     #[test]
     fn only_public_addresses_are_asked() {

@@ -18,7 +18,7 @@ mod spread;
 mod text;
 mod upstream;
 
-pub use address::{embedded, refusal};
+pub use address::{embedded, in_network, refusal};
 pub use findings::{Plan, findings};
 pub use lookup::{is_conclusive, leads_to};
 pub use read::{hosts, mx_hosts};

@@ -1,12 +1,9 @@
 //! What `migration_jobs` and its messages say about a cutover: the settings, which jobs have stragglers to fetch, and
 //! when the old server last had something new.
 
-use crate::{
-    Conn, Result, pauses,
-    read::Columns,
-    sql::{Sql, changed},
-};
+use crate::{Conn, Result, pauses, read::Columns, sql::changed};
 use gatepost_contract::{CutoverSettings, JobId, RunType};
+use sqlx::AssertSqlSafe;
 
 /// How many runs after the cutover are added up.
 const RUNS: i64 = 1_000;
@@ -50,6 +47,12 @@ pub async fn put_settings(conn: &mut Conn, job: JobId, settings: &CutoverSetting
     changed(&result, "job")
 }
 
+/// When the last `final` run of the job `j` ended, with the latest time that is believed bound as `$1`. An end after that
+/// was written by a clock that was ahead: the moment at which that run was queued counts instead.
+const LAST_FINAL_AT: &str = "(SELECT max(CASE WHEN r.finished_at <= $1 THEN r.finished_at
+         WHEN r.queued_at <= $1 THEN r.queued_at END)
+     FROM migration_runs r WHERE r.job_id = j.id AND r.run_type = 'final' AND r.finished_at IS NOT NULL)";
+
 /// A job whose stragglers are fetched by themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Straggling {
@@ -67,25 +70,19 @@ pub struct Straggling {
 
 /// Jobs after their cutover that fetch stragglers by themselves and have nothing at work, oldest first. What rests under a
 /// pause is not at work: it holds up its own mailbox and no other. An end after `believed` was written by a clock that was
-/// ahead: the moment at which that run was queued counts instead.
+/// ahead.
 pub async fn straggling(conn: &mut Conn, believed: &str) -> Result<Vec<Straggling>> {
-    let mut sql = Sql::new(
-        "SELECT j.id, j.dns_cutover_at, j.straggler_minutes, j.quiet_hours,
-             (SELECT max(CASE WHEN r.finished_at <= ",
-    );
-    sql.bind(believed.to_owned())?;
-    sql.push(" THEN r.finished_at WHEN r.queued_at <= ").bind(believed.to_owned())?;
-    sql.push(
-        " THEN r.queued_at END) FROM migration_runs r WHERE r.job_id = j.id AND r.run_type = 'final'
-                 AND r.finished_at IS NOT NULL) AS last_final_at
+    let text = format!(
+        "SELECT j.id, j.dns_cutover_at, j.straggler_minutes, j.quiet_hours, {LAST_FINAL_AT} AS last_final_at
          FROM migration_jobs j
          WHERE j.phase IN ('dns_cutover', 'final_sync') AND j.dns_cutover_at IS NOT NULL
              AND j.straggler_minutes IS NOT NULL
              AND NOT EXISTS (SELECT 1 FROM migration_runs r WHERE r.job_id = j.id AND (r.status = 'running'
-                 OR r.status = 'queued' AND NOT EXISTS (SELECT 1 FROM migration_pauses p WHERE ",
+                 OR r.status = 'queued' AND NOT EXISTS (SELECT 1 FROM migration_pauses p WHERE {})))
+         ORDER BY j.id",
+        pauses::HOLDS
     );
-    sql.push(pauses::HOLDS).push("))) ORDER BY j.id");
-    let rows = sql.query().fetch_all(conn).await?;
+    let rows = sqlx::query(AssertSqlSafe(text)).bind(believed).fetch_all(conn).await?;
     rows.iter()
         .map(|row| {
             Ok(Straggling {
@@ -101,14 +98,10 @@ pub async fn straggling(conn: &mut Conn, believed: &str) -> Result<Vec<Stragglin
 
 /// When the last `final` run of a job ended, as in [`straggling`].
 pub async fn last_final_at(conn: &mut Conn, job: JobId, believed: &str) -> Result<Option<String>> {
-    Ok(sqlx::query_scalar(
-        "SELECT max(CASE WHEN finished_at <= $2 THEN finished_at WHEN queued_at <= $2 THEN queued_at END)
-         FROM migration_runs WHERE job_id = $1 AND run_type = 'final' AND finished_at IS NOT NULL",
-    )
-    .bind(job.0)
-    .bind(believed)
-    .fetch_one(conn)
-    .await?)
+    let text = format!("SELECT {LAST_FINAL_AT} FROM migration_jobs j WHERE j.id = $2");
+    let last: Option<Option<String>> =
+        sqlx::query_scalar(AssertSqlSafe(text)).bind(believed).bind(job.0).fetch_optional(conn).await?;
+    Ok(last.flatten())
 }
 
 /// Jobs that are about to be cut over and whose DNS was not read yet: at most so many.
@@ -158,6 +151,22 @@ pub async fn note_newest(conn: &mut Conn, job: JobId) -> Result<()> {
     .bind(newest)
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// Writes `now` in place of the times after `believed` at which messages of a job were seen: a clock that was ahead wrote
+/// them.
+pub async fn settle_newest(conn: &mut Conn, job: JobId, believed: &str, now: &str) -> Result<()> {
+    if newest_seen(conn, job).await?.is_none_or(|newest| newest.as_str() <= believed) {
+        return Ok(());
+    }
+    for text in [
+        "UPDATE migration_messages SET first_seen_at = $3 WHERE first_seen_at > $2 AND folder_id IN (
+             SELECT f.id FROM migration_folders f JOIN migration_mailboxes b ON b.id = f.mailbox_id WHERE b.job_id = $1)",
+        "UPDATE migration_jobs SET last_new_at = $3 WHERE last_new_at > $2 AND id = $1",
+    ] {
+        sqlx::query(text).bind(job.0).bind(believed).bind(now).execute(&mut *conn).await?;
+    }
     Ok(())
 }
 

@@ -193,6 +193,19 @@ pub async fn confirm(conn: &mut Conn, mailbox: MailboxId, digest: &str) -> Resul
     changed(&result, "mailbox")
 }
 
+/// Whether an account has consented to an application, and tokens of that are kept here.
+pub async fn is_held(conn: &mut Conn, app: OauthAppId, account: &str) -> Result<bool> {
+    let held: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM oauth_consents c WHERE c.app_id = $1 AND lower(c.account) = lower($2)
+             AND EXISTS (SELECT 1 FROM oauth_tokens t WHERE t.consent_id = c.id)",
+    )
+    .bind(app.0)
+    .bind(crate::sql::clean(account))
+    .fetch_one(conn)
+    .await?;
+    Ok(held > 0)
+}
+
 /// Lets consents of owners end whose application has become another: what was given to it is forgotten, and what is on
 /// its way. Those that were not given stay as they are.
 pub async fn end_of_app(conn: &mut Conn, app: OauthAppId, why: &str, now: &str) -> Result<()> {

@@ -164,6 +164,34 @@ pub async fn claim(
     lease_seconds: i64,
     alive: &[String],
 ) -> Result<Option<ClaimedRun>> {
+    hand_out(conn, None, worker, now, now_seconds, lease_seconds, alive).await
+}
+
+/// Hands out the oldest of these runs alone, by the rules of [`claim`]; none where none of them may be taken now.
+pub async fn claim_named(
+    conn: &mut Conn,
+    named: &[RunId],
+    worker: &str,
+    now: &str,
+    now_seconds: i64,
+    lease_seconds: i64,
+    alive: &[String],
+) -> Result<Option<ClaimedRun>> {
+    if named.is_empty() {
+        return Ok(None);
+    }
+    hand_out(conn, Some(named), worker, now, now_seconds, lease_seconds, alive).await
+}
+
+async fn hand_out(
+    conn: &mut Conn,
+    named: Option<&[RunId]>,
+    worker: &str,
+    now: &str,
+    now_seconds: i64,
+    lease_seconds: i64,
+    alive: &[String],
+) -> Result<Option<ClaimedRun>> {
     let skip = Dialect::of(conn).skip_locked();
     let waves = waves::limits(conn, now_seconds, true).await?;
     // `coalesce` keeps SQLite from looking for the earlier runs of a mailbox among all that are queued.
@@ -187,6 +215,10 @@ pub async fn claim(
              AND NOT EXISTS (SELECT 1 FROM migration_pauses p WHERE ",
     );
     sql.push(pauses::HOLDS).push(")");
+    if let Some(named) = named {
+        sql.push(" AND r.id IN (").bind_list(named.iter().map(|id| id.0))?;
+        sql.push(")");
+    }
     let full: Vec<i64> = waves.iter().filter(|wave| wave.is_full()).map(|wave| wave.id.0).collect();
     if !full.is_empty() {
         sql.push(" AND (r.wave_id IS NULL OR r.wave_id NOT IN (").bind_list(full)?;

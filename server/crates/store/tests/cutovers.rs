@@ -153,6 +153,30 @@ async fn the_newest_message_of_any_folder_tells_when_the_source_was_last_busy() 
 }
 
 #[tokio::test]
+async fn a_time_that_a_clock_ahead_has_written_gives_way_once_to_the_present() {
+    const AHEAD: &str = "2099-01-01T00:00:00.000Z";
+    let store = store().await;
+    let mut tx = store.begin().await.unwrap();
+    let (job, other) = (job(&mut tx, "example.org").await, job(&mut tx, "example.net").await);
+    for (of, email) in [(job, "ana@example.org"), (other, "rui@example.net")] {
+        let mailbox = mailbox(&mut tx, of, email).await;
+        let folder = folder(&mut tx, mailbox).await;
+        messages::add(&mut tx, folder, &[message(1)], HOUR_LATER).await.unwrap();
+        messages::add(&mut tx, folder, &[message(2)], AHEAD).await.unwrap();
+        cutovers::note_newest(&mut tx, of).await.unwrap();
+    }
+    let mut newest = async |of, believed: &str, now: &str| {
+        cutovers::settle_newest(&mut tx, of, believed, now).await.unwrap();
+        cutovers::newest_seen(&mut tx, of).await.unwrap()
+    };
+    assert_eq!(newest(job, AHEAD, DAY_LATER).await.as_deref(), Some(AHEAD), "so far ahead a clock may be");
+    assert_eq!(newest(job, DAY_LATER, DAY_LATER).await.as_deref(), Some(DAY_LATER));
+    let later = "2026-11-23T04:12:00.000Z";
+    assert_eq!(newest(job, later, later).await.as_deref(), Some(DAY_LATER), "it is not seen anew each time");
+    assert_eq!(cutovers::newest_seen(&mut tx, other).await.unwrap().as_deref(), Some(AHEAD), "another job is another");
+}
+
+#[tokio::test]
 async fn a_webhooks_id_is_remembered_with_what_it_said_and_forgotten_in_time() {
     let store = store().await;
     let mut tx = store.begin().await.unwrap();

@@ -107,6 +107,25 @@ async fn a_worker_that_is_known_to_live_keeps_its_run_for_a_while_after_its_leas
 }
 
 #[tokio::test]
+async fn who_names_runs_gets_one_of_these_by_the_rules_for_all() {
+    let store = store().await;
+    let (_, ids) = queued(&store, 3).await;
+    let mut tx = store.begin().await.unwrap();
+    let mut claim = async |named: &[RunId], worker, at, alive: &[String]| {
+        runs::claim_named(&mut tx, named, worker, NOW, at, 30, alive).await.unwrap().map(|run| run.id)
+    };
+    let all_three = ids.as_slice();
+    assert_eq!(claim(&[], "a", 100, &[]).await, None, "no name is not any run");
+    assert_eq!(claim(&ids[1..], "a", 100, &[]).await, Some(ids[1]), "the older of them, and not the oldest of all");
+    let alive = ["a".to_owned()];
+    assert_eq!(claim(&ids[1..2], "b", 129, &alive).await, None, "another worker has it");
+    assert_eq!(claim(&ids[1..2], "b", 130, &alive).await, None, "and lives");
+    assert_eq!(claim(&ids[1..2], "b", 130 + runs::GRACE_SECONDS, &alive).await, Some(ids[1]), "or hangs");
+    assert_eq!(claim(&[RunId(999)], "b", 200, &[]).await, None);
+    assert_eq!(claim(all_three, "c", 135, &[]).await, Some(ids[0]));
+}
+
+#[tokio::test]
 async fn a_mailbox_has_one_run_at_a_time() {
     let store = store().await;
     let (job, ids) = queued(&store, 1).await;

@@ -1,5 +1,5 @@
 //! Tokens that go back to the provider (RFC 7009): of consents that are withdrawn, asked for anew, or given for an account
-//! that is the mailbox's no longer.
+//! that is not, or no longer, the mailbox's.
 //!
 //! Here they are forgotten in any case. What the provider is to be told is written down, sealed, in the same transaction;
 //! it is asked at once, and again less and less often by the workers, until it has confirmed or a day is over.
@@ -8,7 +8,7 @@ use super::{apps, registered::Registered};
 use crate::{Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found};
 use futures::StreamExt;
 use gatepost_contract::{Consent, ConsentState, JobId, Mailbox, MailboxId, OauthAppId, Revocation, RevocationId};
-use gatepost_oauth::OauthError;
+use gatepost_oauth::{OauthError, Tokens};
 use gatepost_store::{
     Conn, jobs, mailboxes,
     oauth_consents::{self, Standing},
@@ -76,6 +76,34 @@ impl Gatepost {
         }
         let tokens = oauth_tokens::get(tx, consent.id, "").await?;
         let Some(blob) = tokens.and_then(|tokens| tokens.refresh_blob.or(tokens.access_blob)) else { return Ok(None) };
+        self.keep_to_give_back(tx, &actor.label(), consent, &blob).await
+    }
+
+    /// The same of tokens that have just come for an account that is not the mailbox's. Where a consent of that account
+    /// stands they are let be: some providers take back with one token all that the account has consented to.
+    pub(super) async fn to_give_back_untaken(
+        &self,
+        tx: &mut Conn,
+        by: &str,
+        consent: &Consent,
+        tokens: &Tokens,
+    ) -> Result<Option<RevocationId>> {
+        if let Some(account) = &tokens.claims.account
+            && oauth_consents::is_held(tx, consent.app_id, account).await?
+        {
+            return Ok(None);
+        }
+        let blob = self.seal_token(tokens.refresh.as_ref().unwrap_or(&tokens.access));
+        self.keep_to_give_back(tx, by, consent, &blob).await
+    }
+
+    async fn keep_to_give_back(
+        &self,
+        tx: &mut Conn,
+        by: &str,
+        consent: &Consent,
+        blob: &[u8],
+    ) -> Result<Option<RevocationId>> {
         let app = apps::stored(tx, consent.app_id).await?;
         // An application that cannot be used at the moment may be mended while there is time.
         if let Ok(Registered::App(app)) = self.registered(&app, consent)
@@ -83,7 +111,7 @@ impl Gatepost {
         {
             return Ok(None);
         }
-        Ok(Some(oauth_revocations::insert(tx, consent, &blob, &actor.label(), &clock::now()).await?))
+        Ok(Some(oauth_revocations::insert(tx, consent, blob, by, &clock::now()).await?))
     }
 
     /// Gives back what was written down, once that stands. Nobody waits for it but the end of the process, and that only for

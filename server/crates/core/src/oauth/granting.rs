@@ -72,7 +72,7 @@ impl Gatepost {
         if !by.any_account
             && let Err(why) = self.right_account(before, tokens).await?
         {
-            self.note_refusal(before, !matches!(before.state, ConsentState::Valid), &why).await?;
+            self.note_other_account(before, tokens, by, &why).await?;
             return Err(Error::conflict("other_account", why));
         }
         let now = clock::now();
@@ -127,25 +127,41 @@ impl Gatepost {
         )))
     }
 
-    /// Keeps why a consent did not come about. One that stands is not harmed by an attempt to give it again.
-    pub(super) async fn note_failure(&self, before: &Consent, error: &OauthError) -> Result<()> {
-        self.note_refusal(before, !error.is_transient(), &error.to_string()).await
-    }
-
-    /// The same in words. One that has come about meanwhile is not touched.
-    async fn note_refusal(&self, before: &Consent, for_good: bool, sentence: &str) -> Result<()> {
-        let state = match before.state {
-            ConsentState::Pending if for_good => ConsentState::Failed,
-            other => other,
-        };
+    /// Keeps why tokens for another account are not taken; they go back to where they came from.
+    async fn note_other_account(&self, before: &Consent, tokens: &Tokens, by: &By<'_>, why: &str) -> Result<()> {
         let mut tx = self.store().begin().await?;
-        let standing = Standing { state, error: Some(sentence) };
-        oauth_consents::stand_as_read(&mut tx, before, standing, &clock::now()).await?;
+        refuse(&mut tx, before, before.state != ConsentState::Valid, why).await?;
+        let left = self.to_give_back_untaken(&mut tx, by.label, before, tokens).await?;
         tx.commit().await?;
-        metrics::counter!("gatepost_oauth_consents_total", "provider" => before.provider.as_str(), "result" => "refused")
-            .increment(1);
+        self.give_back_later(left.into_iter().collect());
+        count_refused(before);
         Ok(())
     }
+
+    /// Keeps why a consent did not come about. One that stands is not harmed by an attempt to give it again.
+    pub(super) async fn note_failure(&self, before: &Consent, error: &OauthError) -> Result<()> {
+        let mut tx = self.store().begin().await?;
+        refuse(&mut tx, before, !error.is_transient(), &error.to_string()).await?;
+        tx.commit().await?;
+        count_refused(before);
+        Ok(())
+    }
+}
+
+/// Writes down why a consent did not come about. One that has come about meanwhile is not touched.
+async fn refuse(tx: &mut Conn, before: &Consent, for_good: bool, sentence: &str) -> Result<()> {
+    let state = match before.state {
+        ConsentState::Pending if for_good => ConsentState::Failed,
+        other => other,
+    };
+    let standing = Standing { state, error: Some(sentence) };
+    oauth_consents::stand_as_read(tx, before, standing, &clock::now()).await?;
+    Ok(())
+}
+
+fn count_refused(before: &Consent) {
+    metrics::counter!("gatepost_oauth_consents_total", "provider" => before.provider.as_str(), "result" => "refused")
+        .increment(1);
 }
 
 /// Whether it was the provider that refused, or we.

@@ -2,7 +2,7 @@
 //! a webhook's receiver is on the internet unless the settings name it: otherwise a URL would be a way to make this
 //! machine talk to services that trust it.
 
-use gatepost_dns::{embedded, refusal};
+use gatepost_dns::{embedded, in_network, refusal};
 use std::net::IpAddr;
 
 /// Whether a host that resolved to `ip` may be posted to. A private, loopback, link-local, metadata or otherwise
@@ -33,24 +33,12 @@ fn is_allowed(allowed: &[String], host: &str, ip: Option<IpAddr>) -> bool {
         }
         match entry.split_once('/') {
             Some((net, bits)) => match (net.parse(), bits.parse(), ip) {
-                (Ok(net), Ok(bits), Some(ip)) => within(embedded(ip), net, bits),
+                (Ok(net), Ok(bits), Some(ip)) => in_network(embedded(ip), net, bits),
                 _ => false,
             },
             None => is_name(entry, host),
         }
     })
-}
-
-fn within(ip: IpAddr, net: IpAddr, bits: u32) -> bool {
-    match (ip, net) {
-        (IpAddr::V4(ip), IpAddr::V4(net)) if bits <= 32 => {
-            (u32::from(ip) ^ u32::from(net)).checked_shr(32 - bits).unwrap_or(0) == 0
-        }
-        (IpAddr::V6(ip), IpAddr::V6(net)) if bits <= 128 => {
-            (u128::from(ip) ^ u128::from(net)).checked_shr(128 - bits).unwrap_or(0) == 0
-        }
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use gatepost_contract::{
     SourceType, Tally, Tool, UploadOrigin, UserId, WaiveRequest,
 };
 use gatepost_store::{
+    cutovers,
     evidence::NewEvidence,
     folders,
     messages::{ArrivedRow, DigestRow, NewMessage, Verdict},
@@ -75,6 +76,23 @@ impl Scene {
         let from = self.phase().await;
         let mut tx = self.gatepost.store().begin().await.unwrap();
         assert!(jobs::set_phase(&mut tx, self.job, from, phase, None, &ago(0)).await.unwrap());
+        tx.commit().await.unwrap();
+    }
+
+    /// An ops lead approves, and the gate opens.
+    async fn approve(&self) {
+        let mut tx = self.gatepost.store().begin().await.unwrap();
+        let by = users::insert(&mut tx, "lead@example.com", "Lead", Role::OpsLead, "", &ago(1)).await.unwrap();
+        let approval = jobs::ApprovalRow {
+            approved_by: by,
+            approved_at: ago(1),
+            evidence_id: None,
+            signed: None,
+            note: None,
+            override_reason: None,
+        };
+        assert!(jobs::approve(&mut tx, self.job, &approval, None, &ago(1)).await.unwrap());
+        jobs::set_gate(&mut tx, self.job, Gate::ReadyForDns, &ago(1)).await.unwrap();
         tx.commit().await.unwrap();
     }
 
@@ -267,6 +285,30 @@ async fn the_old_server_is_quiet_only_for_who_has_looked_since() {
 }
 
 #[tokio::test]
+async fn neither_a_message_seen_by_a_clock_ahead_nor_such_a_clock_itself_moves_the_quiet_hours() {
+    let scene = Scene::set().await;
+    scene.cut_over(0).await;
+    scene.put(Phase::FinalSync).await;
+    let whole = |run: &ClaimedRun| ended(RunStatus::Success, 0, proof(), Some(scene.evidence(run, ago(-5), 2)));
+    scene.end(RunType::Final, whole).await;
+    let mut tx = scene.gatepost.store().begin().await.unwrap();
+    let job = jobs::get(&mut tx, scene.job).await.unwrap().unwrap();
+    let ahead = OffsetDateTime::now_utc() + Span::hours(5);
+    assert!(!stragglers::is_quiet(&mut tx, &job, ahead).await.unwrap(), "by the database's clock no hour is over");
+
+    let new = NewMessage { uid: 3, size: 100, internal_date: "2020-02-29T23:59:58-03:00".into(), flags: String::new() };
+    messages::add(&mut tx, scene.folder, &[new], &ago(-10_000)).await.unwrap();
+    let settings = cutovers::settings(&mut tx, scene.job).await.unwrap().unwrap();
+    let shown = stragglers::view(&mut tx, &job, &settings).await.unwrap();
+    assert!(shown.quiet_since.is_some_and(|since| since <= ago(0)), "it was seen now at the latest");
+    tx.commit().await.unwrap();
+    scene.end(RunType::Delta, |_| ended(RunStatus::Success, 0, json!({}), None)).await;
+    let mut conn = scene.gatepost.store().reader().await.unwrap();
+    let newest = cutovers::newest_seen(&mut conn, scene.job).await.unwrap().unwrap();
+    assert!(newest <= ago(0), "{newest}");
+}
+
+#[tokio::test]
 async fn nobody_waits_for_quiet_hours_of_a_file_but_every_file_must_be_in_the_proof() {
     for (what, file, expect) in [
         ("no file beside those that were copied", None, Phase::Verified),
@@ -319,6 +361,61 @@ async fn a_run_that_another_worker_holds_leaves_no_evidence() {
     scene.gatepost.conclude(&run, &whole).await.unwrap();
     let mut conn = scene.gatepost.store().reader().await.unwrap();
     assert_eq!(evidence::latest(&mut conn, scene.mailbox).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn who_works_on_a_run_does_it_and_what_comes_before_it_and_waits_for_whoever_has_it() {
+    let scene = Scene::set().await;
+    let gatepost = &scene.gatepost;
+    let mut tx = gatepost.store().begin().await.unwrap();
+    let [mut older, mut before, mut ours, mut taken] = [RunId(0); 4];
+    for (email, run_type, id) in [
+        ("b@x.example", RunType::Verify, &mut older),
+        ("c@x.example", RunType::PstExtract, &mut before),
+        ("c@x.example", RunType::Verify, &mut ours),
+        ("d@x.example", RunType::Verify, &mut taken),
+    ] {
+        let known = mailboxes::list(&mut tx, scene.job).await.unwrap().into_iter().find(|one| one.email == email);
+        let new = mailboxes::NewMailboxRow { email: email.into(), ..testing::mailbox(scene.job) };
+        let mailbox = match known {
+            Some(mailbox) => mailbox.id,
+            None => mailboxes::insert(&mut tx, &new, &ago(1)).await.unwrap(),
+        };
+        let new = runs::NewRun {
+            job_id: scene.job,
+            mailbox_id: Some(mailbox),
+            run_type,
+            tool: Tool::Native,
+            triggered_by: "cli",
+            params_json: "{}",
+        };
+        *id = runs::enqueue(&mut tx, &new, &ago(0)).await.unwrap();
+    }
+    let now = gatepost_store::clock::seconds(&mut tx).await.unwrap();
+    let other = "another-host:1:2";
+    runs::claim_named(&mut tx, &[taken], other, &ago(0), now, 600, &[]).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    let status = async |run| gatepost.get_run(&Actor::Cli, run).await.unwrap().run.status;
+
+    let both = [ours, taken];
+    let working = Box::pin(gatepost.work_on(&Actor::Cli, &both));
+    let other_ends = Box::pin(async {
+        while !status(ours).await.is_final() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(status(taken).await, RunStatus::Running, "it is another's");
+        let mut tx = gatepost.store().begin().await.unwrap();
+        let end = Finish { status: RunStatus::Success, exit_code: Some(0), stats_json: "{}", summary: "", idle: false };
+        assert!(runs::finish(&mut tx, taken, other, &end, &ago(0)).await.unwrap());
+        tx.commit().await.unwrap();
+    });
+    let (worked, ()) = tokio::time::timeout(Duration::from_secs(120), async { tokio::join!(working, other_ends) })
+        .await
+        .expect("both of its runs have ended");
+    worked.unwrap();
+    assert_eq!(status(taken).await, RunStatus::Success);
+    assert!(status(before).await.is_final(), "it had its turn before");
+    assert_eq!(status(older).await, RunStatus::Queued, "nobody asked for it here");
 }
 
 #[tokio::test]
@@ -395,19 +492,7 @@ async fn a_delta_that_a_schedule_started_may_fail_and_the_next_moment_tries_agai
 async fn an_approval_ends_when_its_job_fails() {
     let scene = Scene::set().await;
     scene.put(Phase::DeltaSync).await;
-    let mut tx = scene.gatepost.store().begin().await.unwrap();
-    let by = users::insert(&mut tx, "lead@example.com", "Lead", Role::OpsLead, "", &ago(1)).await.unwrap();
-    let approval = jobs::ApprovalRow {
-        approved_by: by,
-        approved_at: ago(1),
-        evidence_id: None,
-        signed: None,
-        note: None,
-        override_reason: None,
-    };
-    assert!(jobs::approve(&mut tx, scene.job, &approval, None, &ago(1)).await.unwrap());
-    jobs::set_gate(&mut tx, scene.job, Gate::ReadyForDns, &ago(1)).await.unwrap();
-    tx.commit().await.unwrap();
+    scene.approve().await;
     let failed = scene.end(RunType::Delta, |_| ended(RunStatus::Failed, 1, json!({}), None)).await;
     assert_eq!(scene.phase().await, Phase::Failed);
     let by = Actor::User { id: UserId(1), email: "lead@example.com".into(), name: "Lead".into(), role: Role::OpsLead };
@@ -417,6 +502,22 @@ async fn an_approval_ends_when_its_job_fails() {
     assert_eq!((job.approved_at, job.migration_gate, job.phase), (None, Gate::Blocked, Phase::DeltaSync));
     let revoked = jobs::revocation(&mut conn, scene.job).await.unwrap().unwrap();
     assert!(revoked.why.contains("failed"), "{}", revoked.why);
+}
+
+#[tokio::test]
+async fn an_approval_ends_when_a_scheduled_delta_fails_for_every_mailbox_and_the_schedule_goes_on() {
+    let scene = Scene::set().await;
+    scene.put(Phase::DeltaSync).await;
+    scene.put(Phase::CutoverReady).await;
+    let run = scene.claimed_with(r#"{"schedule": 1}"#, RunType::Delta, scene.gatepost.crew().name()).await;
+    scene.approve().await;
+    scene.gatepost.conclude(&run, &ended(RunStatus::Failed, 1, json!({}), None)).await.unwrap();
+    let mut conn = scene.gatepost.store().reader().await.unwrap();
+    let job = jobs::get(&mut conn, scene.job).await.unwrap().unwrap();
+    assert_eq!((job.approved_at, job.migration_gate), (None, Gate::Blocked));
+    assert_ne!(job.phase, Phase::Failed, "the next moment tries again");
+    let revoked = jobs::revocation(&mut conn, scene.job).await.unwrap().unwrap();
+    assert_eq!(revoked.why, "The scheduled delta failed for every mailbox.");
 }
 
 #[tokio::test]

@@ -80,24 +80,12 @@ fn is_allowed(policy: &NetPolicy, host: &str, ip: IpAddr) -> bool {
         }
         match entry.split_once('/') {
             Some((net, bits)) => match (net.parse(), bits.parse()) {
-                (Ok(net), Ok(bits)) => within(ip, net, bits),
+                (Ok(net), Ok(bits)) => gatepost_dns::in_network(ip, net, bits),
                 _ => false,
             },
             None => !entry.is_empty() && entry.eq_ignore_ascii_case(host),
         }
     })
-}
-
-fn within(ip: IpAddr, net: IpAddr, bits: u32) -> bool {
-    match (ip, net) {
-        (IpAddr::V4(ip), IpAddr::V4(net)) if bits <= 32 => {
-            (u32::from(ip) ^ u32::from(net)).checked_shr(32 - bits).unwrap_or(0) == 0
-        }
-        (IpAddr::V6(ip), IpAddr::V6(net)) if bits <= 128 => {
-            (u128::from(ip) ^ u128::from(net)).checked_shr(128 - bits).unwrap_or(0) == 0
-        }
-        _ => false,
-    }
 }
 
 #[cfg(test)]
