@@ -27,6 +27,9 @@ const LISTED: [&str; 2] = ["; ", ", "];
 /// A text of more bytes than this is nobody's sentence.
 const LONGEST: usize = 1_200;
 
+/// Neither is one of more sentences than this: each is held against every pattern, and some are a server's own words.
+const MOST_SENTENCES: usize = 24;
+
 /// A pattern covers so many sentences at most.
 const COVERED: usize = 4;
 
@@ -73,7 +76,8 @@ impl Phrases {
 
     /// The same, part by part: together they are the text.
     pub fn pieces(&self, text: &str) -> Vec<Piece> {
-        if self.0.is_empty() || text.is_empty() || text.len() > LONGEST {
+        let too_much = || text.len() > LONGEST || text.matches(STOP).count() >= MOST_SENTENCES;
+        if self.0.is_empty() || text.is_empty() || too_much() {
             return vec![Piece { text: text.to_owned(), known: self.0.is_empty() }];
         }
         self.walk(text, DEPTH)
@@ -229,7 +233,7 @@ fn fill(pattern: &str, found: &[Vec<Piece>]) -> Vec<Piece> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, Phrases, Piece, fill, holes};
+    use super::{LONGEST, MOST_SENTENCES, Phrases, Piece, fill, holes};
 
     #[test]
     fn the_holes_of_a_sentence_are_found_and_filled() {
@@ -336,7 +340,8 @@ mod tests {
             [piece("Who. Knows. ", false), piece("3 mensagens copiadas em 2 pastas.", true)]
         );
         assert_eq!(Phrases::default().pieces("As it is."), [piece("As it is.", true)]);
-        let long = "a. ".repeat(LONGEST);
-        assert_eq!(phrases().pieces(&long), [piece(&long, false)]);
+        for long in ["a".repeat(LONGEST + 1), "3 messages copied in 2 folders. ".repeat(MOST_SENTENCES)] {
+            assert_eq!(phrases().pieces(&long), [piece(&long, false)]);
+        }
     }
 }

@@ -4,7 +4,6 @@
 
 use leptos::{ev, prelude::*};
 use std::{cell::Cell, time::Duration};
-use wasm_bindgen::JsCast;
 
 /// How long a page may take to be left. A download begins like a navigation too, and leaves nothing.
 const LEFT_WITHIN: Duration = Duration::from_secs(10);
@@ -30,20 +29,21 @@ pub fn watch() {
     std::mem::forget(handle);
 }
 
-/// Loads the page anew, unless a dialog is open or a field has the focus; if the page is being left, once it has stayed
-/// after all.
-pub fn load() {
-    let page = document();
-    let typing = page.active_element().is_some_and(|element| {
-        let is_file = element.dyn_ref::<web_sys::HtmlInputElement>().is_some_and(|input| input.type_() == "file");
-        !is_file && matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT")
-    });
-    let asking = page.query_selector("dialog[open]").ok().flatten().is_some();
-    if typing || asking {
+/// Whether a field has the focus that somebody may be filling in.
+pub fn is_typing() -> bool {
+    document()
+        .active_element()
+        .is_some_and(|field| matches!(field.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"))
+}
+
+/// Loads the page anew where `ready` says so, unless a dialog is open; if the page is being left, it is asked again once the
+/// page has stayed after all.
+pub fn load(ready: impl Fn() -> bool + 'static) {
+    if !ready() || document().query_selector("dialog[open]").ok().flatten().is_some() {
         return;
     }
     if LEAVING.get() > 0 {
-        set_timeout(load, AGAIN_AFTER);
+        set_timeout(move || load(ready), AGAIN_AFTER);
         return;
     }
     // A page that cannot be reloaded stays as it is.

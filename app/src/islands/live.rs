@@ -191,10 +191,9 @@ fn follow(view: &RunView, set_now: WriteSignal<RunView>) {
 #[cfg(not(feature = "hydrate"))]
 const fn follow(_view: &RunView, _set_now: WriteSignal<RunView>) {}
 
-/// Loads the page anew, unless files are on their way from it.
+/// Loads the page anew, unless somebody types or files are on their way from it.
 #[cfg(feature = "hydrate")]
 fn reload() {
-    if document().query_selector("[data-busy]").ok().flatten().is_none() {
-        super::anew::load();
-    }
+    use super::anew;
+    anew::load(|| !anew::is_typing() && document().query_selector("[data-busy]").ok().flatten().is_none());
 }

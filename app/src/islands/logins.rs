@@ -47,19 +47,19 @@ pub fn LoginProgress(
 /// Asks again and again; a moment in between, so that hundreds of log-ins cost the server little.
 #[cfg(feature = "hydrate")]
 fn follow(job: JobId, set_now: WriteSignal<LoginCounts>) {
+    use super::anew;
     use std::time::Duration;
-    super::anew::watch();
+    anew::watch();
     set_timeout(
         move || {
             leptos::task::spawn_local(async move {
-                match ask(job).await {
-                    Some(counts) if counts.open == 0 => super::anew::load(),
-                    Some(counts) => {
-                        set_now.set(counts);
-                        follow(job, set_now);
+                if let Some(counts) = ask(job).await {
+                    set_now.set(counts);
+                    if counts.open == 0 {
+                        anew::load(|| !anew::is_typing());
                     }
-                    None => follow(job, set_now),
                 }
+                follow(job, set_now);
             });
         },
         Duration::from_millis(1_500),

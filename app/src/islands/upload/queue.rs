@@ -13,6 +13,7 @@ use std::{
     collections::VecDeque,
     rc::Rc,
 };
+use wasm_bindgen::JsCast;
 use web_sys::{File, FileList};
 
 /// Pieces become larger on a quick line and smaller on a slow one, so that each takes a second or two.
@@ -412,13 +413,14 @@ async fn is_same(sending: &Rc<Sending>, id: &str, turn: u32) -> Result<Option<i6
     Ok(Some(offset))
 }
 
-/// Loads the page anew once all has arrived and nothing is left that only this page knows.
+/// Loads the page anew once all has arrived and nothing is left that only this page knows. Where it cannot be, the page
+/// stays as it is, with a link that does the same.
 fn reload_when_done(form: Form) {
-    let all_arrived =
-        form.transfers.with_untracked(|all| all.iter().all(|one| one.stage.get_untracked() == Stage::Arrived));
-    if !all_arrived {
-        return;
-    }
-    // Where it cannot be, the page stays as it is, with a link that does the same.
-    anew::load();
+    anew::load(move || {
+        let arrived = |all: &Vec<Transfer>| all.iter().all(|one| one.stage.get_untracked() == Stage::Arrived);
+        let at_files = document().active_element().is_some_and(|field| {
+            field.dyn_ref::<web_sys::HtmlInputElement>().is_some_and(|input| input.type_() == "file")
+        });
+        form.transfers.with_untracked(arrived) && (at_files || !anew::is_typing())
+    });
 }

@@ -37,7 +37,7 @@ pub fn GatePanel(
             <p class="notice warn">
                 <Icon shape=Shape::Warn/>
                 <span>
-                    <b>{t!(approval.taken_away)}</b>" "{why}
+                    <b>{t!(approval.taken_away)}</b>" "<Said text=why/>
                     {gate.revoked_at.clone().map(|at| view! { " · "<At at/> })}
                 </span>
             </p>

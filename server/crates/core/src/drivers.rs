@@ -158,6 +158,12 @@ pub trait Drivers: Send + Sync {
         cancel: &CancellationToken,
     ) -> Result<Inspection, Fault>;
 
+    /// Whether the catalogue that lies there was made by another version, so that its file is to be read through again
+    /// before anything is told of it.
+    fn is_outdated(&self, _catalogue: &Path) -> bool {
+        false
+    }
+
     /// External programs.
     fn tools(&self) -> &dyn ExternalTools {
         &NoTools

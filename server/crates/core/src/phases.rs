@@ -19,7 +19,7 @@ pub(crate) async fn enter(tx: &mut Conn, actor: &Actor, job: &Job, to: Phase, re
     }
     if to == Phase::Failed {
         // A retry brings the phase back, not the word of a person.
-        revoke(tx, job, &format!("The job failed: {reason}."), &now).await?;
+        revoke(tx, job, &format!("the job failed: {reason}"), &now).await?;
     }
     phase_history::add(tx, job.id, job.phase, to, &actor.label(), reason, &now).await?;
     Entry::new(actor, "job.phase", format!("job/{}", job.id))

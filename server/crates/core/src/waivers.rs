@@ -11,6 +11,7 @@ use crate::{
     residue::{checked_selection, counted, described},
     users::checked_page,
     validate::Checker,
+    worker::counts,
 };
 use gatepost_contract::{
     CauseKind, Depth, Fidelity, FolderEvidence, JobId, MailboxId, MessageId, MessageState, Page, PageQuery,
@@ -23,6 +24,7 @@ use gatepost_store::{
     waivers::{self, Decision, Moved, Withdrawn},
 };
 use serde_json::json;
+use std::collections::BTreeSet;
 
 impl Gatepost {
     /// Gives a message up on purpose. It stays in the sum as *waived*, with who and why.
@@ -129,6 +131,7 @@ impl Gatepost {
             return Err(Error::conflict("not_standing", "This waiver has ended already; it covers no message now."));
         }
         idle(&mut tx, job, &moved).await?;
+        recount(&mut tx, &moved, &now).await?;
         let count: i64 = moved.iter().map(|m| m.messages).sum();
         let evidence = replace_evidence(&mut tx, &moved, Way::Back, &now).await?;
         let entry = Entry::new(actor, "waiver.withdraw", format!("waiver/{id}"))
@@ -176,6 +179,7 @@ async fn give_up(tx: &mut Conn, actor: &Actor, selection: &Selection, reason: &s
     let decision = Decision { batch: &batch, actor: &actor.label(), reason, at: &now };
     let moved = waivers::add(tx, selection, &decision).await?;
     idle(tx, selection.job, &moved).await?;
+    recount(tx, &moved, &now).await?;
     let evidence = replace_evidence(tx, &moved, Way::Waived, &now).await?;
     Ok(GivenUp { messages: moved.iter().map(|m| m.messages).sum(), batch, evidence })
 }
@@ -190,6 +194,14 @@ async fn idle(tx: &mut Conn, job: JobId, moved: &[Moved]) -> Result<()> {
             format!("Run {} ({}) is at work on this mailbox. Wait for it, or cancel it first.", run.id, run.run_type),
         )),
     }
+}
+
+/// What has arrived and was given up counts as given up, not twice.
+async fn recount(tx: &mut Conn, moved: &[Moved], now: &str) -> Result<()> {
+    for mailbox in moved.iter().map(|one| one.mailbox).collect::<BTreeSet<_>>() {
+        counts::settle(tx, mailbox, None, now).await?;
+    }
+    Ok(())
 }
 
 /// Which way messages go.

@@ -3,7 +3,7 @@
 //! The runs table is the queue. A worker that dies stops renewing its lease; when that ends, or when a process on
 //! the same machine sees that the worker's process is gone, the run is taken up again and goes on from the ledger.
 
-mod counts;
+pub(crate) mod counts;
 
 use crate::{
     Actor, Error, Gatepost, Result, clock,
@@ -463,13 +463,20 @@ impl Gatepost {
         if !all_failed || job.dns_cutover_at.is_some() {
             return Ok(());
         }
-        let why = format!("{} failed for every mailbox", run.run_type);
         if schedules::started(run) {
             // The next moment of a schedule tries again: a short outage must not end the schedule of every job on that
-            // server. But nobody has signed that the old server can no longer be read.
-            return phases::revoke(tx, &job, &format!("The scheduled {why}."), &clock::now()).await;
+            // server. But nobody has signed that the old server can no longer be read, unless by an override.
+            let given = jobs::approval(tx, job.id).await?;
+            let overrides =
+                |given: &jobs::ApprovalRow| given.override_reason.as_deref().is_some_and(|why| !why.trim().is_empty());
+            if !given.as_ref().is_some_and(overrides) {
+                let why = "the scheduled delta failed for every mailbox";
+                phases::revoke(tx, &job, why, &clock::now()).await?;
+            }
+            return Ok(());
         }
         if phase::allowed(job.phase, Phase::Failed, job.failed_phase) {
+            let why = format!("{} failed for every mailbox", run.run_type);
             phases::enter(tx, &Actor::Worker, &job, Phase::Failed, &why).await?;
         }
         Ok(())

@@ -53,17 +53,31 @@ impl Reading<'_> {
     }
 
     async fn read(&self, again: bool) -> Result<Vec<Read>, Fault> {
-        let stored = {
-            let mut conn = self.gatepost.store().reader().await.map_err(internal)?;
-            uploads::stored_of_mailbox(&mut conn, self.mailbox.id).await.map_err(internal)?
+        let mut stored = self.stored().await?;
+        let outdated = |u: &StoredUpload| {
+            u.upload.state == UploadState::Ready
+                && on_disk(self.gatepost, u).is_ok_and(|disk| self.gatepost.drivers().is_outdated(&disk.catalogue))
         };
+        if stored.iter().any(outdated) {
+            // What an older version found is forgotten first: a run that does not come to its end leaves files that nobody
+            // has read, and the gates say so.
+            let sentence = "Files were read by another version of Gatepost: they are read through again.";
+            self.watch.note(Level::Info, "file", sentence.to_owned());
+            let mut tx = self.gatepost.store().begin().await.map_err(internal)?;
+            uploads::read_again(&mut tx, self.mailbox.id, &clock::now()).await.map_err(internal)?;
+            tx.commit().await.map_err(internal)?;
+            stored = self.stored().await?;
+        }
         let by_readpst = reads_by_readpst(self.mailbox);
         let wanted = |u: &&StoredUpload| match u.upload.state {
             UploadState::Stored => true,
             // One whose bytes never were all there has nothing to read.
             UploadState::Refused => again && u.upload.sha256.is_some(),
             // Somebody tidied up: what readpst wrote is needed for copies and proofs.
-            UploadState::Ready => by_readpst && on_disk(self.gatepost, u).is_ok_and(|disk| !disk.readpst.exists()),
+            // One without a digest is not forgotten, and read all the same.
+            UploadState::Ready => {
+                outdated(u) || by_readpst && on_disk(self.gatepost, u).is_ok_and(|disk| !disk.readpst.exists())
+            }
             _ => false,
         };
         let unread: Vec<&StoredUpload> = stored.iter().filter(wanted).collect();
@@ -83,6 +97,11 @@ impl Reading<'_> {
             all.push(Read { name: file.upload.name.clone(), found });
         }
         Ok(all)
+    }
+
+    async fn stored(&self) -> Result<Vec<StoredUpload>, Fault> {
+        let mut conn = self.gatepost.store().reader().await.map_err(internal)?;
+        uploads::stored_of_mailbox(&mut conn, self.mailbox.id).await.map_err(internal)
     }
 
     /// Reads one file and keeps what was found, or why it is of no use. A fault that says nothing of the file ends the

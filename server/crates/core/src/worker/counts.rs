@@ -30,7 +30,7 @@ pub(super) fn looked_at(stats: &Map<String, Value>) -> Option<Counts> {
 
 /// Sets the counts from the ledger, or, as long as nothing is written there, to what a run has seen; leaves them as they are
 /// where it has seen nothing.
-pub(super) async fn settle(conn: &mut Conn, mailbox: MailboxId, seen: Option<Counts>, now: &str) -> Result<()> {
+pub(crate) async fn settle(conn: &mut Conn, mailbox: MailboxId, seen: Option<Counts>, now: &str) -> Result<()> {
     let known = messages::sums(conn, mailbox).await?;
     let counts = if known.messages_source > 0 { Some(known) } else { seen };
     let Some(counts) = counts else { return Ok(()) };

@@ -79,8 +79,8 @@ impl Scene {
         tx.commit().await.unwrap();
     }
 
-    /// An ops lead approves, and the gate opens.
-    async fn approve(&self) {
+    /// An ops lead approves, in spite of everything where a reason is given, and the gate opens.
+    async fn approve(&self, overriding: Option<&str>) {
         let mut tx = self.gatepost.store().begin().await.unwrap();
         let by = users::insert(&mut tx, "lead@example.com", "Lead", Role::OpsLead, "", &ago(1)).await.unwrap();
         let approval = jobs::ApprovalRow {
@@ -89,7 +89,7 @@ impl Scene {
             evidence_id: None,
             signed: None,
             note: None,
-            override_reason: None,
+            override_reason: overriding.map(str::to_owned),
         };
         assert!(jobs::approve(&mut tx, self.job, &approval, None, &ago(1)).await.unwrap());
         jobs::set_gate(&mut tx, self.job, Gate::ReadyForDns, &ago(1)).await.unwrap();
@@ -492,7 +492,7 @@ async fn a_delta_that_a_schedule_started_may_fail_and_the_next_moment_tries_agai
 async fn an_approval_ends_when_its_job_fails() {
     let scene = Scene::set().await;
     scene.put(Phase::DeltaSync).await;
-    scene.approve().await;
+    scene.approve(None).await;
     let failed = scene.end(RunType::Delta, |_| ended(RunStatus::Failed, 1, json!({}), None)).await;
     assert_eq!(scene.phase().await, Phase::Failed);
     let by = Actor::User { id: UserId(1), email: "lead@example.com".into(), name: "Lead".into(), role: Role::OpsLead };
@@ -505,19 +505,23 @@ async fn an_approval_ends_when_its_job_fails() {
 }
 
 #[tokio::test]
-async fn an_approval_ends_when_a_scheduled_delta_fails_for_every_mailbox_and_the_schedule_goes_on() {
-    let scene = Scene::set().await;
-    scene.put(Phase::DeltaSync).await;
-    scene.put(Phase::CutoverReady).await;
-    let run = scene.claimed_with(r#"{"schedule": 1}"#, RunType::Delta, scene.gatepost.crew().name()).await;
-    scene.approve().await;
-    scene.gatepost.conclude(&run, &ended(RunStatus::Failed, 1, json!({}), None)).await.unwrap();
-    let mut conn = scene.gatepost.store().reader().await.unwrap();
-    let job = jobs::get(&mut conn, scene.job).await.unwrap().unwrap();
-    assert_eq!((job.approved_at, job.migration_gate), (None, Gate::Blocked));
-    assert_ne!(job.phase, Phase::Failed, "the next moment tries again");
-    let revoked = jobs::revocation(&mut conn, scene.job).await.unwrap().unwrap();
-    assert_eq!(revoked.why, "The scheduled delta failed for every mailbox.");
+async fn an_approval_ends_when_a_scheduled_delta_fails_for_every_mailbox_but_no_override_and_the_schedule_goes_on() {
+    for (overriding, expect) in
+        [(None, Some("the scheduled delta failed for every mailbox")), (Some("It is gone."), None)]
+    {
+        let scene = Scene::set().await;
+        scene.put(Phase::DeltaSync).await;
+        scene.put(Phase::CutoverReady).await;
+        let run = scene.claimed_with(r#"{"schedule": 1}"#, RunType::Delta, scene.gatepost.crew().name()).await;
+        scene.approve(overriding).await;
+        scene.gatepost.conclude(&run, &ended(RunStatus::Failed, 1, json!({}), None)).await.unwrap();
+        let mut conn = scene.gatepost.store().reader().await.unwrap();
+        let job = jobs::get(&mut conn, scene.job).await.unwrap().unwrap();
+        let revoked = jobs::revocation(&mut conn, scene.job).await.unwrap();
+        assert_eq!(revoked.map(|revoked| revoked.why).as_deref(), expect);
+        assert_eq!(job.migration_gate == Gate::ReadyForDns, overriding.is_some());
+        assert_ne!(job.phase, Phase::Failed, "the next moment tries again");
+    }
 }
 
 #[tokio::test]
