@@ -55,6 +55,10 @@ impl Drivers for BuiltIn {
         Ok(found)
     }
 
+    fn is_outdated(&self, catalogue: &Path) -> bool {
+        gatepost_archive::Catalogue::is_outdated(catalogue)
+    }
+
     fn tools(&self) -> &dyn ExternalTools {
         &self.tools
     }

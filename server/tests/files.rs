@@ -470,6 +470,30 @@ fn a_run_that_is_asked_for_while_a_file_is_read_waits_its_turn() {
 }
 
 #[test]
+fn a_file_that_another_version_read_is_read_again_before_anything_is_copied() {
+    let desk = Desk::of("mbox");
+    let journey = &desk.journey;
+    let file = desk.bring("mail.mbox", &letters(0..5));
+    journey.succeed("preflight");
+    let of_it = text(&file["id"]);
+    let catalogue = journey.server.dir.path().join(format!("data/uploads/{of_it}.catalogue"));
+    let mut bytes = std::fs::read(&catalogue).expect("it was read through");
+    let version = b"\"scan_version\":";
+    let at = bytes.windows(version.len()).position(|part| part == version).expect("it names its version");
+    bytes[at + version.len()] = b'1';
+    std::fs::write(&catalogue, &bytes).expect("it is writable");
+
+    let run = journey.succeed("initial");
+    assert!(journey.log(&run).contains("Files were read by another version of Gatepost"), "{}", journey.log(&run));
+    let again = journey.server.get(&journey.technician, &format!("/uploads/{of_it}")).expect(200).json();
+    assert_eq!((&again["state"], number(&again["run_id"])), (&json!("ready"), id(&run)), "{again:#}");
+    assert_eq!(again["inspection"], file["inspection"]);
+    assert_eq!(desk.there().len(), 5);
+    let run = journey.succeed("delta");
+    assert!(!journey.log(&run).contains("another version"), "{}", journey.log(&run));
+}
+
+#[test]
 fn a_mailbox_takes_its_files_with_it() {
     let desk = Desk::of("mbox");
     let journey = &desk.journey;

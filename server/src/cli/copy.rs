@@ -258,7 +258,10 @@ fn plainly(error: anyhow::Error, state: &Path) -> anyhow::Error {
 
 fn is_full(cause: &(dyn std::error::Error + 'static)) -> bool {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
-    cause.downcast_ref::<std::io::Error>().is_some_and(|error| matches!(error.kind(), StorageFull | QuotaExceeded))
+    // The bound on the disk has words of its own, with the figures; only the system's refusal has a number.
+    cause.downcast_ref::<std::io::Error>().is_some_and(|error| {
+        error.raw_os_error().is_some() && matches!(error.kind(), StorageFull | QuotaExceeded)
+    })
         // SQLITE_FULL, as the state file's database says it.
         || cause.to_string().contains("database or disk is full")
 }
@@ -585,6 +588,12 @@ mod tests {
             let said = format!("{:#}", plainly(error, Path::new("/var/ana.db")));
             assert!(said.starts_with("The disk is full") && said.contains("/var/ana.db"), "{said}");
             assert!(!said.contains("log") && !said.contains("our side"), "{said}");
+        }
+        // The bound on the disk keeps its own words.
+        let room = || ArchiveError::Io(io::Error::new(io::ErrorKind::StorageFull, "7 must stay free."));
+        for error in [anyhow::Error::from(room()), inside(Box::new(Fault::from(room()))).into()] {
+            let said = format!("{:#}", plainly(error, Path::new("/var/ana.db")));
+            assert!(said.starts_with("7 must stay free.") && !said.contains("The disk is full"), "{said}");
         }
         let other = Fault::from(ArchiveError::Io(io::ErrorKind::PermissionDenied.into()));
         let said = format!("{:#}", plainly(inside(Box::new(other)).into(), Path::new("x")));

@@ -56,7 +56,7 @@ pub type OpenStore<'a> = &'a (dyn Fn() -> Result<Box<dyn Store>, ArchiveError> +
 /// Writes what a store holds below `directory`, on so many threads. Blocks; tells how many of how many bytes it has gone
 /// through.
 ///
-/// Each thread goes through the whole store, which costs little, and makes and writes its share of the messages, which
+/// Each thread goes through all folders, which costs little, and opens, makes and writes its share of the messages, which
 /// costs much.
 ///
 /// # Errors
@@ -78,6 +78,7 @@ pub fn export(
             directory,
             share: (part, of),
             seen: 0,
+            next: None,
             names: FolderNames::default(),
             folders: Vec::new(),
             by_path: HashMap::new(),
@@ -146,6 +147,8 @@ struct Export<'a> {
     share: (u64, u64),
     /// Messages and items so far.
     seen: u64,
+    /// The number of what comes next, where the store has asked for it.
+    next: Option<u64>,
     names: FolderNames,
     folders: Vec<Folder>,
     by_path: HashMap<FolderPath, FolderNumber>,
@@ -157,8 +160,8 @@ struct Export<'a> {
 struct Folder {
     path: FolderPath,
     place: PathBuf,
-    messages: u64,
-    items: u64,
+    /// Messages and items so far.
+    entries: u64,
 }
 
 /// What became of one file.
@@ -247,11 +250,23 @@ impl Export<'_> {
         Ok(())
     }
 
-    /// Whether the next message or item is this thread's.
-    fn is_mine(&mut self) -> bool {
+    /// The number of the next message or item of a folder, where it is this thread's.
+    fn count_next(&mut self, folder: FolderNumber) -> Result<Option<u64>, ArchiveError> {
+        let at = self.folder_of(folder)?;
+        at.entries += 1;
+        let number = at.entries;
         let (part, of) = self.share;
         self.seen += 1;
-        self.seen % of == part
+        Ok((self.seen % of == part).then_some(number))
+    }
+
+    /// The same, where the store may have asked for it before.
+    fn mine(&mut self, folder: FolderNumber) -> Result<Option<u64>, ArchiveError> {
+        self.check()?;
+        match self.next.take() {
+            None => self.count_next(folder),
+            asked => Ok(asked),
+        }
     }
 
     fn check(&self) -> Result<(), ArchiveError> {
@@ -270,19 +285,20 @@ impl Visitor for Export<'_> {
         let number = FolderNumber::try_from(self.folders.len())
             .map_err(|_| ArchiveError::TooMuch("The file has more folders than can be told apart.".to_owned()))?;
         self.by_path.insert(folder.path.clone(), number);
-        self.folders.push(Folder { path: folder.path, place, messages: 0, items: 0 });
+        self.folders.push(Folder { path: folder.path, place, entries: 0 });
         self.exported.folders += 1;
         Ok(number)
     }
 
-    fn message(&mut self, folder: FolderNumber, found: FoundMessage, content: Content<'_>) -> Result<(), ArchiveError> {
+    fn wants(&mut self, folder: FolderNumber) -> Result<bool, ArchiveError> {
         self.check()?;
-        let at = self.folder_of(folder)?;
-        at.messages += 1;
-        let (number, place) = (at.messages, at.place.clone());
-        if !self.is_mine() {
-            return Ok(());
-        }
+        self.next = self.count_next(folder)?;
+        Ok(self.next.is_some())
+    }
+
+    fn message(&mut self, folder: FolderNumber, found: FoundMessage, content: Content<'_>) -> Result<(), ArchiveError> {
+        let Some(number) = self.mine(folder)? else { return Ok(()) };
+        let place = self.folder_of(folder)?.place.clone();
         let written = self.write(&place, Some(found.internal_date), content, |head| {
             let parsed = MessageParser::default().parse_headers(head);
             let subject = parsed.as_ref().and_then(mail_parser::Message::subject).unwrap_or_default().trim();
@@ -294,20 +310,13 @@ impl Visitor for Export<'_> {
     }
 
     fn unreadable(&mut self, folder: FolderNumber, _: FoundMessage, why: String) -> Result<(), ArchiveError> {
-        self.check()?;
         // It keeps its number.
-        self.folder_of(folder)?.messages += 1;
-        if self.is_mine() { self.left_out(folder, why) } else { Ok(()) }
+        if self.mine(folder)?.is_some() { self.left_out(folder, why) } else { Ok(()) }
     }
 
     fn item(&mut self, folder: FolderNumber, item: FoundItem, content: Content<'_>) -> Result<(), ArchiveError> {
-        self.check()?;
-        let at = self.folder_of(folder)?;
-        at.items += 1;
-        let (number, place) = (at.items, at.place.clone());
-        if !self.is_mine() {
-            return Ok(());
-        }
+        let Some(number) = self.mine(folder)? else { return Ok(()) };
+        let place = self.folder_of(folder)?.place.clone();
         let FoundItem { kind, title, .. } = item;
         let kind: ItemKind = kind;
         let written = self.write(&place, None, content, |_| {
@@ -407,9 +416,15 @@ mod tests {
     use crate::{Described, Locator};
     use gatepost_transfer::Flags;
 
-    /// Folders with a message and a contact in each.
+    /// Folders with messages and a contact in each, told when they are wanted or in any case.
     #[derive(Clone)]
-    struct Few(Vec<&'static str>, &'static str);
+    struct Few(Vec<&'static str>, &'static str, bool);
+
+    impl Few {
+        fn tells(&self, visitor: &mut dyn Visitor, folder: FolderNumber) -> Result<bool, ArchiveError> {
+            if self.2 { visitor.wants(folder) } else { Ok(true) }
+        }
+    }
 
     impl Store for Few {
         fn describe(&self) -> Described {
@@ -429,13 +444,21 @@ mod tests {
                     salvaged: false,
                 };
                 let subject = self.1;
-                visitor.message(folder, message(86_400), &mut |out| {
-                    Ok(out.write_all(format!("Subject: {subject}\r\n\r\nbody\r\n").as_bytes())?)
-                })?;
-                visitor.unreadable(folder, message(0), "Its block is damaged.".into())?;
-                visitor.message(folder, message(-5), &mut |out| Ok(out.write_all(b"To: x\r\n\r\n")?))?;
+                if self.tells(visitor, folder)? {
+                    visitor.message(folder, message(86_400), &mut |out| {
+                        Ok(out.write_all(format!("Subject: {subject}\r\n\r\nbody\r\n").as_bytes())?)
+                    })?;
+                }
+                if self.tells(visitor, folder)? {
+                    visitor.unreadable(folder, message(0), "Its block is damaged.".into())?;
+                }
+                if self.tells(visitor, folder)? {
+                    visitor.message(folder, message(-5), &mut |out| Ok(out.write_all(b"To: x\r\n\r\n")?))?;
+                }
                 let item = FoundItem { class: "IPM.Contact".into(), kind: ItemKind::Contact, title: "Ana/Sá".into() };
-                visitor.item(folder, item, &mut |out| Ok(out.write_all(b"BEGIN:VCARD\r\n")?))?;
+                if self.tells(visitor, folder)? {
+                    visitor.item(folder, item, &mut |out| Ok(out.write_all(b"BEGIN:VCARD\r\n")?))?;
+                }
             }
             Ok(())
         }
@@ -467,19 +490,19 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let to = directory.path().join("new/out");
         let cancel = CancellationToken::new();
-        let run = |subject| {
-            let few = Few(vec!["Inbox", "../Inbox", "A:b", "A?b"], subject);
+        let run = |subject, asks| {
+            let few = Few(vec!["Inbox", "../Inbox", "A:b", "A?b"], subject, asks);
             let open = || Ok(Box::new(few.clone()) as Box<dyn Store>);
             // On three threads as on one.
             export(&open, 3, &to, &mut |_, _| {}, &cancel).unwrap()
         };
-        let first = run("=?utf-8?q?Ol=C3=A1/mundo?=");
+        let first = run("=?utf-8?q?Ol=C3=A1/mundo?=", true);
         assert_eq!((first.folders, first.messages, first.items, first.already_there), (4, 8, 4, 0));
         assert_eq!(first.unreadable.len(), 4);
         assert!(first.unreadable.contains(&("Inbox".into(), "Its block is damaged.".into())));
         let written = files(&to);
         let of = |folder: &str| {
-            ["00001 Ana_Sá.vcf", "00001 Olá_mundo.eml", "00003.eml"].map(|name| format!("{folder}/{name}"))
+            ["00001 Olá_mundo.eml", "00003.eml", "00004 Ana_Sá.vcf"].map(|name| format!("{folder}/{name}"))
         };
         let mut expected: Vec<String> = ["Inbox", "_/Inbox", "A_b", "A_b (2)"].iter().flat_map(|f| of(f)).collect();
         expected.sort();
@@ -487,13 +510,13 @@ mod tests {
         let dated = fs::metadata(to.join("Inbox/00001 Olá_mundo.eml")).unwrap().modified().unwrap();
         assert_eq!(dated, SystemTime::UNIX_EPOCH + Duration::from_secs(86_400));
 
-        let again = run("=?utf-8?q?Ol=C3=A1/mundo?=");
+        let again = run("=?utf-8?q?Ol=C3=A1/mundo?=", false);
         assert_eq!((again.messages, again.items, again.already_there), (0, 0, 12));
         assert_eq!(files(&to), written);
 
         // Somebody else's file of the same name stays as it is.
         fs::write(to.join("Inbox/00003.eml"), "mine").unwrap();
-        let beside = run("=?utf-8?q?Ol=C3=A1/mundo?=");
+        let beside = run("=?utf-8?q?Ol=C3=A1/mundo?=", true);
         assert_eq!((beside.messages, beside.already_there), (1, 11));
         assert_eq!(fs::read(to.join("Inbox/00003.eml")).unwrap(), b"mine");
         assert_eq!(fs::read(to.join("Inbox/00003 (2).eml")).unwrap(), b"To: x\r\n\r\n");
@@ -504,7 +527,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let cancel = CancellationToken::new();
         cancel.cancel();
-        let stopped = export(&|| Ok(Box::new(Few(vec!["Inbox"], "x"))), 2, directory.path(), &mut |_, _| {}, &cancel);
+        let stopped =
+            export(&|| Ok(Box::new(Few(vec!["Inbox"], "x", false))), 2, directory.path(), &mut |_, _| {}, &cancel);
         assert!(matches!(stopped, Err(ArchiveError::Stopped)));
         assert!(files(directory.path()).is_empty());
     }

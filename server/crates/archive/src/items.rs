@@ -29,8 +29,6 @@ pub(crate) struct Items {
     /// Bytes since the disk was looked at.
     since: u64,
     left_out: u64,
-    /// Why the disk takes no more.
-    full: Option<String>,
 }
 
 /// Bytes of items below which the size of the file does not matter.
@@ -51,24 +49,25 @@ impl Items {
             entries_left: MOST,
             since: Limits::STEP,
             left_out: 0,
-            full: None,
         }
     }
 
-    /// What the bounds have left out, for people.
+    /// What the bounds have left out, for people. It is counted all the same, and none of it is mail.
     pub fn left_out(&self) -> Option<String> {
         let left_out = self.left_out;
-        let why = self.full.as_deref().unwrap_or(
-            "Together they are more than the bound for a file of this size; nothing of the mail is left out for that.",
-        );
+        let why =
+            "Together they are more than the bound for a file of this size; nothing of the mail is left out for that.";
         (left_out > 0).then(|| {
             format!("{} not saved: {why}", count(left_out, "item that is no mail was", "items that are no mail were"))
         })
     }
 
     /// Saves an item, unless a bound is reached.
+    ///
+    /// # Errors
+    /// Those of the content, which say something of this item only; [`ArchiveError::Io`] where the disk takes no more.
     pub fn add(&mut self, folder: &FolderPath, item: &FoundItem, content: Content<'_>) -> Result<(), ArchiveError> {
-        if self.entries_left == 0 || self.bytes_left == 0 || self.full.is_some() {
+        if self.entries_left == 0 || self.bytes_left == 0 {
             self.left_out += 1;
             return Ok(());
         }
@@ -97,16 +96,19 @@ impl Items {
             left: self.bytes_left,
             since: self.since,
             over: false,
-            full: None,
+            refused: None,
         };
         let written = content(&mut bounded);
-        let Bounded { left, since, over, full, .. } = bounded;
-        (self.bytes_left, self.since, self.full) = (left, since, full);
-        let stopped = over || self.full.is_some();
-        if written.is_err() || stopped {
+        let Bounded { left, since, over, refused, .. } = bounded;
+        (self.bytes_left, self.since) = (left, since);
+        // Whatever the content makes of it: what the disk refuses says nothing of the file.
+        if let Some(refused) = refused {
+            return Err(refused);
+        }
+        if written.is_err() || over {
             zip.abort_file().map_err(io::Error::from)?;
         }
-        if stopped {
+        if over {
             self.left_out += 1;
             return Ok(());
         }
@@ -139,7 +141,7 @@ struct Bounded<'a, W> {
     left: u64,
     since: u64,
     over: bool,
-    full: Option<String>,
+    refused: Option<ArchiveError>,
 }
 
 impl<W: Write> Write for Bounded<'_, W> {
@@ -155,11 +157,19 @@ impl<W: Write> Write for Bounded<'_, W> {
             self.since = 0;
             let folder = self.place.parent().filter(|folder| !folder.as_os_str().is_empty());
             if let Err(why) = self.limits.room(folder.unwrap_or(Path::new(".")), 0) {
-                self.full = Some(why.to_string());
+                self.refused = Some(why);
                 return Err(io::ErrorKind::StorageFull.into());
             }
         }
-        let n = self.zip.write(bytes)?;
+        let n = match self.zip.write(bytes) {
+            Ok(n) => n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+            Err(error) => {
+                let kind = error.kind();
+                self.refused = Some(error.into());
+                return Err(kind.into());
+            }
+        };
         self.left -= n as u64;
         self.since += n as u64;
         Ok(n)
@@ -198,8 +208,14 @@ mod tests {
         }
         limits.reserve = Some(u64::MAX);
         let mut items = Items::begin(&place, &limits, None);
-        add(&mut items, "one", 1);
-        let said = items.left_out().unwrap();
-        assert!(said.contains("must stay free"), "{said}");
+        let item = FoundItem { class: "IPM.Contact".into(), kind: ItemKind::Contact, title: "one".into() };
+        // Content that has words of its own for what it meets.
+        let error = items.add(&FolderPath::inbox(), &item, &mut |out| {
+            out.write_all(b"x").map_err(|_| ArchiveError::Unreadable("A part of it is gone.".into()))
+        });
+        let error = error.expect_err("the disk is full");
+        assert!(matches!(&error, ArchiveError::Io(e) if e.kind() == io::ErrorKind::StorageFull), "{error}");
+        assert!(error.to_string().contains("must stay free"), "{error}");
+        assert_eq!(items.left_out(), None);
     }
 }

@@ -111,6 +111,12 @@ pub trait Visitor {
     /// folder.
     fn folder(&mut self, folder: FoundFolder) -> Result<FolderNumber, ArchiveError>;
 
+    /// Whether it wants to be told what comes next in a folder: a message or an item. A store that has to open each to tell
+    /// it asks first, so that several visitors can share the work.
+    fn wants(&mut self, _folder: FolderNumber) -> Result<bool, ArchiveError> {
+        Ok(true)
+    }
+
     /// A message, in an order that is the same at every scan; `content` gives exactly the bytes that
     /// [`Store::message`] will give.
     fn message(

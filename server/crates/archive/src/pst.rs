@@ -78,7 +78,9 @@ impl PstStore {
                 Some(number) => number,
                 None => *number.insert(visitor.folder(found.clone())?),
             };
-            self.scan_item(&item, number, &found.path, scan, visitor)?;
+            if visitor.wants(number)? {
+                self.scan_item(&item, number, &found.path, scan, visitor)?;
+            }
             scan.done += 1;
             visitor.progress(scan.place(self.bytes), self.bytes)?;
         }

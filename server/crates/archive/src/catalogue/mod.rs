@@ -34,7 +34,7 @@ use std::{
 /// Raised whenever a scan of the same bytes would tell other messages, another order or other bytes than before. The
 /// epoch of all UIDs hangs on it: mailboxes that were begun before are listed anew, and their messages found by their
 /// bytes.
-pub const SCAN_VERSION: u32 = 1;
+pub const SCAN_VERSION: u32 = 2;
 
 /// How many messages one folder of one file can have: UIDs have room for no more.
 pub const MOST_MESSAGES: u32 = (1 << 24) - 1;
@@ -118,6 +118,23 @@ fn damaged(what: &str) -> ArchiveError {
     ArchiveError::Damaged(format!("The catalogue of the file is damaged ({what}). Read the file through again."))
 }
 
+/// The version that made a catalogue, where its beginning and its end look like one's.
+fn version(path: &Path) -> io::Result<Option<u32>> {
+    /// What the JSON begins with.
+    const KEY: &str = "{\"scan_version\":";
+    let file = File::open(path)?;
+    let Some(ending_at) = file.metadata()?.len().checked_sub(ENDING) else { return Ok(None) };
+    let mut beginning = [0; BEGINNING.len()];
+    file.read_exact_at(&mut beginning, 0)?;
+    let mut place = [0; 8];
+    file.read_exact_at(&mut place, ending_at)?;
+    let mut json = [0; KEY.len() + 11];
+    file.read_exact_at(&mut json, u64::from_le_bytes(place).min(ending_at))?;
+    let text = String::from_utf8_lossy(&json);
+    let digits = text.strip_prefix(KEY).and_then(|rest| rest.split_once(',')).map(|(digits, _)| digits);
+    Ok(digits.filter(|_| beginning == *BEGINNING).and_then(|digits| digits.parse().ok()))
+}
+
 impl Catalogue {
     /// Opens a catalogue and checks that it is whole.
     ///
@@ -164,6 +181,13 @@ impl Catalogue {
             return Err(damaged("a folder points nowhere"));
         }
         Ok(Self { file, end, whole })
+    }
+
+    /// Whether a catalogue lies there that another version made: what it says of its file is not what a scan would say
+    /// now. Looks at its end only; of one that is missing or damaged it knows nothing.
+    #[must_use]
+    pub fn is_outdated(path: &Path) -> bool {
+        version(path).is_ok_and(|version| version.is_some_and(|version| version != SCAN_VERSION))
     }
 
     /// What reading the file through found.

@@ -109,7 +109,7 @@ impl<'a> Scan<'a> {
             ));
         }
         if let Some(items) = items {
-            inspection.losses.extend(items.left_out());
+            inspection.damage.extend(items.left_out());
             inspection.has_items = items.finish()?;
         }
         writer.finish(stamp, described, inspection)
@@ -480,27 +480,47 @@ mod tests {
         }
     }
 
-    fn inspected(work: &Path, limits: &Limits) -> Inspection {
+    fn inspected(work: &Path, limits: &Limits) -> Result<Inspection, ArchiveError> {
         let items = Items::begin(&work.join("items.zip"), limits, None);
         let writer = Writer::begin(&work.join("catalogue")).unwrap();
         let cancel = CancellationToken::new();
-        Scan::new(writer, Some(items), &mut |_, _| {}, &cancel).run(&mut Contacts, Stamp::default()).unwrap()
+        Scan::new(writer, Some(items), &mut |_, _| {}, &cancel).run(&mut Contacts, Stamp::default())
     }
 
     #[test]
     fn a_contact_that_cannot_be_saved_is_a_loss_and_no_note() {
         let work = tempfile::tempdir().unwrap();
         let roomy = Limits { reserve: Some(0), ..Limits::new(work.path()) };
-        let found = inspected(work.path(), &roomy);
+        let found = inspected(work.path(), &roomy).unwrap();
         assert_eq!(found.losses, ["\"Zé\" (IPM.Contact) could not be saved: A part of it is gone."]);
         assert_eq!((&found.damage[..], found.items, found.has_items), (&[][..], 3, true));
         assert_eq!((found.others["contact"], found.messages, found.unreadable), (3, 0, 0));
 
+        // That says nothing of the file: it is read through again when there is room.
         let full = Limits { reserve: Some(u64::MAX), ..roomy };
-        let found = inspected(work.path(), &full);
-        let said = found.losses.join("\n");
-        assert!(said.contains("not saved: There is not enough room on the disk"), "{said}");
-        assert!(found.damage.is_empty(), "{:?}", found.damage);
+        let error = inspected(work.path(), &full).expect_err("there is no room");
+        assert!(matches!(&error, ArchiveError::Io(e) if e.kind() == io::ErrorKind::StorageFull), "{error}");
+    }
+
+    #[test]
+    fn a_catalogue_of_another_version_is_told_from_one_of_this_and_from_a_wreck() {
+        use crate::{Catalogue, SCAN_VERSION};
+        let work = tempfile::tempdir().unwrap();
+        let place = work.path().join("catalogue");
+        assert!(!Catalogue::is_outdated(&place), "there is none");
+        inspected(work.path(), &Limits { reserve: Some(0), ..Limits::new(work.path()) }).unwrap();
+        assert!(Catalogue::open(&place).is_ok() && !Catalogue::is_outdated(&place));
+        let bytes = std::fs::read(&place).unwrap();
+        let said = format!("\"scan_version\":{SCAN_VERSION},");
+        let at = memchr::memmem::find(&bytes, said.as_bytes()).unwrap();
+        let mut older = bytes.clone();
+        older[at + said.len() - 2] -= 1;
+        std::fs::write(&place, &older).unwrap();
+        assert!(Catalogue::is_outdated(&place));
+        for cut in [0, 10, 50, older.len() - 1] {
+            std::fs::write(&place, &older[..cut]).unwrap();
+            assert!(!Catalogue::is_outdated(&place), "{cut}");
+        }
     }
 
     #[test]

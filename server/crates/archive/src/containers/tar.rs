@@ -115,12 +115,18 @@ impl Tree for Tar {
         }
         let mut headers = Headers::new(&file, self.limits.entries);
         let end = loop {
-            let Found { at, data, bytes, header, extra } = match headers.next()? {
+            let found = match headers.next()? {
                 Next::Entry(found) => *found,
                 Next::End(end) => break end,
             };
-            let path = extra.path.unwrap_or(header.path);
+            let partial = found.partial();
+            let Found { at, data, bytes, header, extra } = found;
+            let path = extra.name.or(extra.path).unwrap_or(header.path);
             let (mut levels, name) = names.path(&path, self.limits.depth);
+            if let Some(why) = partial {
+                each(Event::Lost(levels, name, why.to_owned()))?;
+                continue;
+            }
             match header.kind {
                 b'5' => {
                     levels.push(name);
@@ -183,8 +189,8 @@ impl Tree for Tar {
                 "{} left out: {first_link}.",
                 count(
                     links,
-                    "symbolic link, device or part of a file was",
-                    "symbolic links, devices or parts of files were"
+                    "symbolic link, device or other entry that is no file was",
+                    "symbolic links, devices or other entries that are no files were"
                 )
             )))?;
         }
@@ -251,7 +257,10 @@ impl Places {
             if headers.entries.is_multiple_of(STEP) {
                 each(Event::Alive)?;
             }
-            if found.header.holds_file() && found.data.saturating_add(found.bytes) <= file.len() {
+            if found.header.holds_file()
+                && found.partial().is_none()
+                && found.data.saturating_add(found.bytes) <= file.len()
+            {
                 places.put(&found.extra.path.unwrap_or(found.header.path), (found.data, found.bytes));
             }
         }
@@ -420,6 +429,103 @@ mod tests {
         let second = format!("{}|2:2,S=one", "d".repeat(120));
         assert_eq!(files, ["cur|1:2,S=one", &second, "cur|3:2,S=one", "lost 4:2,S"]);
         assert!(damage.is_empty(), "{damage:?}");
+    }
+
+    /// An entry of one kind, with what stands in its header at some places.
+    fn entry(kind: u8, name: &str, content: &[u8], put: &[(usize, u8)]) -> Vec<u8> {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o644);
+        header.set_size(content.len() as u64);
+        header.set_path(name).unwrap();
+        header.set_entry_type(tar::EntryType::new(kind));
+        put.iter().for_each(|(at, byte)| header.as_mut_bytes()[*at] = *byte);
+        header.set_cksum();
+        let mut bytes = header.as_bytes().to_vec();
+        bytes.extend_from_slice(content);
+        bytes.resize(bytes.len().next_multiple_of(512), 0);
+        bytes
+    }
+
+    /// Records of two digits in length.
+    fn pax(records: &[(&str, &str)]) -> Vec<u8> {
+        let record = |(key, value): &(&str, &str)| format!("{} {key}={value}\n", key.len() + value.len() + 5);
+        records.iter().map(record).collect::<String>().into_bytes()
+    }
+
+    #[test]
+    fn a_sparse_file_and_the_rest_of_one_are_lost_under_their_names_and_all_others_are_read() {
+        let work = tempfile::tempdir().unwrap();
+        let made_up = "cur/GNUSparseFile.25496/1";
+        let named = pax(&[("GNU.sparse.major", "1"), ("GNU.sparse.name", "cur/1"), ("GNU.sparse.realsize", "40000")]);
+        let plain = pax(&[("GNU.sparse.size", "40000"), ("GNU.sparse.offset", "0"), ("GNU.sparse.numbytes", "7")]);
+        let rest = pax(&[("GNU.volume.filename", "cur/1"), ("GNU.volume.size", "9"), ("GNU.volume.offset", "4")]);
+        // Two more blocks of the map, the first of which says that another one follows.
+        let mut mapped = entry(b'S', "cur/1", b"content", &[(482, 1)]);
+        let mut map = vec![1; 1024];
+        map[512 + 504] = 0;
+        mapped.splice(512..512, map);
+        let cases = [
+            (entry(b'S', "cur/1", b"content", &[]), "--sparse"),
+            (mapped, "--sparse"),
+            ([entry(b'x', "p", &named, &[]), entry(b'0', made_up, b"content", &[])].concat(), "--sparse"),
+            ([entry(b'x', "p", &plain, &[]), entry(b'0', "cur/1", b"content", &[])].concat(), "--sparse"),
+            (entry(b'M', "cur/1", b"content", &[]), "another volume"),
+            (
+                [
+                    entry(b'g', "g", &rest, &[]),
+                    entry(b'x', "p", &pax(&[("mtime", "1234")]), &[]),
+                    entry(b'0', "./GNUFileParts/1.2", b"content", &[]),
+                ]
+                .concat(),
+                "another volume",
+            ),
+        ];
+        for (n, (bytes, word)) in cases.into_iter().enumerate() {
+            let mut bytes = [bytes, entry(b'0', "cur/2", b"two", &[])].concat();
+            bytes.extend([0; 1024]);
+            let (files, damage) = walked(bytes.clone(), &Limits::new(work.path())).unwrap();
+            assert_eq!((&files[..], damage.len()), (&["lost 1".to_owned(), "cur|2=two".to_owned()][..], 0), "{n}");
+            let mut why = Vec::new();
+            let mut tree = Tar::new(Section::of_bytes(bytes), &Limits::new(work.path())).unwrap();
+            tree.walk(&mut |event| {
+                if let Event::Lost(levels, _, sentence) = event {
+                    why.push((levels, sentence));
+                }
+                Ok(())
+            })
+            .unwrap();
+            assert!(why.len() == 1 && why[0].0 == ["cur"] && why[0].1.contains(word), "{n}: {why:?}");
+        }
+    }
+
+    /// What GNU tar writes, where it is there.
+    #[test]
+    fn what_tar_packs_with_sparse_is_told_as_lost() {
+        use std::{os::unix::fs::FileExt, process::Command};
+        let work = tempfile::tempdir().unwrap();
+        let gnu = Command::new("tar").arg("--version").output();
+        if !gnu.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains("GNU tar")) {
+            println!("left out: no GNU tar");
+            return;
+        }
+        std::fs::create_dir(work.path().join("cur")).unwrap();
+        let holes = std::fs::File::create(work.path().join("cur/1")).unwrap();
+        // More runs than the map in a header has room for.
+        for n in 0..30 {
+            holes.write_all_at(b"From: a@b\n", n * 65_536).unwrap();
+        }
+        std::fs::write(work.path().join("cur/2"), "two").unwrap();
+        for options in [&["--format=gnu"][..], &["--format=posix"], &["--format=posix", "--sparse-version=0.1"]] {
+            let mut tar = Command::new("tar");
+            tar.args(options).args(["-cSf", "-", "cur/1", "cur/2"]).current_dir(work.path());
+            let packed = tar.output().unwrap();
+            assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
+            let (files, damage) = walked(packed.stdout, &Limits::new(work.path())).unwrap();
+            // A file system without holes keeps the file whole.
+            let whole = files.first().is_some_and(|file| file.starts_with("cur|1=From"));
+            assert!(whole || files[0] == "lost 1", "{options:?}: {files:?}");
+            assert_eq!((&files[1..], damage.len()), (&["cur|2=two".to_owned()][..], 0), "{options:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use crate::ArchiveError;
 use std::io;
 
 const BLOCK: u64 = 512;
+/// Where a block with more of a sparse file's map says whether another one follows.
+const MORE_OF_MAP: usize = 504;
 /// The longest name or pax header that is believed.
 const LONGEST: u64 = 64 * 1024;
 
@@ -32,6 +34,25 @@ pub(super) struct Found {
 pub(super) enum Next {
     Entry(Box<Found>),
     End(End),
+}
+
+impl Found {
+    /// Why the content is not what the file held, where it is not.
+    pub(super) fn partial(&self) -> Option<&'static str> {
+        if self.header.kind == b'M' || self.extra.is_rest {
+            Some(
+                "Only the rest of it is in this archive: it begins in another volume. Unpack all volumes together, and \
+                 pack what comes out anew as one archive.",
+            )
+        } else if self.header.kind == b'S' || self.extra.is_sparse {
+            Some(
+                "It is packed as a sparse file, without its runs of zeros, which is not read. Pack the archive anew \
+                 without --sparse (-S), or unpack it and add what comes out.",
+            )
+        } else {
+            None
+        }
+    }
 }
 
 /// Goes from header to header.
@@ -80,7 +101,16 @@ impl<'a> Headers<'a> {
             if self.entries > self.most {
                 return Err(directory::too_many(self.most));
             }
-            let data = at + BLOCK;
+            let mut data = at + BLOCK;
+            let mut is_mapped_on = header.is_mapped_on;
+            // More of the map stands between the header and the content, and is counted nowhere.
+            while is_mapped_on {
+                match self.file.bytes(data, 512)?.get(MORE_OF_MAP) {
+                    Some(more) => is_mapped_on = *more != 0,
+                    None => return Ok(Next::End(End::Damaged("in the middle of an entry"))),
+                }
+                data += BLOCK;
+            }
             let bytes = match header.kind {
                 // Some writers name the size of what is linked to, and nothing follows (GNU tar reads it so too).
                 b'1' if Header::parse(&self.file.bytes(data, 512)?).is_some() => 0,
@@ -94,7 +124,14 @@ impl<'a> Headers<'a> {
                 b'L' => self.said.path = Some(content(self.file, data, bytes)?),
                 b'K' => self.said.link = Some(content(self.file, data, bytes)?),
                 b'x' => self.said.read_pax(&content(self.file, data, bytes)?),
-                b'g' => {}
+                b'g' => {
+                    // Of what is said for all entries, only that a volume begins with the rest of a file matters here.
+                    let mut all = Extra::default();
+                    all.read_pax(&content(self.file, data, bytes)?);
+                    if all.is_rest {
+                        (self.said.is_rest, self.said.name) = (true, all.name);
+                    }
+                }
                 _ => {
                     let extra = std::mem::take(&mut self.said);
                     return Ok(Next::Entry(Box::new(Found { at, data, bytes, header, extra })));
@@ -120,11 +157,22 @@ pub(super) struct Extra {
     pub(super) link: Option<Vec<u8>>,
     bytes: Option<u64>,
     pub(super) modified: Option<i64>,
+    /// Whether the content is kept without its holes (GNU's sparse formats 0.0, 0.1 and 1.0).
+    pub(super) is_sparse: bool,
+    /// Whether it is the rest of a file that begins in another volume.
+    pub(super) is_rest: bool,
+    /// What such a file is called; the path is then one that GNU tar made up.
+    pub(super) name: Option<Vec<u8>>,
 }
 
 impl Extra {
     fn any(&self) -> bool {
-        self.path.is_some() || self.link.is_some() || self.bytes.is_some() || self.modified.is_some()
+        self.path.is_some()
+            || self.link.is_some()
+            || self.bytes.is_some()
+            || self.modified.is_some()
+            || self.is_sparse
+            || self.is_rest
     }
 
     /// Records of the form `LENGTH KEY=VALUE\n` (POSIX.1-2001).
@@ -137,10 +185,13 @@ impl Extra {
             let Some(equals) = memchr::memchr(b'=', record) else { continue };
             let (key, value) = (&record[..equals], &record[equals + 1..]);
             let text = std::str::from_utf8(value).unwrap_or_default();
+            self.is_sparse |= key.starts_with(b"GNU.sparse.");
+            self.is_rest |= key.starts_with(b"GNU.volume.");
             match key {
                 b"path" => self.path = Some(value.to_vec()),
                 b"linkpath" => self.link = Some(value.to_vec()),
                 b"size" => self.bytes = text.parse().ok(),
+                b"GNU.sparse.name" | b"GNU.volume.filename" => self.name = Some(value.to_vec()),
                 b"mtime" => self.modified = text.split('.').next().and_then(|seconds| seconds.parse().ok()),
                 _ => {}
             }
@@ -157,6 +208,8 @@ pub(super) struct Header {
     bytes: u64,
     pub(super) modified: i64,
     pub(super) group: Option<String>,
+    /// Whether the map of a sparse file goes on behind the header (the old GNU format).
+    is_mapped_on: bool,
 }
 
 impl Header {
@@ -190,6 +243,7 @@ impl Header {
             bytes: number(&block[124..136])?,
             modified: i64::try_from(number(&block[136..148]).unwrap_or(0)).unwrap_or(0),
             group: group.filter(|name| !name.is_empty()),
+            is_mapped_on: kind == b'S' && block[482] != 0,
         })
     }
 

@@ -72,11 +72,18 @@ pub(crate) fn is_mbox(section: &Section) -> io::Result<bool> {
     Ok(separator::at(&mut window, start)?.is_some())
 }
 
-/// Whether a line in the beginning of a file begins a message, though what stands in front of it is none.
-pub(crate) fn has_message(head: &[u8]) -> io::Result<bool> {
+/// Whether a line in the beginning of a file begins a message, though what stands in front of it is none. With `headed`,
+/// only where a header of mail follows: texts have lines that look like a separator.
+pub(crate) fn has_message(head: &[u8], headed: bool) -> io::Result<bool> {
     let mut window = Window::new(Section::of_bytes(head));
-    let start = start(&mut window)?;
-    Ok(separator::next(&mut window, start)?.is_some())
+    let mut from = start(&mut window)?;
+    while let Some(found) = separator::next(&mut window, from)? {
+        if !headed || separator::is_mail(&mut window, found.message)? {
+            return Ok(true);
+        }
+        from = found.message;
+    }
+    Ok(false)
 }
 
 /// What a scan went through.

@@ -99,7 +99,7 @@ fn empty_before(window: &mut Window, at: u64) -> io::Result<bool> {
 }
 
 /// Whether a header of mail begins at a place.
-fn is_mail(window: &mut Window, at: u64) -> io::Result<bool> {
+pub(super) fn is_mail(window: &mut Window, at: u64) -> io::Result<bool> {
     let bytes = window.get(at, LOOKED_AT)?;
     Ok(Header::parse(&bytes[..bytes.len().min(LOOKED_AT)]).mail_fields() >= 2)
 }

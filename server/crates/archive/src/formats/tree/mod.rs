@@ -233,6 +233,11 @@ impl Scan<'_> {
             {
                 Sniffed::Mbox
             }
+            Sniffed::Message | Sniffed::Suspect(_) | Sniffed::Other
+                if self.shape.is_answer(&entry.levels, &entry.name) =>
+            {
+                Sniffed::Ignored
+            }
             sniffed => sniffed,
         };
         match sniffed {
@@ -343,9 +348,11 @@ impl Scan<'_> {
         let number = self.number(folder(self.shape.below(&entry.levels)), visitor)?;
         let title = entry.name.rsplit_once('.').map_or(entry.name.as_str(), |(stem, _)| stem).to_owned();
         let item = FoundItem { class: class.to_owned(), kind, title };
-        visitor.item(number, item, &mut |out| {
-            std::io::copy(&mut entry.body.reader(), out)?;
-            Ok(())
+        visitor.item(number, item, &mut |out| match std::io::copy(&mut entry.body.reader(), out) {
+            Err(e) if crate::containers::is_damage(&e) => {
+                Err(ArchiveError::Unreadable(format!("It cannot be read whole: {e}.")))
+            }
+            copied => Ok(copied.map(drop)?),
         })
     }
 }

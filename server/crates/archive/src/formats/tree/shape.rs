@@ -190,6 +190,14 @@ impl Shape {
         levels.split_last().is_some_and(|(last, base)| last == "tmp" && self.maildirs.contains(base))
     }
 
+    /// Whether a file is one that a server of Maildirs answers with while somebody is away: nobody's mail.
+    pub(super) fn is_answer(&self, levels: &[String], name: &str) -> bool {
+        let answers =
+            levels.split_last().is_some_and(|(last, base)| last == "autoresponses" && self.maildirs.contains(base));
+        // It lies in the Maildir, or in the home above it.
+        answers || self.is_maildir() && matches!(name, "vacation.msg" | ".vacation.msg")
+    }
+
     /// The keywords of a Maildir.
     pub(super) fn keywords(&self, base: &[String]) -> &[(u8, String)] {
         self.keywords.get(base).map_or(&[], Vec::as_slice)

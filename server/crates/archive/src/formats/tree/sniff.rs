@@ -36,7 +36,7 @@ const APPLE_DOUBLE: &[u8] = b"\0\x05\x16\x07";
 /// Whether a file is named as one that lies there only for a program or a system. A folder of mail may be called so too:
 /// [`sniff`] asks the content first.
 pub(super) fn is_ignored(name: &str) -> bool {
-    const NAMES: [&str; 38] = [
+    const NAMES: [&str; 40] = [
         ".ds_store",
         "thumbs.db",
         "desktop.ini",
@@ -75,6 +75,8 @@ pub(super) fn is_ignored(name: &str) -> bool {
         "table_of_contents",
         ".gitkeep",
         "archive_browser.html",
+        "vacation.msg",
+        ".vacation.msg",
     ];
     // Logs and caches are numbered and come in kinds.
     const BEGINNINGS: [&str; 4] = ["._", "dovecot.index", "dovecot.list.index", "dovecot-uidvalidity."];
@@ -92,22 +94,55 @@ pub(crate) fn ending(name: &str) -> String {
     name.rsplit_once('.').map_or(String::new(), |(_, ending)| ending.to_lowercase())
 }
 
+/// A name in lower case, without the ending of a copy.
+fn original(name: &str) -> String {
+    const COPIES: [&str; 7] = ["bak", "old", "orig", "tmp", "part", "partial", "crdownload"];
+    let mut lower = name.to_lowercase();
+    if let Some((first, last)) = lower.rsplit_once('.')
+        && COPIES.contains(&last)
+    {
+        lower.truncate(first.len());
+    }
+    lower
+}
+
 /// Whether a name, or the one behind the ending of a copy, says that mail is in the file.
 pub(super) fn is_mail_name(name: &str) -> bool {
     const ENDINGS: [&str; 19] = [
         "mbox", "mboxrd", "mboxo", "mboxcl", "mboxcl2", "mbx", "mbs", "msg", "dbx", "olm", "nsf", "ost", "pst", "eml",
         "emlx", "edb", "imm", "tbb", "pmm",
     ];
-    const COPIES: [&str; 7] = ["bak", "old", "orig", "tmp", "part", "partial", "crdownload"];
-    let lower = name.to_lowercase();
-    let name =
-        lower.rsplit_once('.').filter(|(_, last)| COPIES.contains(last)).map_or(lower.as_str(), |(first, _)| first);
-    name == "mbox" || name.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending))
+    let name = original(name);
+    name == "mbox" || ENDINGS.contains(&ending(&name).as_str())
 }
 
-/// Whether a name is one of an mbox file.
+/// Whether a name, or the one behind the ending of a copy, is one of an mbox file.
 pub(super) fn is_mbox_name(name: &str) -> bool {
-    matches!(ending(name).as_str(), "mbox" | "mboxrd" | "mboxo" | "mboxcl" | "mboxcl2" | "mbx" | "mbs")
+    let name = original(name);
+    let ending = ending(&name);
+    name == "mbox" || matches!(ending.as_str(), "mbox" | "mboxrd" | "mboxo" | "mboxcl" | "mboxcl2" | "mbx" | "mbs")
+}
+
+/// Whether a name is one of a text that people or programs write; those quote mail.
+fn is_text_name(name: &str) -> bool {
+    const TEXTS: [&str; 19] = [
+        "txt", "text", "md", "rst", "adoc", "tex", "rtf", "log", "csv", "tsv", "htm", "html", "xml", "json", "ini",
+        "cfg", "conf", "yml", "yaml",
+    ];
+    TEXTS.contains(&ending(name).as_str())
+}
+
+/// Whether a name is one of a file that is an archive for its program only, or of one that holds no mail.
+fn is_packed_name(name: &str) -> bool {
+    const ENDINGS: [&str; 10] = ["xpi", "jar", "docx", "xlsx", "pptx", "odt", "ods", "odp", "epub", "apk"];
+    if ENDINGS.contains(&ending(name).as_str()) {
+        return true;
+    }
+    // Dumps, and logs, which are numbered: `mail.log.2.gz`.
+    let lower = name.to_lowercase();
+    let Some(packed) = lower.strip_suffix(".gz") else { return false };
+    let packed = packed.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('.');
+    packed.ends_with(".sql") || packed.ends_with(".log")
 }
 
 /// Whether a name is without an ending, or ends as servers and MH call messages: in a number.
@@ -140,8 +175,6 @@ fn is_other(head: &[u8]) -> bool {
 
 /// Why a file that is nothing known may hold mail all the same.
 fn suspect(name: &str, head: &[u8], bytes: u64) -> Option<&'static str> {
-    const TEXTS: [&str; 14] =
-        ["txt", "text", "md", "log", "csv", "htm", "html", "xml", "json", "ini", "cfg", "conf", "yml", "yaml"];
     let begin = head.iter().take_while(|b| matches!(b, 0 | b'\r' | b'\n')).count();
     let rest = &head[begin..];
     if bytes == 0 {
@@ -149,6 +182,12 @@ fn suspect(name: &str, head: &[u8], bytes: u64) -> Option<&'static str> {
         return (is_mail_name(name) && !is_mbox_name(name)).then_some("there is not one byte in it; bring it again");
     }
     if is_mail_name(name) {
+        let is_text = || head.iter().all(|b| !b.is_ascii_control() || b.is_ascii_whitespace());
+        let fields = || Header::parse(rest).mail_fields();
+        // Outlook's are no texts; what servers and programs call so may be one.
+        if ending(&original(name)) == "msg" && looks_like(head).is_none() && is_text() && fields() == 0 {
+            return None;
+        }
         return Some(match looks_like(head) {
             Some(what) => what,
             None if rest.is_empty() => "it begins with nothing but zeros; it may not have been copied whole",
@@ -166,7 +205,7 @@ fn suspect(name: &str, head: &[u8], bytes: u64) -> Option<&'static str> {
     }
     let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
     let fields = header::is_field(line) && Header::parse(rest).mail_fields() > 0;
-    (fields && !TEXTS.contains(&ending(name).as_str()))
+    (fields && !is_text_name(name))
         .then_some("it begins as a message may; where it is one, give it the ending .eml and bring it again")
 }
 
@@ -204,7 +243,7 @@ pub(crate) fn sniff(name: &str, head: &[u8], bytes: u64) -> Sniffed {
         return Sniffed::Message;
     }
     if let Some((_, kind)) = ARCHIVES.iter().find(|(magic, _)| head.starts_with(magic)) {
-        return Sniffed::Archive(kind);
+        return if is_packed_name(name) { Sniffed::Other } else { Sniffed::Archive(kind) };
     }
     if crate::containers::is_tar(head) {
         return Sniffed::Archive("tar");
@@ -220,14 +259,16 @@ pub(crate) fn sniff(name: &str, head: &[u8], bytes: u64) -> Sniffed {
         return Sniffed::Calendar;
     }
     // A message that was damaged, or something else, may stand in front of the others.
-    let later = !is_other(head) && mbox::has_message(head).unwrap_or(false);
-    if later && is_mbox_name(name) {
+    let (is_mbox, is_other) = (is_mbox_name(name), is_other(head));
+    let later = |headed: bool| !is_other && mbox::has_message(head, headed).unwrap_or(false);
+    if is_mbox && later(false) {
         return Sniffed::Mbox;
     }
     if message::is_emlx(head, bytes) || begins_as_mail(head) {
         return Sniffed::Message;
     }
-    if later || bytes > 0 && is_mbox_name(name) && !is_other(head) {
+    // A text may quote mail, and have lines that look like the beginning of a message.
+    if bytes > 0 && is_mbox && !is_other || !is_text_name(name) && later(true) {
         return Sniffed::Mbox;
     }
     // Thunderbird's folders without mail are empty files.

@@ -346,12 +346,80 @@ fn what_may_be_mail_and_cannot_be_read_is_a_loss_and_anything_else_a_note() {
         ("list.csv", "from: a\n"),
         ("Empty.mbox", ""),
         ("Blank.mbox", "\n\n  \n"),
+        ("Blank/mbox", "\n"),
         ("Empty", ""),
+        ("Sent.mbox.old", ""),
+        ("Sent.MBX.bak", ""),
+        // Lines of a text that look like the beginning of a message, and a text that quotes one.
+        ("notes.txt", "Hotel\nFrom 12 March 2024 14:00\nTo: 15 March 2024 11:00\n"),
+        ("Notes", "Hotel\nFrom 12 March 2024 14:00\nTo: 15 March 2024 11:00\n"),
+        ("howto.md", &format!("# An mbox\n\nIt looks so:\n\n{}", mbox("quoted"))),
+        ("howto.rst", &format!("An mbox\n\n{}", mbox("quoted"))),
+        // What servers answer with, and other programs' files.
+        ("vacation.msg", "I am away.\n"),
+        (".vacation.msg", "Subject: away\n\nI am away.\n"),
+        ("strings.msg", "1 = Ready\n"),
     ];
     let mut files = vec![("Inbox/1.eml", a.as_str())];
     files.extend(others);
     let seen = everywhere(&files);
     assert_eq!((seen.messages.len(), &seen.losses[..]), (1, &[][..]), "{:?}", seen.damage);
+}
+
+#[test]
+fn what_a_server_of_maildirs_answers_with_is_nobodys_mail() {
+    let a = message("a");
+    let seen = everywhere(&[
+        ("ana/Maildir/cur/1600000000.M1.h:2,S", &a),
+        ("ana/Maildir/.vacation.msg", &a),
+        ("ana/vacation.msg", "Subject: away\n\nI am away.\n"),
+        ("ana/Maildir/autoresponses/away", &a),
+        ("ana/Maildir/autoresponses/away.msg", "Content-Type: text/plain\n\nI am away.\n"),
+    ]);
+    assert_eq!((counts(&seen), &seen.losses[..]), (folders(&[("INBOX", 1)]), &[][..]), "{:?}", seen.damage);
+    assert!(seen.damage.len() == 1 && seen.damage[0].starts_with("4 files that programs keep"), "{:?}", seen.damage);
+}
+
+#[test]
+fn packed_files_of_programs_are_notes_and_other_archives_losses() {
+    let (a, inbox) = (message("a"), mbox("a"));
+    let pk = "PK\u{3}\u{4}x";
+    let profile = [
+        ("Profile/Mail/Local Folders/Inbox", inbox.as_str()),
+        ("Profile/Mail/Local Folders/Inbox.msf", "// <!-- -->"),
+        ("Profile/extensions/x.xpi", pk),
+        ("Profile/startupCache/x.jar", pk),
+        ("Profile/Letter.DOCX", pk),
+    ];
+    let seen = everywhere(&profile);
+    assert_eq!((seen.messages.len(), &seen.losses[..]), (1, &[][..]), "{:?}", seen.damage);
+    assert!(seen.damage.iter().any(|said| said.starts_with("3 files are no mail")), "{:?}", seen.damage);
+    let gzip = |name: &str| sniff::sniff(name, b"\x1f\x8b\x08x", 4);
+    for name in ["dump.sql.gz", "mail.log.gz", "mail.log.2.gz", "Dump.SQL.GZ"] {
+        assert_eq!(gzip(name), Sniffed::Other, "{name}");
+    }
+    for name in ["Inbox.gz", "ana.tar.gz", "ana.tgz", "ana.mbox.gz", "log.gz", "sql", "x.2.gz"] {
+        assert_eq!(gzip(name), Sniffed::Archive("gzip"), "{name}");
+    }
+    for name in ["mail.zip", "Inbox.gz", "ana.mbox.gz", "old.pst.zip", "x", "sql", "log.zip"] {
+        let seen = everywhere(&[("Inbox/1.eml", &a), (name, pk)]);
+        let said =
+            format!("\"{name}\" is a zip archive of its own and was not opened. Unpack it and add it as a file.");
+        assert_eq!((seen.messages.len(), seen.losses), (1, vec![said]), "{name}");
+    }
+}
+
+#[test]
+fn a_card_that_cannot_be_unpacked_does_not_end_the_reading() {
+    let root = tempfile::tempdir().unwrap();
+    let limits = Limits::new(root.path());
+    let mut bytes = zip(&[("1.eml", &message("a")), ("2.vcf", "BEGIN:VCARD\r\nEND:VCARD\r\n")]);
+    let directory = memchr::memmem::find_iter(&bytes, b"PK\x01\x02").nth(1).unwrap();
+    bytes[directory + 16] ^= 1;
+    let tree = Box::new(Zip::new(Section::of_bytes(bytes), &limits).unwrap());
+    let error = TreeStore::new(tree, String::new(), &limits).scan(&mut Seen::default()).unwrap_err();
+    // A catalogue goes on behind it, and tells it as a loss.
+    assert!(matches!(&error, ArchiveError::Unreadable(why) if why.contains("checksum")), "{error}");
 }
 
 #[test]
