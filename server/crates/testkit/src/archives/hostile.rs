@@ -77,16 +77,6 @@ pub fn gzip_bomb(bytes: u64) -> Vec<u8> {
     zeros(bytes, &mut out).and_then(|()| out.finish()).expect("memory takes what is written")
 }
 
-/// Writes an mbox whose only message is one line of so many bytes.
-///
-/// # Errors
-/// Where it cannot be written.
-pub fn mbox_of_one_line(out: &mut dyn Write, bytes: u64) -> io::Result<()> {
-    out.write_all(b"From ana@example.test Thu Feb 29 12:00:00 2024\nSubject: one line\n\n")?;
-    letters(bytes, out)?;
-    out.write_all(b"\n")
-}
-
 /// Writes a message with so many bytes of body, in lines of 76.
 ///
 /// # Errors
@@ -112,15 +102,7 @@ pub fn deep_folders(root: &Path, levels: usize) -> io::Result<()> {
 }
 
 fn zeros(bytes: u64, out: &mut dyn Write) -> io::Result<()> {
-    repeated(0, bytes, out)
-}
-
-fn letters(bytes: u64, out: &mut dyn Write) -> io::Result<()> {
-    repeated(b'x', bytes, out)
-}
-
-fn repeated(byte: u8, bytes: u64, out: &mut dyn Write) -> io::Result<()> {
-    let chunk = vec![byte; 1 << 20];
+    let chunk = vec![0; 1 << 20];
     let mut left = bytes;
     while left > 0 {
         let now = left.min(chunk.len() as u64);
