@@ -3,7 +3,7 @@
 use super::{
     Exit, Outcome, Usage, print_json, print_line,
     serve::ending_by_signal,
-    source::Bar,
+    source::{Bar, warn},
     table::{Table, bytes},
 };
 use crate::config::Config;
@@ -129,9 +129,7 @@ fn list(ls: &Ls, limits: &Limits, cancel: &CancellationToken) -> Outcome {
         table.row([folder.path, folder.items.to_string(), classes.join(", ")]);
     }
     print_line(table)?;
-    for sentence in listing.damage {
-        eprintln!("Damage: {}", sentence.replace(char::is_control, "\u{fffd}"));
-    }
+    warn(&[], &listing.damage);
     Ok(Exit::Done)
 }
 
@@ -219,11 +217,7 @@ fn write(options: &Export, limits: &Limits, cancel: &CancellationToken) -> Outco
     if done.more_unreadable > 0 {
         eprintln!("and {} more", done.more_unreadable);
     }
-    for (what, sentences) in [("Missing", &done.losses), ("Damage", &done.damage)] {
-        for sentence in sentences {
-            eprintln!("{what}: {}", sentence.replace(char::is_control, "\u{fffd}"));
-        }
-    }
+    warn(&done.losses, &done.damage);
     Ok(if left > 0 || !done.losses.is_empty() { Exit::LeftOver } else { Exit::Done })
 }
 

@@ -37,6 +37,15 @@ impl Source {
     }
 }
 
+/// Says what a file lacks and what was read around, a sentence a line.
+pub fn warn(losses: &[String], damage: &[String]) {
+    for (what, sentences) in [("Missing", losses), ("Damage", damage)] {
+        for sentence in sentences {
+            eprintln!("{what}: {}", sentence.replace(char::is_control, "\u{fffd}"));
+        }
+    }
+}
+
 /// How a file is read for the copy with this state: its catalogue, and what must be unpacked, lie beside that.
 pub fn access(path: &Path, state: &Path, max_gb: u64) -> anyhow::Result<FileAccess> {
     let beside = |end: &str| {
