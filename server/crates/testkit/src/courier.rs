@@ -39,7 +39,7 @@ mod front;
 
 use std::fmt;
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -190,7 +190,7 @@ impl Courier {
     }
 
     fn launch(&mut self) -> Result<()> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port())).tried(|| "listening".to_owned())?;
+        let listener = self.port.listen()?;
         let mut monitor = self.service.start_monitor()?;
         let watchdog = match Watchdog::over(monitor.id(), [self.dir.path()].into_iter()) {
             Ok(watchdog) => watchdog,

@@ -7,10 +7,12 @@
 //! with its process and leaves no file behind.
 
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result, Tried as _};
 
@@ -20,6 +22,8 @@ const SPAN: u16 = 10_000;
 const LOWEST: u16 = 10_000;
 /// How many ports of the kernel's choice are tried where none is left below.
 const TRIES: usize = 20;
+/// How long a listener that was closed may go on in processes that are about to start.
+const LINGERING: Duration = Duration::from_secs(30);
 
 /// A port that no other server of the kit gets as long as this lives.
 #[derive(Debug)]
@@ -53,12 +57,28 @@ impl Port {
         Err(Error::Io { what: "finding a port that nobody else has".to_owned(), source })
     }
 
-    /// The port, where nobody has its name and nobody listens.
+    /// The port, where nobody has its name and nobody listens. It is asked by a connection and not by listening: a
+    /// process that another thread starts at this moment has a copy of each of our sockets until it becomes its program
+    /// (execve(2)), and a copied listener would be in the way of the server for which the port is meant.
     fn take(number: u16) -> Option<Port> {
         let name = SocketAddr::from_abstract_name(format!("gatepost-testkit-port-{number}")).ok()?;
         let name = UnixListener::bind_addr(&name).ok()?;
-        TcpListener::bind((Ipv4Addr::LOCALHOST, number)).ok()?;
-        Some(Port { number, _name: name })
+        let refused = TcpStream::connect((Ipv4Addr::LOCALHOST, number)).err()?;
+        (refused.kind() == io::ErrorKind::ConnectionRefused).then_some(Port { number, _name: name })
+    }
+
+    /// Listens there. A listener of ours that was closed shortly before may still be open in a process that is being
+    /// started (see [`Port::take`]): it is waited for.
+    pub(crate) fn listen(&self) -> Result<TcpListener> {
+        let end = Instant::now() + LINGERING;
+        loop {
+            match TcpListener::bind((Ipv4Addr::LOCALHOST, self.number)) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < end => {
+                    thread::sleep(Duration::from_millis(5));
+                }
+                bound => return bound.tried(|| format!("listening on port {}", self.number)),
+            }
+        }
     }
 
     /// Its number.
@@ -90,15 +110,27 @@ mod tests {
         assert_eq!(numbers.len(), 50);
         for port in &ports {
             assert!(Port::take(port.number()).is_none(), "it is held");
-            TcpListener::bind((Ipv4Addr::LOCALHOST, port.number())).unwrap();
+            port.listen().unwrap();
         }
+    }
+
+    #[test]
+    fn a_listener_that_lingers_elsewhere_is_waited_for() {
+        let port = Port::reserve().unwrap();
+        let lingering = port.listen().unwrap();
+        thread::scope(|scope| {
+            let again = scope.spawn(|| port.listen().map(drop));
+            thread::yield_now();
+            drop(lingering);
+            again.join().unwrap().unwrap();
+        });
     }
 
     #[test]
     fn a_port_where_somebody_listens_is_left_alone() {
         let port = Port::reserve().unwrap();
         let number = port.number();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, number)).unwrap();
+        let listener = port.listen().unwrap();
         drop(port);
         assert!(Port::take(number).is_none());
         drop(listener);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::error::{Result, Tried as _};
+use crate::error::Result;
 use crate::port::Port;
 
 /// A direction of bytes through the proxy.
@@ -139,15 +139,8 @@ struct Cut {
 impl Proxy {
     /// Forwards a free port of 127.0.0.1 to `target`.
     pub fn start(target: u16) -> Result<Proxy> {
-        let mut port = Port::reserve()?;
-        let mut bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port.number()));
-        for _ in 1..PORT_TRIES {
-            if bound.is_err() {
-                port = Port::reserve()?;
-                bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port.number()));
-            }
-        }
-        let listener = bound.tried(|| "opening the proxy's port".to_owned())?;
+        let port = Port::reserve()?;
+        let listener = port.listen()?;
         let shared = Arc::new(Shared {
             target,
             faults: Mutex::default(),
@@ -372,9 +365,6 @@ fn carry(number: u64, client: TcpStream, server: TcpStream, shared: &Arc<Shared>
     }
     Ok(())
 }
-
-/// A process that is none of the kit's may take a port between choosing and binding it.
-const PORT_TRIES: usize = 8;
 
 /// Bytes and when they are due. Bandwidth is not limited, so a delayed direction may hold many.
 fn read(mut from: TcpStream, sender: &Sender<(Instant, Vec<u8>)>, shared: &Shared) {
