@@ -6,6 +6,7 @@ mod backup;
 mod copy;
 mod doctor;
 mod gate;
+mod guard;
 mod man;
 mod open;
 mod password;
@@ -91,6 +92,9 @@ enum Command {
     },
     /// Print the manual page, or write one page a command with --dir
     Man(man::Man),
+    /// End the programs of the process that started this one, should it be killed; started by Gatepost itself
+    #[command(hide = true)]
+    Guard,
 }
 
 #[derive(Debug, Subcommand)]
@@ -171,6 +175,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn carry_out(cli: Cli) -> Outcome {
+    gatepost_tools::guard_by(guard::command);
     // These work without any setting.
     match &cli.command {
         Command::Completions { shell } => {
@@ -180,6 +185,7 @@ fn carry_out(cli: Cli) -> Outcome {
             return Ok(Exit::Done);
         }
         Command::Man(man) => return man::run(man, Cli::command()),
+        Command::Guard => return guard::run(),
         Command::Config(ConfigCommand::Sample) => {
             std::io::stdout().write_all(config::SAMPLE.as_bytes())?;
             return Ok(Exit::Done);
@@ -208,7 +214,9 @@ async fn with_settings(command: Command, config: Config) -> Outcome {
         Command::Ssh(ssh) => ssh::run(ssh, config).await,
         Command::Audit(audit) => audit::run(audit, config).await,
         Command::Backup(backup) => backup::run(backup, config).await,
-        Command::Config(_) | Command::Doctor(_) | Command::Completions { .. } | Command::Man(_) => Ok(Exit::Done),
+        Command::Config(_) | Command::Doctor(_) | Command::Completions { .. } | Command::Man(_) | Command::Guard => {
+            Ok(Exit::Done)
+        }
     }
 }
 

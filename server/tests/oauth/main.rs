@@ -7,6 +7,7 @@ mod common;
 mod accounts;
 mod answers;
 mod applications;
+mod engines;
 mod hostile;
 mod pages;
 mod renewal;

@@ -67,9 +67,15 @@ impl Scene {
 
     /// The same where the Desk reaches the old server by another port.
     pub fn with(auth: AuthServer, old: Dovecot, port: u16, messages: usize) -> Self {
-        let new = new_server().user(OTHER, NEW_PASSWORD).start().expect("Dovecot starts");
         fill(&old.account(USER), &mail(messages)).expect("mail is generated");
-        let journey = Journey::with(&SETTINGS, new.imap_port(), &[oauth_mailbox(USER, port)]);
+        Self::with_settings(auth, old, port, &[])
+    }
+
+    /// The same with the mail that is there, and with more settings.
+    pub fn with_settings(auth: AuthServer, old: Dovecot, port: u16, more: &[(&str, &str)]) -> Self {
+        let new = new_server().user(OTHER, NEW_PASSWORD).start().expect("Dovecot starts");
+        let settings = [&SETTINGS[..], more].concat();
+        let journey = Journey::with(&settings, new.imap_port(), &[oauth_mailbox(USER, port)]);
         let app = application(&auth, port);
         let app = journey.server.call(&journey.lead, "POST", "/oauth/apps", &app).expect(201).json();
         let (app, mailbox) = (id(&app), id(&journey.mailbox()));

@@ -10,7 +10,7 @@ use crate::common::{
     raw::Raw,
     sized_letter, stat, text, wait_for,
 };
-use gatepost_testkit::{Dovecot, Snapshot, Sshd, dovecot};
+use gatepost_testkit::{Dovecot, Snapshot, Sshd, dovecot, executable};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -112,8 +112,7 @@ impl BySsh {
         let (doveadm, calls) = (scripts.path().join("doveadm"), scripts.path().join("calls"));
         let script =
             format!("#!/bin/sh\necho \"$@\" >>{}\nexec /usr/bin/doveadm -c {config} \"$@\"\n", calls.display());
-        fs::write(&doveadm, script).expect("written");
-        fs::set_permissions(&doveadm, fs::Permissions::from_mode(0o755)).expect("made executable");
+        executable::install(&doveadm, script).expect("written");
         let sshd = Sshd::start(&[("PATH", &format!("{}:/usr/bin:/bin", scripts.path().display()))]).expect("a server");
         let key = scripts.path().join("key");
         fs::copy(sshd.client_key(), &key).expect("copied");
@@ -185,8 +184,7 @@ case "$mode:$*" in
 esac
 exec /usr/bin/doveadm "$@"
 "#;
-    fs::write(&path, script).expect("written");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("made executable");
+    executable::install(&path, script).expect("written");
     path
 }
 

@@ -136,16 +136,32 @@ class Run:
                 say(f"Asked to terminate by file {self.abort}")
                 self.statistics(99)
                 self.end(7, "EXIT_BY_FILE")
-            self.message(source, dest, folder, target, uid, seen)
+            source = self.message(source, dest, folder, target, uid, seen)
             if "signal" in self.modes and self.transferred == 3:
                 os.kill(os.getpid(), signal.SIGKILL)
             if "stall" in self.modes and self.transferred == 3:
                 time.sleep(3600)
         self.folders += 1
+        return source
+
+    def fetch(self, source, uid):
+        flags, date = meta(source.uid("FETCH", uid, "(FLAGS INTERNALDATE RFC822.SIZE)")[1][0])
+        return flags, date, source.uid("FETCH", uid, "(BODY.PEEK[])")[1][0][1]
 
     def message(self, source, dest, folder, target, uid, seen):
-        flags, date = meta(source.uid("FETCH", uid, "(FLAGS INTERNALDATE RFC822.SIZE)")[1][0])
-        body = source.uid("FETCH", uid, "(BODY.PEEK[])")[1][0][1]
+        try:
+            flags, date, body = self.fetch(source, uid)
+        except (imaplib.IMAP4.abort, OSError) as error:
+            # As the real one: a source whose line broke is connected to anew, and asked once more.
+            say(f"Lost the connection to host1: {error}")
+            source = self.connect(1)
+            source._simple_command("SELECT", quoted(folder))
+            source.state, source.is_readonly = "SELECTED", True
+            flags, date, body = self.fetch(source, uid)
+        self.copy_message(dest, folder, target, uid, seen, flags, date, body)
+        return source
+
+    def copy_message(self, dest, folder, target, uid, seen, flags, date, body):
         subject = re.search(rb"(?im)^subject: *(.*?)\r?$", body)
         subject = subject.group(1).decode(errors="replace") if subject else ""
         size = len(body)
@@ -246,7 +262,7 @@ class Run:
             self.end(0, "EX_OK: successful termination")
         pairs = [(folder, self.target(folder)) for folder in self.given.get("--folder", [])]
         for folder, target in pairs:
-            self.copy(source, dest, folder, target)
+            source = self.copy(source, dest, folder, target)
         self.statistics(len(pairs))
         if self.errors and "code0" not in self.modes:
             fetch = any("could not be fetched" in words for words in self.complaints)

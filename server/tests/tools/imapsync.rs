@@ -1,6 +1,7 @@
 //! Mailboxes that are moved by imapsync, for which a stand-in is called that copies by IMAP and prints imapsync's lines.
 //! Whatever it does and claims, the ledger and the proof are our own.
 
+mod guard;
 mod real;
 
 use crate::common::{
@@ -8,12 +9,11 @@ use crate::common::{
     kit::{Reply, Server},
     letter, mail, mailbox, new_server, number, old_server, sized_letter, stat, text, wait_for,
 };
-use gatepost_testkit::{Dovecot, Snapshot, dovecot::Storage, fill};
+use gatepost_testkit::{Dovecot, Snapshot, dovecot::Storage, executable, fill};
 use serde_json::{Value, json};
 use std::{
     fs,
     io::Read as _,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -35,8 +35,7 @@ impl Desk {
     fn between(old: Dovecot, new: Dovecot, mode: &str) -> Self {
         let scripts = tempfile::tempdir().expect("a folder");
         let path = scripts.path().join("imapsync");
-        fs::copy(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/tools/imapsync.py"), &path).expect("copied");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("made executable");
+        executable::install(&path, include_str!("imapsync.py")).expect("copied");
         let path = path.display().to_string();
         let mut moved = mailbox(USER, old.imap_port());
         moved["tool"] = "imapsync".into();
@@ -225,17 +224,32 @@ fn one_that_is_killed_in_the_middle_doubles_nothing() {
 
 #[test]
 fn gatepost_killed_in_the_middle_of_it_ends_it_and_goes_on_with_the_same_run() {
-    for (mode, later) in [("stall", ""), ("stall rewrites", "rewrites")] {
+    // Its guard ends imapsync and what that started, while no Gatepost runs; where the guard was killed too, the next start
+    // does.
+    for (mode, later, guarded) in [("stall fork", "", true), ("stall rewrites", "rewrites", false)] {
         let desk = Desk::with(mode);
         let messages = (0..8).map(|n| letter("INBOX", &format!("m{n}"), &["\\Seen"]));
         deliver(&desk.old.account(USER), messages);
         desk.journey.succeed("preflight");
         let run = desk.journey.start("initial")[0];
         wait_for("three messages", || (desk.there().messages.len() == 3).then_some(()));
-        let (mut left, mode_file) = (String::new(), desk.mode_file());
+        let guard = guard::of(desk.journey.server.pid());
+        if !guarded {
+            guard::send("KILL", guard);
+            wait_for("the end of the guard", || (!is_running(&guard.to_string())).then_some(()));
+        }
+        let (mut left, mode_file, child) = (String::new(), desk.mode_file(), desk.scripts.path().join("child"));
         let desk = desk.killed_and_restarted_after(|data| {
             let pidfile = data.join(format!("work/run-{run}/imapsync.pid"));
             left = fs::read_to_string(&pidfile).expect("its number");
+            if guarded {
+                let child = fs::read_to_string(child).expect("its child's number");
+                for pid in [&left, &child, &guard.to_string()] {
+                    wait_for("the end of imapsync, its child and the guard", || (!is_running(pid)).then_some(()));
+                }
+            } else {
+                assert!(is_running(&left), "nobody is there who could end it");
+            }
             // The number is somebody else's by now, as after a restart of the machine.
             fs::write(pidfile, format!("{}\n", std::process::id())).expect("written");
             fs::write(mode_file, later).expect("written");
@@ -271,7 +285,9 @@ fn a_run_ends_first_what_an_interrupted_one_left_running() {
         line.starts_with(b"sleep").then_some(())
     });
     let run = desk.journey.succeed("preflight");
-    assert!(left.try_wait().expect("asked").is_some_and(|status| !status.success()));
+    // What was killed may need a moment to die.
+    let ended = wait_for("the end of what was left", || left.try_wait().expect("asked"));
+    assert!(!ended.success());
     assert!(desk.journey.log(&run).contains("had left running were ended"), "{}", desk.journey.log(&run));
 }
 

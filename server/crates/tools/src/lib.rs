@@ -4,7 +4,8 @@
 //!   readpst, imap_upload ──► Program ──► run::run ──► lines, as they come ──► a parser of that tool
 //!                                            │
 //!                                            ├─► the whole log, compressed, bounded
-//!                                            └─► a ticket on disk: what a crash left running is ended at the next start
+//!                                            └─► its mark, to a guard, which ends the program should Gatepost be killed,
+//!                                                and on disk, for the next start, should the guard be killed too
 //! ```
 //!
 //! There is no shell anywhere: a program, a list of arguments, an environment made from nothing, a working directory of
@@ -39,5 +40,6 @@ pub mod zmmailbox;
 
 pub use find::{Found, find, version};
 pub use run::{
-    Ended, Exit, Limits, Line, Piped, Program, Sink, Source, Stop, Stream, ToolError, end_leftovers, run, run_piped,
+    Ended, Exit, Limits, Line, Piped, Program, Sink, Source, Stop, Stream, ToolError, end_leftovers, guard_by, run,
+    run_piped, stand_guard,
 };

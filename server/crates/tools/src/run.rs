@@ -1,11 +1,13 @@
 //! One program from its start to its end.
 
+mod guard;
 mod heard;
 mod leftovers;
 mod lines;
 mod log;
 mod pipe;
 
+pub use guard::{guard_by, stand_guard};
 pub use leftovers::end_leftovers;
 pub use lines::{Line, Stream};
 pub use pipe::{Piped, Sink, Source, run_piped};
@@ -233,7 +235,7 @@ async fn run_with(
         command.stdin(Stdio::piped());
     }
     let mut child = command.spawn().map_err(failed)?;
-    let mut guard = Guard { ticket: &ticket, group: child.id(), ended: false };
+    let mut reaper = Reaper { ticket: &ticket, group: child.id(), ended: false };
     ticket.started(child.id()).map_err(failed)?;
     limit(&child, program.limits);
 
@@ -282,10 +284,10 @@ async fn run_with(
     };
     let (status, stopped) = match end {
         Ok(status) => (status, None),
-        Err(stop) => (guard.stop(&mut child).await, Some(stop)),
+        Err(stop) => (reaper.stop(&mut child).await, Some(stop)),
     };
     let exit = status.map_err(failed)?.into();
-    let left_running = guard.finish();
+    let left_running = reaper.finish();
     // What reads for the program reads no further, so that whoever writes learns of its end.
     feeding.abort_all();
     if let Some(flow) = flow {
@@ -395,13 +397,13 @@ fn listen(
 }
 
 /// Ends a program's processes, at the latest when it is dropped.
-struct Guard<'t> {
+struct Reaper<'t> {
     ticket: &'t Ticket,
     group: Option<u32>,
     ended: bool,
 }
 
-impl Guard<'_> {
+impl Reaper<'_> {
     /// Asks the program to end, and kills it when it does not.
     async fn stop(&self, child: &mut Child) -> io::Result<ExitStatus> {
         leftovers::signal_group(self.group, rustix::process::Signal::TERM);
@@ -421,7 +423,7 @@ impl Guard<'_> {
     }
 }
 
-impl Drop for Guard<'_> {
+impl Drop for Reaper<'_> {
     fn drop(&mut self) {
         if !self.ended {
             leftovers::signal_group(self.group, rustix::process::Signal::KILL);

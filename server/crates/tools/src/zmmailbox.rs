@@ -158,10 +158,8 @@ mod tests {
     fn told_of(user: Option<&str>, mailbox: &str, action: Action, sent: &str) -> String {
         let folder = tempfile::tempdir().expect("a folder");
         let script = |name: &str, text: &str| {
-            use std::os::unix::fs::PermissionsExt;
             let path = folder.path().join(name);
-            std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("written");
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("set");
+            gatepost_testkit::executable::install(&path, format!("#!/bin/sh\n{text}\n")).expect("written");
         };
         let told =
             r#"printf '<%s>' "$@"; for last; do :; done; [ "$last" != /dev/stdin ] || { cat "$last"; printf '|'; }"#;

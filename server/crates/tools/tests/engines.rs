@@ -1,6 +1,7 @@
 //! The calls of each engine with stand-ins that behave as badly as programs can: what becomes of them, and what people
 //! read of it.
 
+use gatepost_testkit::executable;
 use gatepost_tools::{
     Ended, Limits, Line, Piped, Program, Stop, ToolError,
     doveadm::{self, Doveadm, From},
@@ -10,7 +11,6 @@ use gatepost_tools::{
 };
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -35,8 +35,7 @@ struct Bench {
 impl Bench {
     fn new(script: &str) -> Self {
         let bench = Self { folder: tempfile::tempdir().expect("a folder") };
-        fs::write(bench.tool(), format!("#!/bin/sh\n{script}\n")).expect("written");
-        fs::set_permissions(bench.tool(), fs::Permissions::from_mode(0o755)).expect("made executable");
+        executable::install(&bench.tool(), format!("#!/bin/sh\n{script}\n")).expect("written");
         bench
     }
 

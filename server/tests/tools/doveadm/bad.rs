@@ -1,6 +1,6 @@
 //! A doveadm that is not there, and one that comes to no end.
 
-use super::{Desk, USER, deliver, fs, letter, number, text, wait_for};
+use super::{Desk, USER, deliver, executable, fs, letter, number, text, wait_for};
 use serde_json::Value;
 
 #[test]
@@ -27,7 +27,7 @@ fn a_doveadm_that_hangs_ends_when_the_run_is_cancelled_and_the_next_run_goes_on(
          exec /usr/bin/doveadm \"$@\"\n",
         hangs.display()
     );
-    fs::write(&program, script).expect("written");
+    executable::install(&program, script).expect("written");
     let id = desk.journey.start("initial")[0];
     let pid = wait_for("doveadm to hang", || fs::read_to_string(&hangs).ok());
     desk.journey.post(&format!("/migration/runs/{id}/cancel"), &Value::Null).expect(200);
@@ -36,7 +36,7 @@ fn a_doveadm_that_hangs_ends_when_the_run_is_cancelled_and_the_next_run_goes_on(
     // What was killed may need a moment to die.
     let line = format!("/proc/{}/cmdline", pid.trim());
     wait_for("the end of doveadm", || fs::read(&line).map_or(true, |line| line.is_empty()).then_some(()));
-    fs::write(&program, before).expect("written");
+    executable::install(&program, before).expect("written");
     desk.journey.succeed("initial");
     assert_eq!(desk.totals(), [1, 1, 0, 0]);
 }

@@ -1,11 +1,12 @@
 //! What a program leaves running: found by a mark in its environment, which children inherit however they detach
 //! themselves, and ended.
 //!
-//! While a program runs, its mark lies in a file in its working directory. After a crash of Gatepost whoever starts, or
-//! works in that directory next, reads the file and ends what still carries its mark: a process id alone may be somebody
-//! else's by then. Whoever runs a program holds a lock on its file, so that another Gatepost beside it does not take it
-//! for left over.
+//! While a program runs, its mark lies in a file in its working directory. When Gatepost dies, its [`guard`](super::guard)
+//! ends at once what it ran. Where the guard died with it, or none could be started, whoever starts, or works in that
+//! directory next, reads the file and ends what still carries its mark: a process id alone may be somebody else's by then.
+//! Whoever runs a program holds a lock on its file, so that another Gatepost beside it does not take it for left over.
 
+use super::guard::Noted;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::{
     collections::BTreeSet,
@@ -31,7 +32,7 @@ const LONGEST: u64 = 4096;
 /// The mark of one run of a program.
 #[derive(Debug)]
 pub(super) struct Ticket {
-    mark: String,
+    mark: Noted,
     path: PathBuf,
     /// Locked until it is dropped.
     file: File,
@@ -60,11 +61,11 @@ impl Ticket {
         file.set_len(0)?;
         file.rewind()?;
         writeln!(file, "{mark}")?;
-        Ok(Self { mark, path, file })
+        Ok(Self { mark: Noted::by_guard(mark).await?, path, file })
     }
 
     pub fn mark(&self) -> &str {
-        &self.mark
+        self.mark.mark()
     }
 
     /// Notes the process's id, for people.
@@ -74,7 +75,7 @@ impl Ticket {
 
     /// Kills everything that carries the mark, until nothing does. Returns how many processes that were.
     pub fn kill_all(&self) -> u32 {
-        let killed = kill_marked(&self.mark);
+        let killed = kill_marked(self.mark());
         let _ = fs::remove_file(&self.path);
         killed
     }
@@ -147,7 +148,7 @@ fn kill_noted(file: &File) -> io::Result<u32> {
 
 /// A process that forks while others are killed is met in the next round; one that was killed is seen until the system
 /// has taken it down. Returns how many there were.
-fn kill_marked(mark: &str) -> u32 {
+pub(super) fn kill_marked(mark: &str) -> u32 {
     const ROUNDS: u32 = 200;
     const BETWEEN: Duration = Duration::from_millis(5);
     let mut killed = BTreeSet::new();
