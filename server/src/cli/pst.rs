@@ -7,10 +7,10 @@ use super::{
     table::{Table, bytes},
 };
 use crate::config::Config;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use gatepost_archive::{
-    ArchiveError, Content, Exported, FolderNumber, FoundFolder, FoundItem, FoundMessage, Limits, Store, Visitor,
-    export, open,
+    ArchiveError, Content, ExportFormat, Exported, FolderNumber, FoundFolder, FoundItem, FoundMessage, Limits, Store,
+    Visitor, export, open,
 };
 use gatepost_contract::SourceType;
 use gatepost_transfer::{Fault, FolderPath};
@@ -26,9 +26,9 @@ use tokio_util::sync::CancellationToken;
 pub enum Pst {
     /// Show the folders of a file, and how many items of which class each has
     Ls(Ls),
-    /// Write every message as an .eml file below folders, and contacts, appointments and notes beside them
+    /// Write every message as an .eml file or into an mbox for each folder, and contacts, appointments and notes beside it
     ///
-    /// Nothing is overwritten. Run again, it goes on where it stopped.
+    /// Nothing is overwritten, and no file has its name before it is whole. Run again, it goes on where it stopped. Where it was killed, files named .part-… may be left: they can be deleted.
     Export(Export),
 }
 
@@ -52,9 +52,31 @@ pub struct Export {
     /// The directory to write below; made where it is missing
     #[arg(value_name = "DIR")]
     dir: PathBuf,
+    /// What messages are written as
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Eml)]
+    format: Format,
     /// Print one JSON object as the last line
     #[arg(long)]
     json: bool,
+}
+
+/// What messages are written as.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// A file for each message, with the date it was received
+    Eml,
+    /// A file for each folder, FOLDER.mbox: RFC 4155, quoted as mboxrd, flags and categories in Status, X-Status and
+    /// X-Keywords
+    Mbox,
+}
+
+impl From<Format> for ExportFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Eml => Self::Eml,
+            Format::Mbox => Self::Mbox,
+        }
+    }
 }
 
 /// How many threads write an export; each holds the caches of a reader.
@@ -196,7 +218,8 @@ fn write(options: &Export, limits: &Limits, cancel: &CancellationToken) -> Outco
     let again = || open(&options.file, &file_name(&options.file), SourceType::Pst, limits);
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
     let bar = Bar::new("writing", options.json);
-    let done = export(&again, threads, &options.dir, &mut |done, total| bar.show(done, total), cancel);
+    let format = options.format.into();
+    let done = export(&again, format, threads, &options.dir, &mut |done, total| bar.show(done, total), cancel);
     bar.finish();
     let done = match done {
         Err(ArchiveError::Stopped) => {

@@ -110,6 +110,40 @@ fn export_writes_each_message_and_item_once_and_overwrites_nothing() {
 }
 
 #[test]
+fn export_writes_an_mbox_for_each_folder_and_overwrites_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("ana.pst");
+    everything(&file, Options::default());
+    let to = dir.path().join("out");
+    let export = |format: &str| {
+        let arguments = ["export".as_ref(), file.as_os_str(), to.as_os_str(), "--json".as_ref(), "--format".as_ref()];
+        gatepost(dir.path(), &[&arguments[..], &[format.as_ref()]].concat())
+    };
+    let (code, out, err) = export("maildir");
+    assert!(code == 2 && err.contains("eml") && err.contains("mbox") && !to.exists(), "{code} {out}{err}");
+    let (code, out, err) = export("mbox");
+    assert_eq!(code, 0, "{out}{err}");
+    let first = summary(&out);
+    assert_eq!((number(&first["messages"]), number(&first["items"])), (12, 6), "{first}");
+    let written = files(&to);
+    let text = |name: &str| {
+        let path = written.get(name).unwrap_or_else(|| panic!("no {name}: {written:?}"));
+        String::from_utf8(fs::read(path).expect("it is there")).expect("it is text")
+    };
+    let year = text("Caixa de Entrada/Clientes _ Ação/2024.mbox");
+    assert!(year.starts_with("From ana@example.test ") && !year.contains('\r'), "{year}");
+    assert!(year.contains("\nStatus: RO\nX-Keywords: Cafe_da_manha Urgente\n"), "{year}");
+    assert_eq!(text("Vazia.mbox"), "");
+    let ending = |end: &str| written.keys().filter(|name| name.ends_with(end)).count();
+    assert_eq!((ending(".eml"), ending(".vcf"), ending(".ics"), ending(".txt")), (0, 2, 3, 1), "{written:?}");
+
+    let (code, out, _) = export("mbox");
+    let again = summary(&out);
+    assert_eq!((code, number(&again["messages"]), number(&again["already_there"])), (0, 0, 18), "{again}");
+    assert_eq!(files(&to).len(), written.len());
+}
+
+#[test]
 fn what_is_no_pst_is_refused_with_a_sentence_and_without_a_trace() {
     let dir = tempfile::tempdir().expect("a directory");
     fs::write(dir.path().join("empty.pst"), "").expect("a file");

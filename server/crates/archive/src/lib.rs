@@ -31,7 +31,7 @@ mod testing;
 pub use catalogue::{Catalogue, CataloguedFolder, Entries, Entry, MOST_MESSAGES, SCAN_VERSION, Stamp};
 pub use detect::{Detected, Kind, Place, detect};
 pub use driver::{ArchiveAccount, ArchiveDriver};
-pub use export::{Exported, export};
+pub use export::{ExportFormat, Exported, export};
 pub use inspect::{FileSource, inspect, overlaps, refresh};
 pub use limits::Limits;
 pub use names::{FolderNames, safe as safe_name};

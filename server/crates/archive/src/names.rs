@@ -2,7 +2,7 @@
 //! without control characters, not too long, and each once.
 
 use gatepost_transfer::FolderPath;
-use std::collections::{HashMap, hash_map::Entry};
+use std::collections::HashMap;
 
 /// How many bytes a name may have; and a path, beyond which folders stand beside each other and not below.
 const LONGEST: usize = 120;
@@ -40,6 +40,8 @@ pub fn safe(name: &str) -> String {
 /// Gives each folder a path of its own. Paths that differ only in case are two, also where a file system ignores case.
 #[derive(Debug, Default)]
 pub struct FolderNames {
+    /// The ending of a file that lies beside each folder, under its name.
+    beside: Option<&'static str>,
     given: HashMap<Key, String>,
     /// Names that were given, and the number of the last folder that wanted the same.
     taken: HashMap<Key, u32>,
@@ -59,6 +61,21 @@ fn key<'a>(levels: impl IntoIterator<Item = &'a str>) -> Key {
 }
 
 impl FolderNames {
+    /// The same for folders that have a file with this ending beside them: neither has the name of another's other.
+    pub(crate) fn beside(ending: &'static str) -> Self {
+        Self { beside: Some(ending), ..Self::default() }
+    }
+
+    /// A path for one more folder of the same path. What is asked for below it lies below the newest.
+    pub(crate) fn another(&mut self, path: &FolderPath) -> String {
+        let levels = path.levels();
+        let above = levels.split_last().filter(|(_, above)| !above.is_empty());
+        let above = above.map_or_else(String::new, |(_, above)| self.of(&FolderPath::new(above.iter().cloned())));
+        let given = self.give(&above, levels.last().map(AsRef::as_ref).unwrap_or_default());
+        self.given.insert(key(levels.iter().map(AsRef::as_ref)), given.clone());
+        given
+    }
+
     /// The folder's path, `/` between its levels.
     pub fn of(&mut self, path: &FolderPath) -> String {
         let levels = path.levels();
@@ -87,20 +104,31 @@ impl FolderNames {
         let name = safe(name);
         let first = format!("{above}{name}");
         let first_key = key([first.to_lowercase().as_str()]);
-        let Some(mut number) = self.taken.get(&first_key).copied() else {
-            self.taken.insert(first_key, 1);
-            return first;
+        let mut number = match self.taken.get(&first_key).copied() {
+            None if self.take(&first) => return first,
+            None => 1,
+            Some(number) => number,
         };
         loop {
             number += 1;
             let given = format!("{above}{name} ({number})");
             // A folder may be called so by itself.
-            if let Entry::Vacant(free) = self.taken.entry(key([given.to_lowercase().as_str()])) {
-                free.insert(1);
+            if self.take(&given) {
                 self.taken.insert(first_key, number);
                 return given;
             }
         }
+    }
+
+    /// Takes a name and that of the file beside it, where both are free.
+    fn take(&mut self, given: &str) -> bool {
+        let given = given.to_lowercase();
+        let keys = [Some(key([given.as_str()])), self.beside.map(|ending| key([format!("{given}.{ending}").as_str()]))];
+        let free = keys.iter().flatten().all(|key| !self.taken.contains_key(key));
+        if free {
+            self.taken.extend(keys.into_iter().flatten().map(|key| (key, 1)));
+        }
+        free
     }
 }
 
@@ -148,6 +176,15 @@ mod tests {
         ];
         for (path, expected) in cases {
             assert_eq!(names.of(&path), expected);
+        }
+        let another =
+            |names: &mut FolderNames, levels: &[&str]| names.another(&FolderPath::new(levels.iter().copied()));
+        assert_eq!(another(&mut names, &["a:b"]), "a_b (6)");
+        assert_eq!(names.of(&FolderPath::new(["a:b", "x"])), "a_b (6)/x");
+        assert_eq!(another(&mut names, &["a:b", "x"]), "a_b (6)/x (2)");
+        let mut beside = FolderNames::beside("mbox");
+        for (level, expected) in [("a", "a"), ("A.mbox", "A.mbox (2)"), ("a.mbox (2)", "a.mbox (2) (2)"), ("b", "b")] {
+            assert_eq!(beside.of(&FolderPath::new([level])), expected);
         }
         let deep = |last: &str| FolderPath::new((0..500).map(|n| format!("level {n}")).chain([last.to_owned()]));
         let (one, other) = (names.of(&deep("one")), names.of(&deep("other")));

@@ -20,6 +20,8 @@ pub(crate) struct Origin<'a> {
     pub early: bool,
     /// What was read around so far.
     pub notes: &'a dyn Fn() -> Vec<String>,
+    /// Fails where what was read around is no damage of the file but a fault of what it lies on.
+    pub sound: &'a dyn Fn() -> Result<(), ArchiveError>,
     /// When its file was last changed.
     pub modified: Option<InternalDate>,
 }
@@ -35,7 +37,8 @@ pub(crate) fn tell(
     let title = facts.subject.or(origin.title).unwrap_or_default();
     if let Some(kind) = item_kind(facts.kind) {
         visitor.item(folder, FoundItem { class: facts.class, kind, title }, &mut |out| {
-            written(out, |out| item::write(message, out)).map(drop)
+            written(out, |out| item::write(message, out))?;
+            (origin.sound)()
         })?;
         return Ok(None);
     }
@@ -76,7 +79,7 @@ pub(crate) fn tell(
     let mut late = None;
     visitor.message(folder, found, &mut |out| {
         late = written(out, |out| mime::write(message, out))?;
-        Ok(())
+        (origin.sound)()
     })?;
     if early {
         return Ok(None);

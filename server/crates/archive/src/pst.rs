@@ -63,6 +63,8 @@ impl PstStore {
         let mut items = self.pst.items(folder.nid).map_err(io_error)?;
         let mut met = 0_u64;
         for mut item in items.by_ref() {
+            // An item that could not be read would be passed over, and those behind it take its place.
+            self.fault()?;
             met += 1;
             if folder.outside {
                 if item.class.is_none() {
@@ -105,12 +107,14 @@ impl PstStore {
         scan: &mut Scan,
         visitor: &mut dyn Visitor,
     ) -> Result<(), ArchiveError> {
+        let sound = || self.fault();
         let origin = |notes, early| Origin {
             locator: Locator { at: u64::from(item.nid), more: 0, name: None },
             title: item.subject.clone(),
             salvaged: item.salvaged,
             early,
             notes,
+            sound: &sound,
             modified: None,
         };
         let message = match self.pst.message(item.nid) {

@@ -67,6 +67,16 @@ fn begin(method: Option<&str>) -> Lines {
     lines
 }
 
+/// When a person's own entry came into being and was last changed. What travels in a message says nothing of the copy that
+/// lies in this store.
+fn history(p: &Properties, lines: &mut Lines) {
+    for (name, tag) in [("CREATED", tags::CREATION_TIME), ("LAST-MODIFIED", tags::LAST_MODIFICATION_TIME)] {
+        if let Some(moment) = p.time(tag).and_then(Moment::from_filetime) {
+            lines.raw(&format!("{name}:{}Z", moment.basic()));
+        }
+    }
+}
+
 /// What all components say alike: a stable id, a stamp, text, class, priority, categories.
 fn common(message: &dyn Message, lines: &mut Lines, notes: &mut Notes) {
     let p = message.properties();

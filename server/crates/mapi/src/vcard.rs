@@ -160,9 +160,18 @@ fn addresses(p: &Properties, lines: &mut Lines) {
         get(tags::OTHER_POSTAL_CODE),
         get(tags::OTHER_COUNTRY),
     ];
-    lines.structured("ADR;TYPE=work", &work);
-    lines.structured("ADR;TYPE=home", &home);
-    lines.structured("ADR", &other);
+    // PidLidWorkAddress, whose parts may be the common ones.
+    const WORK: u32 = 0x801B;
+    let is_empty = |parts: &[&str]| parts.iter().all(|part| part.trim().is_empty());
+    for (name, parts, whole) in [("ADR;TYPE=work", work, WORK), ("ADR;TYPE=home", home, 0x801A), ("ADR", other, 0x801C)]
+    {
+        if !is_empty(&parts) {
+            lines.structured(name, &parts);
+        } else if whole != WORK || is_empty(&common) {
+            // Some writers keep the address as one text alone, which is then all there is of it.
+            lines.structured(name, &["", "", named(whole), "", "", "", ""]);
+        }
+    }
     if common != work && common != home && common != other {
         lines.structured("ADR", &common);
     }
@@ -255,5 +264,25 @@ fn photo(message: &dyn Message, lines: &mut Lines, notes: &mut Notes) {
             _ => "image/jpeg",
         };
         return lines.raw(&format!("PHOTO:data:{kind};base64,{}", STANDARD.encode(data)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Item;
+
+    #[test]
+    fn an_address_that_is_kept_as_one_text_alone_is_not_lost() {
+        let mut item = Item::new("IPM.Contact");
+        let text = |text: &str| Value::Text(text.to_owned());
+        item.named(Key::Lid(sets::ADDRESS, 0x801B), text("4 Darwinia Loop\r\nEIGHTY MILE BEACH; WA"));
+        item.named(Key::Lid(sets::ADDRESS, 0x801A), text("all of it")).text(tags::HOME_STREET, "Rua A, 1");
+        let mut out = Vec::new();
+        write(&item, &mut out).unwrap();
+        let card = String::from_utf8(out).unwrap();
+        let addresses: Vec<&str> = card.lines().filter(|line| line.starts_with("ADR")).collect();
+        let work = "ADR;TYPE=work:;;4 Darwinia Loop\\nEIGHTY MILE BEACH\\; WA;;;;";
+        assert_eq!(addresses, [work, "ADR;TYPE=home:;;Rua A\\, 1;;;;"]);
     }
 }

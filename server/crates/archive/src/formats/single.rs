@@ -34,7 +34,8 @@ impl Store for MessageStore {
         let locator = Locator { at: 0, more: total, name: None };
         if is_compound(&self.body.head(8)?) {
             let notes = &Vec::new;
-            let origin = Origin { locator, title: None, salvaged: false, early: true, notes, modified: None };
+            let origin =
+                Origin { locator, title: None, salvaged: false, early: true, notes, sound: &|| Ok(()), modified: None };
             outlook::tell_file(&self.body, origin, &self.limits, folder, visitor)?;
             return visitor.progress(total, total);
         }

@@ -1,7 +1,7 @@
 //! An appointment or a meeting (MS-OXOCAL, MS-OXCICAL), with its recurrence and the instances that differ.
 
 use super::{
-    alarm, attach, common, integer, people,
+    alarm, attach, common, history, integer, people,
     recurrence::{self, Exception, Recurrence},
     rule, stamp, text, time, uid,
     zone::{self, Zone},
@@ -90,6 +90,9 @@ pub(super) fn write(message: &dyn Message, purpose: &Purpose, lines: &mut Lines,
     match (&recurrence, &clock) {
         (Some(recurrence), Some(clock)) => recurring(recurrence, clock, lines, notes),
         _ => single(p, all_day, lines),
+    }
+    if matches!(purpose, Purpose::Own) {
+        history(p, lines);
     }
     common(message, lines, notes);
     lines.text("LOCATION", text(p, sets::APPOINTMENT, 0x8208));

@@ -1,6 +1,6 @@
 //! Tasks (MS-OXOTASK) and journal entries (MS-OXOJRNL).
 
-use super::{alarm, attach, common, integer, recurrence, rule, stamp, text, time, uid};
+use super::{alarm, attach, common, history, integer, recurrence, rule, stamp, text, time, uid};
 use crate::{Key, Message, Notes, Value, clock::Moment, lines::Lines, sets};
 
 /// A task.
@@ -38,6 +38,7 @@ pub(super) fn task(message: &dyn Message, lines: &mut Lines, notes: &mut Notes) 
             None => notes.add("its recurrence cannot be written; only this task is kept".to_owned()),
         }
     }
+    history(p, lines);
     common(message, lines, notes);
     lines.text("X-OWNER", text(p, sets::TASK, 0x811F));
     alarm(p, lines);
@@ -55,6 +56,7 @@ pub(super) fn journal(message: &dyn Message, lines: &mut Lines, notes: &mut Note
     if let Some(start) = start {
         lines.raw(&format!("DTSTART:{}Z", start.basic()));
     }
+    history(p, lines);
     common(message, lines, notes);
     let kind = match text(p, sets::LOG, 0x8700) {
         "" => text(p, sets::LOG, 0x8712),

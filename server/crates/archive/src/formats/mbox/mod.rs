@@ -2,6 +2,7 @@
 //! separator or at the file's end), Mozilla's, Gmail Takeout's. One message at a time; a message and a line may be of any
 //! length.
 
+mod entry;
 mod separator;
 
 use super::{
@@ -14,6 +15,7 @@ use crate::containers::section::{Section, Window};
 use crate::{
     ArchiveError, Described, FolderNumber, FoundFolder, FoundItem, FoundMessage, ItemKind, Locator, Store, Visitor,
 };
+pub(crate) use entry::{LineEnds, Quoted, opening};
 use gatepost_contract::SpecialUse;
 use gatepost_transfer::{FolderPath, InternalDate};
 use separator::Separator;

@@ -333,6 +333,7 @@ impl Scan<'_> {
             salvaged: false,
             early: true,
             notes: &Vec::new,
+            sound: &|| Ok(()),
             modified: entry.modified,
         };
         outlook::tell_file(&entry.body, origin, self.limits, number, visitor)
