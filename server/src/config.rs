@@ -40,6 +40,7 @@ pub const NAMES: &[&str] = &[
     "GATEPOST_LISTEN",
     "GATEPOST_LOG",
     "GATEPOST_LOG_FORMAT",
+    "GATEPOST_LOG_RETENTION_DAYS",
     "GATEPOST_MEMORY_BUDGET_MB",
     "GATEPOST_PUBLIC_URL",
     "GATEPOST_SITE_ROOT",
@@ -209,6 +210,7 @@ pub fn read(s: Settings) -> Result<Config, Unusable> {
         max_pst_gb: s.number("MIGRATION_MAX_PST_GB", 50, 1, 1024, "a size in GiB"),
         import_path: folder(&s, "GATEPOST_IMPORT_PATH"),
         upload_retention_days: s.number("GATEPOST_UPLOAD_RETENTION_DAYS", 30, 0, 3650, "a number of days"),
+        log_retention_days: s.number("GATEPOST_LOG_RETENTION_DAYS", 90, 0, 3650, "a number of days"),
         upload_expiry_hours: s.number("GATEPOST_UPLOAD_EXPIRY_HOURS", 168, 1, 8760, "a number of hours"),
         upload_reserve_mb: s.parsed(
             "GATEPOST_UPLOAD_RESERVE_MB",

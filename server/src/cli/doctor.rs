@@ -21,6 +21,10 @@ const LITTLE_SPACE: u64 = 1024 * 1024 * 1024;
 ///
 /// Exits with 1 when something must be put right before the program can work.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "External programs are found or installed by /usr/share/gatepost/install-migration-tools.sh (in the \
+                        sources: scripts/install-migration-tools.sh)."
+)]
 pub struct Doctor {
     /// Print the findings as one JSON array
     #[arg(long)]
@@ -104,9 +108,20 @@ async fn examine(config: &Config) -> Vec<Finding> {
     findings.push(port(config).await);
     findings.extend(authorities(config));
     findings.push(site(config));
+    findings.push(retention(config));
     findings.extend(tools::examine(config).await);
     findings.extend(budgets(config).await);
     findings
+}
+
+/// When files and logs go by themselves.
+fn retention(config: &Config) -> Finding {
+    let after = |days: u64| if days == 0 { "never by themselves".into() } else { format!("after {days} days") };
+    let (files, logs) = (config.core.upload_retention_days, config.core.log_retention_days);
+    Finding::ok(
+        "retention",
+        format!("files of verified jobs go {}, logs that nothing refers to go {}", after(files), after(logs)),
+    )
 }
 
 /// What mail hosts may be asked for, and what was spent of it today.

@@ -54,6 +54,7 @@ fn a_wrong_value_is_named_with_what_it_may_be() {
         ("GATEPOST_IMPORT_PATH", "/dev/null", "is no folder"),
         ("GATEPOST_UPLOAD_EXPIRY_HOURS", "0", "from 1 to 8760"),
         ("GATEPOST_UPLOAD_RETENTION_DAYS", "-1", "from 0 to 3650"),
+        ("GATEPOST_LOG_RETENTION_DAYS", "4000", "from 0 to 3650"),
         ("GATEPOST_UPLOAD_RESERVE_MB", "15", "or auto"),
     ] {
         let error = with(&[(name, value)]).expect_err(name);

@@ -29,6 +29,8 @@ pub struct Config {
     pub import_path: Option<PathBuf>,
     /// So many days after its job was verified a file is removed; 0: never by itself.
     pub upload_retention_days: u64,
+    /// So many days after its run ended, and its job was closed, a log is removed; 0: never.
+    pub log_retention_days: u64,
     /// So many hours after its last byte came an unfinished upload is removed.
     pub upload_expiry_hours: u64,
     /// What stays free on the disk of the uploads, in MiB; a twentieth of it, from 1 to 20 GiB, where none is given.
@@ -85,6 +87,7 @@ impl Config {
             max_pst_gb: 50,
             import_path: None,
             upload_retention_days: 30,
+            log_retention_days: 90,
             upload_expiry_hours: 168,
             upload_reserve_mb: None,
             dest_imap_host: None,

@@ -57,6 +57,9 @@ pub enum Error {
         /// How many there are.
         now: i64,
     },
+    /// The log of a run was removed.
+    #[error("{0}")]
+    LogRemoved(String),
     /// A file is not taken.
     #[error(transparent)]
     Upload(#[from] UploadRefusal),
@@ -118,6 +121,7 @@ impl Error {
                 let messages = FigureChange { figure: "messages".into(), seen: (*seen).into(), now: (*now).into() };
                 Problem { changes: vec![messages], ..Problem::new(409, "residue_changed", detail) }
             }
+            Self::LogRemoved(_) => Problem::new(410, "log_removed", detail),
             Self::Upload(refusal) => Problem::new(refusal.status(), refusal.code(), detail),
             Self::Elsewhere { code, .. } => Problem::new(502, code, detail),
             Self::Internal(_) => Problem::internal(),

@@ -27,6 +27,7 @@ mod ledger;
 mod limits;
 mod links;
 mod logins;
+mod logs;
 mod mailboxes;
 mod measure;
 mod message;

@@ -418,13 +418,20 @@ mod tests {
     fn a_client_that_shows_many_wrong_tokens_is_told_to_wait_and_others_are_not() {
         let signer = signer("ours-");
         let (busy, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
-        let refusals: Vec<Error> = (0..REFUSALS.get() + 5).map(|_| signer.refusal(busy)).collect();
-        assert!(matches!(refusals.first(), Some(Error::Forbidden(_))));
-        assert!(matches!(refusals.last(), Some(Error::TooMany { retry_after: 1.. })));
+        // How many there are until one tells to wait. On a slow machine some of them are forgiven in the meantime.
+        let until_told = |from: &dyn Fn(u128) -> IpAddr| {
+            let mut refusals = (0..1_000).map(|n| signer.refusal(from(n)));
+            refusals.position(|refusal| match refusal {
+                Error::Forbidden(_) => false,
+                Error::TooMany { retry_after: 1.. } => true,
+                other => panic!("{other:?}"),
+            })
+        };
+        let some = REFUSALS.get() as usize;
+        assert!(until_told(&|_| busy).is_some_and(|count| count >= some));
         assert!(matches!(signer.refusal(other), Error::Forbidden(_)));
         let within = |n: u128| IpAddr::from((0x2001_0db8_u128 << 96 | n).to_be_bytes());
-        let refusals: Vec<Error> = (0..u128::from(REFUSALS.get()) + 5).map(|n| signer.refusal(within(n))).collect();
-        assert!(matches!(refusals.last(), Some(Error::TooMany { .. })), "another address of one's own does not help");
+        assert!(until_told(&within).is_some_and(|count| count >= some), "another address of one's own does not help");
         assert!(matches!(signer.refusal(within(1 << 64)), Error::Forbidden(_)));
     }
 

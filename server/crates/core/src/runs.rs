@@ -1,8 +1,8 @@
 //! Starting, watching, cancelling and repeating runs.
 
 use crate::{
-    Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, pauses, phases, users::checked_page, webhooks,
-    work::AGAIN,
+    Actor, Error, Gatepost, Result, audit::Entry, clock, jobs::found, logs, pauses, phases, users::checked_page,
+    webhooks, work::AGAIN,
 };
 use gatepost_contract::{
     Depth, Event, EventId, Job, JobId, MailboxId, Page, PageQuery, Phase, Run, RunId, RunStatus, RunType, RunView,
@@ -89,9 +89,7 @@ impl Gatepost {
     pub async fn run_log(&self, actor: &Actor, id: RunId, after: Option<EventId>, limit: u32) -> Result<Vec<Event>> {
         actor.read(Scope::JobsRead)?;
         let mut conn = self.store().reader().await?;
-        if runs::get(&mut conn, id).await?.is_none() {
-            return Err(Error::NotFound("run"));
-        }
+        logs::still_there(&runs::get(&mut conn, id).await?.ok_or(Error::NotFound("run"))?)?;
         Ok(events::list(&mut conn, id, after, limit.clamp(1, 1000)).await?)
     }
 

@@ -1,7 +1,7 @@
 //! The whole log of the external program of a run, as it was kept: compressed, and in pieces where the program was
 //! called several times.
 
-use crate::{Actor, Error, Gatepost, Result};
+use crate::{Actor, Error, Gatepost, Result, logs};
 use gatepost_contract::RunId;
 use gatepost_store::runs;
 use std::{fs::File, io, path::PathBuf};
@@ -20,6 +20,7 @@ impl Gatepost {
     pub async fn tool_log(&self, actor: &Actor, id: RunId) -> Result<ToolLog> {
         actor.manage()?;
         let run = runs::get(&mut *self.store().reader().await?, id).await?.ok_or(Error::NotFound("run"))?;
+        logs::still_there(&run)?;
         let paths = self.tool_log_paths(id).map_err(Error::internal)?;
         if paths.is_empty() {
             return Err(Error::NotFound("log of an external program"));

@@ -126,6 +126,8 @@ impl Gatepost {
         let gatepost = self.clone();
         hands.spawn(async move { gatepost.keep_uploads().await });
         let gatepost = self.clone();
+        hands.spawn(async move { gatepost.keep_logs().await });
+        let gatepost = self.clone();
         hands.spawn(async move { gatepost.tend_logins().await });
         let gatepost = self.clone();
         hands.spawn(async move { gatepost.watch_devices().await });

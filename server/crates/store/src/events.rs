@@ -42,6 +42,19 @@ pub async fn add(conn: &mut Conn, run: RunId, events: &[NewEvent]) -> Result<()>
     Ok(())
 }
 
+/// Forgets the oldest lines of a run, at most so many; says how many those were.
+pub async fn delete_some(conn: &mut Conn, run: RunId, most: u32) -> Result<u64> {
+    let result = sqlx::query(
+        "DELETE FROM migration_run_events WHERE id IN
+             (SELECT id FROM migration_run_events WHERE run_id = $1 ORDER BY id LIMIT $2)",
+    )
+    .bind(run.0)
+    .bind(i64::from(most))
+    .execute(conn)
+    .await?;
+    Ok(result.rows_affected())
+}
+
 /// The lines after one, oldest first, at most `limit`; from the first, where no line is named.
 pub async fn list(conn: &mut Conn, run: RunId, after: Option<EventId>, limit: u32) -> Result<Vec<Event>> {
     let rows = sqlx::query("SELECT * FROM migration_run_events WHERE run_id = $1 AND id > $2 ORDER BY id LIMIT $3")

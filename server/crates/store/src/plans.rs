@@ -4,12 +4,12 @@
 use crate::{
     Conn, Store, jobs,
     messages::residue,
-    runs::{self, history},
+    runs::{self, history, logs},
     sql::Sql,
     timeline,
 };
 use gatepost_contract::{
-    JobFilter, JobId, MailboxId, PageQuery, Phase, ResidueFilter, RunStatus, RunType, TimelineFilter,
+    JobFilter, JobId, MailboxId, PageQuery, Phase, ResidueFilter, RunId, RunStatus, RunType, TimelineFilter,
 };
 use sqlx::{AssertSqlSafe, Row};
 use std::time::{Duration, Instant};
@@ -123,6 +123,19 @@ async fn no_gate_goes_through_the_runs_or_messages_of_its_mailboxes() {
         let by_type = plan.lines().filter(|line| line.contains("SEARCH x "));
         assert!(by_type.clone().all(|line| line.contains("run_type=?")), "{what}:\n{plan}");
     }
+}
+
+/// Every hour it is asked of all logs, some hundred at a time: only those runs and their mailboxes are looked at.
+#[tokio::test]
+async fn no_look_for_old_logs_goes_through_all_runs_or_messages() {
+    let store = Store::in_memory().await.unwrap();
+    let conn = &mut *store.reader().await.unwrap();
+    let runs: Vec<RunId> = (1..=500).map(RunId).collect();
+    let plan = plan(conn, logs::statement(&runs, "2026").unwrap()).await;
+    assert!(!plan.contains("SCAN"), "{plan}");
+    assert!(plan.contains("SEARCH r USING INTEGER PRIMARY KEY"), "{plan}");
+    assert!(plan.contains("idx_migration_messages_residue"), "{plan}");
+    assert!(plan.contains("SEARCH n USING COVERING INDEX idx_migration_runs_mailbox"), "{plan}");
 }
 
 /// The bound is wide, for a debug build on a busy machine; a scan of 50,000 runs for each of 50 jobs is far beyond it.

@@ -15,6 +15,7 @@ use gatepost_contract::{JobId, MailboxId, Page, PageQuery, Progress, Run, RunId,
 use sqlx::any::AnyRow;
 
 pub mod history;
+pub mod logs;
 
 /// So long after the end of its lease a run is left to a worker that lives.
 pub const GRACE_SECONDS: i64 = 600;
@@ -486,6 +487,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<Run> {
         started_at: row.maybe_text("started_at")?,
         finished_at: row.maybe_text("finished_at")?,
         triggered_by: row.text("triggered_by")?,
+        log_removed_at: row.maybe_text("log_removed_at")?,
         progress: Progress {
             done: row.integer("done")?,
             total: row.integer("total")?,

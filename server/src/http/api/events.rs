@@ -149,10 +149,15 @@ impl Follower {
 
     async fn send_log(&mut self) -> Result<(), Over> {
         while self.with_log {
-            let lines = self.core.run_log(&self.actor, self.run, self.after, LINES_AT_ONCE).await.map_err(|error| {
-                tracing::warn!(run = %self.run, %error, "a followed log could not be read");
-                Over
-            })?;
+            let lines = match self.core.run_log(&self.actor, self.run, self.after, LINES_AT_ONCE).await {
+                Ok(lines) => lines,
+                // The run is there still, and says so itself.
+                Err(gatepost_core::Error::LogRemoved(_)) => Vec::new(),
+                Err(error) => {
+                    tracing::warn!(run = %self.run, %error, "a followed log could not be read");
+                    return Err(Over);
+                }
+            };
             for line in &lines {
                 self.send("log", Some(line.id), line).await?;
                 self.after = Some(line.id);

@@ -96,7 +96,8 @@ pub struct LogQuery {
 /// Read a run's log
 #[utoipa::path(get, path = "/migration/runs/{id}/log", tag = "runs",
     params(("id" = i64, Path, description = "The run"), LogQuery),
-    responses((status = 200, description = "Lines, oldest first", body = Vec<Event>)))]
+    responses((status = 200, description = "Lines, oldest first", body = Vec<Event>),
+        (status = 410, description = "The log was removed: its time was over")))]
 pub async fn log(
     State(core): State<Gatepost>,
     Caller(actor): Caller,
@@ -115,7 +116,8 @@ pub async fn log(
 /// All that it printed, compressed. Subjects and addresses may stand in it: it is for staff.
 #[utoipa::path(get, path = "/migration/runs/{id}/tool-log", tag = "runs", params(("id" = i64, Path, description = "The run")),
     responses((status = 200, description = "A gzip file", body = Vec<u8>, content_type = "application/gzip"),
-        (status = 404, description = "No external program was at work")))]
+        (status = 404, description = "No external program was at work"),
+        (status = 410, description = "The log was removed: its time was over")))]
 pub async fn tool_log(State(core): State<Gatepost>, Caller(actor): Caller, Path(id): Path<RunId>) -> Answer<Response> {
     let log = core.tool_log(&actor, id).await?;
     let headers = [

@@ -88,7 +88,7 @@ async fn end_many(scene: &Scene, run_type: RunType, count: usize) {
     let status = if run_type == RunType::Verify { RunStatus::Failed } else { RunStatus::Success };
     for _ in 0..count {
         runs::enqueue(&mut tx, &new, &ago(0)).await.unwrap();
-        let run = runs::claim(&mut tx, "here", &ago(0), clock::seconds(), 60, &[]).await.unwrap().unwrap();
+        let run = runs::claim(&mut tx, "here", &ago(0), clock::seconds(), 3600, &[]).await.unwrap().unwrap();
         let idle = crate::proof::is_idle(run_type, status, &serde_json::Map::new());
         let end = Finish { status, exit_code: None, stats_json: "{}", summary: "Nothing.", idle };
         assert!(runs::finish(&mut tx, run.id, "here", &end, &ago(0)).await.unwrap());

@@ -127,7 +127,7 @@ impl Scene {
             params_json,
         };
         runs::enqueue(&mut tx, &new, &ago(0)).await.unwrap();
-        let run = runs::claim(&mut tx, worker, &ago(0), clock::seconds(), 60, &[]).await.unwrap().unwrap();
+        let run = runs::claim(&mut tx, worker, &ago(0), clock::seconds(), 3600, &[]).await.unwrap().unwrap();
         tx.commit().await.unwrap();
         run
     }
@@ -424,7 +424,7 @@ async fn a_worker_whose_run_another_one_has_taken_up_drops_it_at_once() {
     let run = scene.claimed(RunType::Delta, scene.gatepost.crew().name()).await;
     let mut tx = scene.gatepost.store().begin().await.unwrap();
     assert!(runs::hand_back(&mut tx, run.id, scene.gatepost.crew().name()).await.unwrap());
-    let taken = runs::claim(&mut tx, "another-host:1:2", &ago(0), clock::seconds(), 60, &[]).await.unwrap().unwrap();
+    let taken = runs::claim(&mut tx, "another-host:1:2", &ago(0), clock::seconds(), 3600, &[]).await.unwrap().unwrap();
     tx.commit().await.unwrap();
     assert_eq!(taken.id, run.id);
     let (cancel, held) = (CancellationToken::new(), OnceLock::new());
