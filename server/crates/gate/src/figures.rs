@@ -81,14 +81,24 @@ const RATIO: (&str, &str) = ("worst_ratio", "the share of the worst mailbox that
 /// Every figure that is not what it was.
 #[must_use]
 pub fn changes(seen: &GateFigures, now: &GateFigures) -> Vec<FigureChange> {
-    differing(&FIGURES, seen, now, |seen, now| seen != now, seen.worst_ratio != now.worst_ratio)
+    let same = match (seen.worst_ratio, now.worst_ratio) {
+        (Some(seen), Some(now)) => !(is_less(seen, now) || is_less(now, seen)),
+        (seen, now) => seen == now,
+    };
+    differing(&FIGURES, seen, now, |seen, now| seen != now, !same)
+}
+
+/// Whether a share is less than another. What was signed was written down as text meanwhile, and need not come back to
+/// the last bit; shares of messages that can be told apart differ by far more.
+fn is_less(one: f64, other: f64) -> bool {
+    one < other - 1e-12
 }
 
 /// Every figure that is worse than it was. Where no share was signed, the best counts as signed.
 #[must_use]
 pub fn worse(signed: &GateFigures, now: &GateFigures) -> Vec<FigureChange> {
     let signed = &GateFigures { worst_ratio: signed.worst_ratio.or(now.worst_ratio.map(|_| 1.0)), ..signed.clone() };
-    let sunk = now.worst_ratio.unwrap_or(0.0) < signed.worst_ratio.unwrap_or(0.0);
+    let sunk = is_less(now.worst_ratio.unwrap_or(0.0), signed.worst_ratio.unwrap_or(0.0));
     let mut all = differing(&FIGURES[MAILBOXES..GROWING], signed, now, |signed, now| now != signed, false);
     all.extend(differing(&FIGURES[GROWING..], signed, now, |signed, now| now > signed, sunk));
     all

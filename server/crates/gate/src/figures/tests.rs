@@ -102,6 +102,21 @@ fn more_mail_at_both_sides_is_a_change_and_no_worse() {
 }
 
 #[test]
+fn a_share_that_was_written_down_and_read_again_is_the_same_share() {
+    // 12 of 13 as text, read by a reader that is wrong in the last bit.
+    let share = 12.0_f64 / 13.0;
+    for read in [share, share.next_up(), share.next_down()] {
+        let signed = GateFigures { worst_ratio: Some(read), ..seen() };
+        let now = GateFigures { worst_ratio: Some(share), ..seen() };
+        assert_eq!((worse(&signed, &now), changes(&signed, &now)), (vec![], vec![]), "{read}");
+    }
+    // One message of a hundred million is told apart.
+    let signed = GateFigures { worst_ratio: Some(0.5), ..seen() };
+    let now = GateFigures { worst_ratio: Some(49_999_999.0 / 100_000_000.0), ..seen() };
+    assert_eq!((worse(&signed, &now).len(), changes(&signed, &now).len()), (1, 1));
+}
+
+#[test]
 fn a_share_is_never_rounded_up_to_all() {
     let now = GateFigures { worst_ratio: Some(0.999_999), ..seen() };
     assert!(in_words(&changes(&seen(), &now)).ends_with("90.00 % → 99.99 %"));
