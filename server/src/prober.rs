@@ -31,7 +31,7 @@ impl Prober for ImapProber {
                 allow_plaintext_beyond_loopback: false,
                 allowed_hosts: self.0.allowed_hosts.clone(),
                 public_only: true,
-                timeouts: Timeouts { connect: PATIENCE, read: PATIENCE, write: PATIENCE },
+                timeouts: Timeouts { connect: PATIENCE, read: PATIENCE, write: PATIENCE, ..Timeouts::default() },
             },
         };
         match Box::pin(look(&account)).await {

@@ -8,7 +8,8 @@ use common::{
 };
 use gatepost_testkit::Dovecot;
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use std::time::Duration;
 
 /// A job with evidence: two letters in the INBOX, two in another folder, all of them arrived.
 struct Stage {
@@ -52,11 +53,12 @@ impl Stage {
 
     /// As one who has the database's file.
     fn database(&self, statement: &str) {
-        let file = format!("sqlite://{}", self.journey.server.dir.path().join("data/gatepost.db").display());
+        let file = self.journey.server.dir.path().join("data/gatepost.db");
+        let options = SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(60));
         let statement = statement.to_owned();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let mut conn = SqliteConnection::connect(&file).await.expect("the database opens");
+            let mut conn = SqliteConnection::connect_with(&options).await.expect("the database opens");
             sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut conn).await.expect("the statement is good");
             conn.close().await.expect("the database closes");
         });

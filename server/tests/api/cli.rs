@@ -1,8 +1,9 @@
 //! The command line: what it prints and how it ends.
 
 use crate::kit::{Server, directory, gatepost, run};
+use gatepost_testkit::executable;
 use serde_json::Value;
-use std::{os::unix::fs::PermissionsExt, path::Path, process::Output};
+use std::{path::Path, process::Output};
 
 fn text(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -141,8 +142,7 @@ fn the_doctor_says_of_a_program_what_it_says_of_itself() {
         ("readpst", "MIGRATION_READPST_BIN", "echo 'ReadPST / LibPST v0.6.76'", "ok", "v0.6.76"),
         ("readpst", "MIGRATION_READPST_BIN", "kill -KILL $$", "warn", "does not tell its version"),
     ] {
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("made executable");
+        executable::install(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
         let found = finding(check, &[(variable, &path)]);
         assert_eq!(found["grade"], grade, "{script}: {found}");
         assert!(found.to_string().contains(said), "{script}: {found}");

@@ -2,8 +2,8 @@
 
 use crate::kit::{Reply, Server, gatepost, run};
 use serde_json::{Value, json};
-use sqlx::Connection;
-use std::{fs, path::Path};
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use std::{fs, path::Path, time::Duration};
 
 fn below(job: i64, rest: &str) -> String {
     format!("/migration/jobs/{job}/report{rest}")
@@ -17,10 +17,10 @@ fn code(dir: &Path, arguments: &[&str]) -> (i32, String) {
 
 /// Puts so many files on a ticket, as reports of months would.
 fn fill(server: &Server, ticket: &Value, files: i64) {
-    let database = format!("sqlite://{}", server.dir.path().join("data/gatepost.db").display());
+    let database = SqliteConnectOptions::new().filename(server.dir.path().join("data/gatepost.db"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let filled = runtime.block_on(async {
-        let mut conn = sqlx::SqliteConnection::connect(&database).await?;
+        let mut conn = SqliteConnection::connect_with(&database.busy_timeout(Duration::from_secs(60))).await?;
         let statement = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2)
              INSERT INTO ticket_attachments (ticket_id, name, media_type, size, digest, content, created_by, created_at)
              SELECT $1, 'r.json', 'application/json', 2, 'd', x'7b7d', '1', '2026-11-21T04:12:00.000Z' FROM n";

@@ -40,6 +40,15 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Waits until no day is about to end, where what is counted by the day has to be of one.
+#[track_caller]
+pub fn wait_for_one_day() {
+    wait_for("the first minutes of a day", || {
+        let now = time::OffsetDateTime::now_utc();
+        (now.hour() < 23 || now.minute() < 57).then_some(())
+    });
+}
+
 /// A server as the old ones are: Portuguese names.
 pub fn old_server() -> dovecot::Builder {
     Dovecot::builder().special_use(SpecialUse::Portuguese).user(USER, OLD_PASSWORD)

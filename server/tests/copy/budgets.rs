@@ -4,6 +4,7 @@ use crate::{
     cli::{copy, ended, summary, text},
     common::{
         Journey, USER, assert_same, deliver, id, kit, mail, mailbox, new_server, old_server, sized_letter, wait_for,
+        wait_for_one_day,
     },
 };
 use gatepost_testkit::{Dovecot, Snapshot, fill};
@@ -75,11 +76,7 @@ fn outside_of_a_hosts_hours_a_copy_waits_says_until_when_and_can_be_interrupted(
 fn the_bytes_of_a_day_are_kept_and_remembered_and_what_is_left_follows() {
     let (old, new) = filled(40);
     let dir = tempfile::tempdir().expect("a directory");
-    // All of it has to be on one day.
-    wait_for("the first minutes of a day", || {
-        let now = OffsetDateTime::now_utc();
-        (now.hour() < 23 || now.minute() < 59).then_some(())
-    });
+    wait_for_one_day();
     // Each message is read from the host and written to it: about half of them pass.
     let file = settings(dir.path(), "bytes_per_day = \"170kB\"");
     let words = "its 170 kB for today are spent";

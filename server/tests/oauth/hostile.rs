@@ -58,16 +58,25 @@ fn a_token_end_point_that_is_slow_holds_up_nobody_who_has_a_token_and_is_told_to
     scene.give(consent);
     scene.auth.rotate(false);
     let renewals = || scene.auth.asked().iter().filter(|grant| *grant == "refresh_token").count();
-    let before = renewals();
     // Longer than any answer is waited for.
     scene.auth.mischief(Some(Mischief::Slow(Duration::from_secs(60))));
     let (server, lead) = (scene.server(), &scene.journey.lead);
     let path = format!("/migration/consents/{consent}/check");
     std::thread::scope(|hands| {
-        let asking = hands.spawn(|| server.call(lead, "POST", &path, &Value::Null));
-        wait_for("the renewal to be under way", || (renewals() == before + 1).then_some(()));
-        // Nobody asks a second time meanwhile, and the token of before is as good as it was.
-        scene.check(consent).problem(409, "being_renewed");
+        // A renewal that has ended before somebody else asks is none to wait for: then there is another one.
+        let (before, asking) = wait_for("a check beside a renewal", || {
+            let before = renewals();
+            let asking = hands.spawn(|| server.call(lead, "POST", &path, &Value::Null));
+            wait_for("the renewal to be under way", || (renewals() == before + 1).then_some(()));
+            let reply = scene.check(consent);
+            if reply.status == 502 {
+                asking.join().expect("it does not panic").problem(502, "provider_failed");
+                return None;
+            }
+            // Nobody asks a second time meanwhile, and the token of before is as good as it was.
+            reply.problem(409, "being_renewed");
+            Some((before, asking))
+        });
         scene.journey.succeed("preflight");
         assert_eq!(renewals(), before + 1, "a run with a valid token asked for another");
         // One that needs the new token waits for this renewal, and ends with it.

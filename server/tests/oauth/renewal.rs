@@ -19,7 +19,8 @@ use std::time::Duration;
 fn a_token_that_has_ended_is_renewed_by_the_run_that_needs_it() {
     let scene = Scene::new(1);
     let consent = scene.ask("authorization_code");
-    scene.auth.lifetime(Duration::from_secs(2));
+    // Long enough for the consent to be given on a busy machine, and to be waited for.
+    scene.auth.lifetime(Duration::from_secs(8));
     scene.give(consent);
     scene.auth.lifetime(Duration::from_secs(3600));
     wait_for("a renewal", || {

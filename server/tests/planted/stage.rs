@@ -102,7 +102,7 @@ impl Stage {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let options = SqliteConnectOptions::new().filename(file).foreign_keys(false);
-            let options = options.busy_timeout(Duration::from_secs(20)).disable_statement_logging();
+            let options = options.busy_timeout(Duration::from_secs(60)).disable_statement_logging();
             let mut conn = SqliteConnection::connect_with(&options).await.expect("the database opens");
             let statements = format!("PRAGMA ignore_check_constraints = ON; {statements}");
             sqlx::raw_sql(AssertSqlSafe(statements.clone()))

@@ -37,7 +37,7 @@ struct Open {
 }
 
 impl Open {
-    /// From before the connection to its end.
+    /// From when the connection stands to its end: one that is only being made is none that the server may have.
     fn begin(&self) -> Counted {
         self.lines.fetch_add(1, Ordering::SeqCst);
         Counted(self.clone())
@@ -82,13 +82,13 @@ impl Driver for Hurried {
     }
 
     async fn source(&self) -> Result<Box<dyn Source>, Fault> {
-        let open = self.open.begin();
-        Ok(Box::new(Line { line: hurry(self.driver.source().await)?, open }))
+        let line = hurry(self.driver.source().await)?;
+        Ok(Box::new(Line { line, open: self.open.begin() }))
     }
 
     async fn destination(&self) -> Result<Box<dyn Destination>, Fault> {
-        let open = self.open.begin();
-        Ok(Box::new(Line { line: hurry(self.driver.destination().await)?, open }))
+        let line = hurry(self.driver.destination().await)?;
+        Ok(Box::new(Line { line, open: self.open.begin() }))
     }
 
     async fn reader(&self) -> Result<Box<dyn Reader>, Fault> {

@@ -86,7 +86,7 @@ fn driver(server: &ScriptedImap, patience: Duration) -> Hurried {
         secret: Credential::Password(Secret(world::PASSWORD.into())),
         gmail_labels: None,
         policy: NetPolicy {
-            timeouts: Timeouts { connect: patience, read: patience, write: patience },
+            timeouts: Timeouts { connect: patience, read: patience, write: patience, ..Timeouts::default() },
             ..NetPolicy::default()
         },
     });

@@ -1,14 +1,14 @@
 //! Two Dovecots that look like Zimbras, and a Desk between them.
 
 use crate::common::{Journey, NEW_PASSWORD, OLD_PASSWORD, USER, deliver, kit, number, sized_letter};
-use gatepost_testkit::{Account, Dovecot, Snapshot, SpecialUse, Sshd, compare};
+use gatepost_testkit::{Account, Dovecot, Snapshot, SpecialUse, Sshd, compare, executable};
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
     fs,
     io::{BufRead, BufReader},
     os::unix::fs::{PermissionsExt, symlink},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Output, Stdio},
 };
 use tempfile::TempDir;
@@ -38,8 +38,7 @@ impl End {
         let dir = tempfile::tempdir().expect("a folder");
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("set");
         let script = dir.path().join("zimbra.py");
-        fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/zimbra/zimbra.py"), &script).expect("copied");
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("set");
+        executable::install(&script, include_str!("zimbra.py")).expect("copied");
         fs::create_dir(dir.path().join("bin")).expect("made");
         symlink(&script, dir.path().join("bin/zmmailbox")).expect("linked");
         let mut end = Self { dovecot, sshd: None, rest: None, dir };
@@ -218,8 +217,7 @@ impl Place {
         // A link to the stand-in, or what another call has put there.
         fs::remove_file(&path).expect("removed");
         if let Some(script) = script {
-            fs::write(&path, script).expect("written");
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("set");
+            executable::install(&path, script).expect("written");
         }
     }
 

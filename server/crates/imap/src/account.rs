@@ -66,12 +66,20 @@ pub struct Timeouts {
     pub read: Duration,
     /// For the other side to take the next bytes.
     pub write: Duration,
+    /// For the answer to a goodbye. Whoever stops a run waits for it.
+    pub goodbye: Duration,
 }
 
 impl Default for Timeouts {
-    /// 20 seconds to connect; 5 minutes for answers, since servers may take that long to open a large folder.
+    /// 20 seconds to connect; 5 minutes for answers, since servers may take that long to open a large folder; 2 seconds
+    /// for a goodbye.
     fn default() -> Self {
-        Self { connect: Duration::from_secs(20), read: Duration::from_secs(300), write: Duration::from_secs(120) }
+        Self {
+            connect: Duration::from_secs(20),
+            read: Duration::from_secs(300),
+            write: Duration::from_secs(120),
+            goodbye: Duration::from_secs(2),
+        }
     }
 }
 

@@ -48,6 +48,11 @@ impl Connection {
         &self.server
     }
 
+    /// How long it waits.
+    pub(crate) fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
     /// Whether TLS protects it.
     pub(crate) fn is_protected(&self) -> bool {
         match &self.stream {

@@ -399,7 +399,7 @@ impl Reader for ImapReader {
 
     async fn close(&mut self) {
         if let Some(mut session) = self.session.take() {
-            let goodbye = tokio::time::timeout(std::time::Duration::from_secs(2), session.logout()).await;
+            let goodbye = tokio::time::timeout(self.timeouts.goodbye, session.logout()).await;
             if !matches!(goodbye, Ok(Ok(()))) {
                 tracing::debug!(server = %self.server, "no answer to LOGOUT");
             }

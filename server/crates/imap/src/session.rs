@@ -294,6 +294,7 @@ impl Session {
         if !self.connection.is_open() {
             return;
         }
+        let patience = self.connection.timeouts().goodbye;
         let tag = self.start(&Command::new("LOGOUT"));
         let goodbye = async {
             while let Ok(heard) = self.hear().await {
@@ -302,7 +303,7 @@ impl Session {
                 }
             }
         };
-        if tokio::time::timeout(std::time::Duration::from_secs(2), goodbye).await.is_err() {
+        if tokio::time::timeout(patience, goodbye).await.is_err() {
             tracing::debug!("no answer to LOGOUT");
         }
         self.connection.give_up();

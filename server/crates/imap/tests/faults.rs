@@ -26,6 +26,11 @@ fn server(rule: Option<Rule>) -> ScriptedImap {
 }
 
 fn driver(server: &ScriptedImap) -> ImapDriver {
+    ImapDriver::new(account(server.port(), USER, PASSWORD))
+}
+
+/// One that does not wait for long, for what ends by a time-out: whatever else is waited for ends by one as well.
+fn impatient_driver(server: &ScriptedImap) -> ImapDriver {
     ImapDriver::new(impatient(account(server.port(), USER, PASSWORD)))
 }
 
@@ -110,6 +115,7 @@ async fn no_bad_bye_silence_and_garbage_end_each_command_with_a_fault() {
         ("garbage", |on| on.garbage("\x00\x01 ((((\r\n{99}\r\n"), &[FaultKind::Protocol]),
     ];
     for (what, rule, kinds) in answers {
+        let driver = if what == "silence" { impatient_driver } else { driver };
         for command in READS {
             let server = server(Some(rule(on(command))));
             match read_all(&driver(&server)).await {
@@ -173,8 +179,18 @@ async fn vanished_messages_are_gone_and_the_others_arrive() {
 }
 
 async fn fetch_answer(answer: &str, uids: &[u32]) -> (Vec<(u32, Option<Vec<u8>>)>, Result<(), Fault>) {
+    fetch_answer_within(Duration::from_secs(60), answer, uids).await
+}
+
+async fn fetch_answer_within(
+    patience: Duration,
+    answer: &str,
+    uids: &[u32],
+) -> (Vec<(u32, Option<Vec<u8>>)>, Result<(), Fault>) {
     let server = server(Some(on("UID FETCH").reply(answer)));
-    let mut source = driver(&server).source().await.unwrap();
+    let mut account = account(server.port(), USER, PASSWORD);
+    account.policy.timeouts.read = patience;
+    let mut source = ImapDriver::new(account).source().await.unwrap();
     source.open(&inbox()).await.unwrap();
     fetch(source.as_mut(), &uids.iter().copied().collect()).await
 }
@@ -185,11 +201,11 @@ async fn a_literal_of_a_wrong_length_never_becomes_a_message() {
         // Longer than announced.
         "* 1 FETCH (UID 1 BODY[] {3}\r\nabcdef)\r\n{tag} OK\r\n",
         "* 1 FETCH (UID 1 BODY[] {3}\r\nabc\r\ndef\r\n)\r\n{tag} OK\r\n",
-        // Shorter, so that it swallows what follows.
+        // Shorter, so that it swallows what follows, and the rest is waited for.
         "* 1 FETCH (UID 1 BODY[] {30}\r\nabc)\r\n{tag} OK Fetch completed, as usual\r\n",
         "* 1 FETCH (UID 1 BODY[] {300}\r\nabc)\r\n{tag} OK\r\n",
     ] {
-        let (messages, result) = fetch_answer(answer, &[1]).await;
+        let (messages, result) = fetch_answer_within(Duration::from_secs(8), answer, &[1]).await;
         assert!(messages.is_empty(), "{answer}: {messages:?}");
         let fault = fault(result);
         assert!(matches!(fault.kind, FaultKind::Protocol | FaultKind::Timeout), "{answer}: {fault}");
@@ -432,8 +448,9 @@ async fn a_line_that_stalls_is_a_time_out() {
     let server = Dovecot::builder().user(USER, PASSWORD).start().unwrap();
     let proxy = Proxy::start(server.imap_port()).unwrap();
     let mut account = account(proxy.port(), USER, PASSWORD);
-    account.policy.timeouts.read = Duration::from_secs(2);
-    account.policy.timeouts.write = Duration::from_secs(2);
+    // Long enough for a log-in on a busy machine.
+    account.policy.timeouts.read = Duration::from_secs(10);
+    account.policy.timeouts.write = Duration::from_secs(10);
     let mut destination = ImapDriver::new(account).destination().await.unwrap();
     destination.open(&inbox()).await.unwrap();
     proxy.stall(true);

@@ -12,7 +12,7 @@ use gatepost_testkit::{Certificate, Dovecot, ScriptedImap, on};
 use gatepost_transfer::{Driver, Fault, FaultKind};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
 };
 
 fn server(certificate: Certificate) -> Dovecot {
@@ -100,7 +100,8 @@ async fn what_is_no_imap_server_is_called_by_its_name() {
         (b"", "no IMAP greeting"),
     ];
     for (greeting, words) in cases {
-        let account = impatient(account(says(greeting).await, USER, PASSWORD));
+        let account = account(says(greeting).await, USER, PASSWORD);
+        let account = if greeting.is_empty() { impatient(account) } else { account };
         let driver = ImapDriver::new(account);
         for fault in [fault(driver.source().await), fault(driver.reader().await)] {
             let kind = if greeting.is_empty() { FaultKind::Timeout } else { FaultKind::WrongService };
@@ -120,10 +121,10 @@ async fn a_goodbye_as_greeting_keeps_the_servers_words() {
 
 #[tokio::test]
 async fn hosts_that_cannot_be_reached_say_why() {
-    let unused = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap().port()
-    };
+    // Bound and not listened on, so that nobody else gets the port.
+    let bound = TcpSocket::new_v4().unwrap();
+    bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let unused = bound.local_addr().unwrap().port();
     let named = |host: &str| Account { host: host.into(), ..account(unused, USER, PASSWORD) };
     let cases = [
         (named("127.0.0.1"), FaultKind::Unreachable, "refuses connections"),
@@ -272,7 +273,7 @@ async fn a_connection_is_compressed_where_the_server_agrees_and_not_where_it_ref
                 stream.write_all(b"g2 OK done\r\n").await.unwrap();
             }
         });
-        let driver = ImapDriver::new(impatient(account(port, USER, "x"))).compressed(true);
+        let driver = ImapDriver::new(account(port, USER, "x")).compressed(true);
         driver.source().await.unwrap().keep_alive().await.unwrap();
         server.await.unwrap();
     }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Message, PASSWORD, USER, account, append_in, driver, fault, impatient, inbox, list};
+use common::{Message, PASSWORD, USER, account, append_in, driver, fault, inbox, list};
 use gatepost_imap::ImapDriver;
 use gatepost_testkit::{Dovecot, ScriptedImap, on, scripted::Rule};
 use gatepost_transfer::{Appended, Driver, FaultKind, InternalDate, Outgoing, Source, Which};
@@ -130,7 +130,7 @@ async fn a_full_account_refuses_a_command_whole() {
 
 fn scripted(rule: Rule) -> (ScriptedImap, ImapDriver) {
     let server = ScriptedImap::builder().rule(rule).start().unwrap();
-    let driver = ImapDriver::new(impatient(account(server.port(), USER, PASSWORD)));
+    let driver = ImapDriver::new(account(server.port(), USER, PASSWORD));
     (server, driver)
 }
 
@@ -183,7 +183,7 @@ async fn a_command_that_is_not_understood_refuses_its_messages_and_may_be_tried_
 #[tokio::test]
 async fn what_was_not_committed_is_not_stored() {
     let server = ScriptedImap::builder().start().unwrap();
-    let driver = ImapDriver::new(impatient(account(server.port(), USER, PASSWORD)));
+    let driver = ImapDriver::new(account(server.port(), USER, PASSWORD));
     let mut destination = driver.destination().await.unwrap();
     let (input, outgoing) = mpsc::channel(64);
     let (results, mut reported) = mpsc::channel(64);
@@ -238,7 +238,7 @@ async fn hasty(capability: &str) -> (ImapDriver, oneshot::Receiver<()>) {
             }
         }
     });
-    (ImapDriver::new(impatient(account(port, USER, PASSWORD))), heard)
+    (ImapDriver::new(account(port, USER, PASSWORD)), heard)
 }
 
 #[tokio::test]

@@ -39,7 +39,6 @@ mod front;
 
 use std::fmt;
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -240,6 +239,8 @@ impl Courier {
     pub fn stop(&mut self) {
         if let Some(Running { front, mut monitor, watchdog }) = self.running.take() {
             front.close(STOP_PATIENCE);
+            // Who connects to a server that was stopped is refused, as after the end of its own process.
+            let _ = self.port.wait_until_free();
             watchdog.dismiss();
             process::end(&mut monitor, STOP_PATIENCE);
         }

@@ -321,6 +321,7 @@ impl Cyrus {
     /// Stops and starts again on the same port with the same mail.
     pub fn restart(&mut self) -> Result<()> {
         self.stop();
+        self.port.wait_until_free()?;
         self.launch()
     }
 }

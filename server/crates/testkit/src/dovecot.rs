@@ -246,7 +246,7 @@ pub struct Dovecot {
     run_dir: TempDir,
     ports: Ports,
     /// Kept while the server is stopped, too.
-    _reserved: [Port; 2],
+    reserved: [Port; 2],
     running: Option<Running>,
 }
 
@@ -311,14 +311,14 @@ impl Dovecot {
         config::write_users(&builder, &dir, &identity)?;
         config::write_oauth(&builder, &dir, &identity)?;
         certificate::write(builder.certificate, &dir)?;
-        let (ports, _reserved) = Ports::reserve()?;
-        let mut server = Dovecot { builder, program, dir, _own_dir: own_dir, run_dir, ports, _reserved, running: None };
+        let (ports, reserved) = Ports::reserve()?;
+        let mut server = Dovecot { builder, program, dir, _own_dir: own_dir, run_dir, ports, reserved, running: None };
         let mut tries = PORT_TRIES;
         loop {
             tries -= 1;
             match server.launch() {
                 Err(Error::DovecotStart { log, .. }) if tries > 0 && log.contains("Address already in use") => {
-                    (server.ports, server._reserved) = Ports::reserve()?;
+                    (server.ports, server.reserved) = Ports::reserve()?;
                 }
                 other => return other.map(|()| server),
             }
@@ -448,6 +448,7 @@ impl Dovecot {
     /// Stops and starts again on the same ports with the same mail.
     pub fn restart(&mut self) -> Result<()> {
         self.stop();
+        self.reserved.iter().try_for_each(Port::wait_until_free)?;
         self.launch()
     }
 }

@@ -14,6 +14,7 @@ pub mod date;
 pub mod dns;
 pub mod dovecot;
 pub mod error;
+pub mod executable;
 pub mod fill;
 pub mod http;
 pub mod mail;

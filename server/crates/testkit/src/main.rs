@@ -98,6 +98,9 @@ struct WritePst {
     /// Little of everything, and no allocation maps: a seed for fuzzing.
     #[arg(long)]
     small: bool,
+    /// With a post in a folder of its own: mail that some programs leave out.
+    #[arg(long)]
+    post: bool,
     /// So many messages of generated mail. Without this: something of everything.
     #[arg(long)]
     messages: Option<usize>,
@@ -309,6 +312,11 @@ fn write_pst(options: &WritePst) -> anyhow::Result<ExitCode> {
         Some(messages) => pst::load(&mut file, messages, options.average_bytes, options.folders)?,
         None if options.small => pst::small(&mut file)?,
         None => pst::everything(&mut file)?,
+    }
+    if options.post {
+        let board = file.folder(file.top(), "Mural");
+        let post = pst::Item::of_class("IPM.Post").subject("Aviso").text("Leiam.").date(1_700_000_000);
+        file.item(board, &post)?;
     }
     file.finish()?;
     print_line(&json!({ "file": options.out, "bytes": std::fs::metadata(&options.out)?.len() }))?;

@@ -119,6 +119,11 @@ impl AuthServer {
         self.state().lifetime = lifetime;
     }
 
+    /// How long devices that begin from now on have to wait between two questions. A second at first.
+    pub fn device_interval(&self, interval: Duration) {
+        self.state().device_interval = interval;
+    }
+
     /// Ends every access token at once, whatever its time; refresh tokens stay.
     pub fn expire_now(&self) {
         self.state().access.clear();
@@ -178,6 +183,13 @@ impl AuthServer {
         let mut state = self.state();
         let grant = state.consent(user, "test", MAIL_SCOPE);
         state.new_access(grant, Some(user))
+    }
+
+    /// The tokens that it has given: `at-…` open a mailbox, and are named until they end; `rt-…` bring others.
+    #[must_use]
+    pub fn given(&self) -> Vec<String> {
+        let state = self.state();
+        state.access.keys().chain(state.refresh.keys()).cloned().collect()
     }
 
     /// Does what a person does on the page for consent; gives the address that the browser is sent back to.

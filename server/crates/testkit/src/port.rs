@@ -63,8 +63,7 @@ impl Port {
     fn take(number: u16) -> Option<Port> {
         let name = SocketAddr::from_abstract_name(format!("gatepost-testkit-port-{number}")).ok()?;
         let name = UnixListener::bind_addr(&name).ok()?;
-        let refused = TcpStream::connect((Ipv4Addr::LOCALHOST, number)).err()?;
-        (refused.kind() == io::ErrorKind::ConnectionRefused).then_some(Port { number, _name: name })
+        is_free(number).then_some(Port { number, _name: name })
     }
 
     /// Listens there. A listener of ours that was closed shortly before may still be open in a process that is being
@@ -81,10 +80,33 @@ impl Port {
         }
     }
 
+    /// Waits until nobody listens there, also no copy of a listener that was closed (see [`Port::listen`]): a server that
+    /// is started now can have the port, and until then whoever connects is refused.
+    pub(crate) fn wait_until_free(&self) -> Result<()> {
+        let end = Instant::now() + LINGERING;
+        while !is_free(self.number) {
+            if Instant::now() > end {
+                let source = io::Error::from(io::ErrorKind::AddrInUse);
+                return Err(Error::Io {
+                    what: format!("waiting for the end of what listens on {}", self.number),
+                    source,
+                });
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
     /// Its number.
     pub(crate) fn number(&self) -> u16 {
         self.number
     }
+}
+
+/// Whether a connection to this port of the loopback is refused.
+fn is_free(number: u16) -> bool {
+    let connected = TcpStream::connect((Ipv4Addr::LOCALHOST, number));
+    connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 /// How many were asked for in this process.

@@ -26,74 +26,80 @@ pub enum Direction {
 #[derive(Debug)]
 pub struct Proxy {
     /// Kept while nobody listens there, too.
-    port: Port,
+    port: Arc<Port>,
     shared: Arc<Shared>,
 }
 
 /// Lets so many bytes pass in the directions that it was given to, then holds back what follows. What waits for a moment
 /// in the middle of a transfer is thus in the middle of it, however fast the machine is.
 #[derive(Debug, Clone, Default)]
-pub struct Hold(Arc<(Mutex<Held>, Condvar)>);
+pub struct Hold(Arc<Held>);
 
 #[derive(Debug, Default)]
 struct Held {
     /// How many bytes may still pass; `None` while nothing is held.
-    left: Option<u64>,
-    /// How often what was held back has been lost.
-    lost: u64,
+    left: Mutex<Option<u64>>,
+    changed: Condvar,
+    /// How often everything has been lost; changed only while `left` is locked.
+    lost: AtomicU64,
 }
 
 impl Hold {
     /// So many more bytes may pass, in all directions together.
     pub fn after(&self, bytes: u64) {
-        self.change(|held| held.left = Some(bytes));
+        self.change(|left| *left = Some(bytes));
     }
 
     /// Everything may pass again, first of all what was held back.
     pub fn release(&self) {
-        self.change(|held| held.left = None);
+        self.change(|left| *left = None);
     }
 
-    /// What is held back at this moment is lost with its connections, as when its sender's machine goes down. What comes
-    /// later passes.
+    /// What the connections that stand at this moment still bring is lost with them, wherever it is on its way, as when
+    /// the machine of its sender goes down. Connections that begin later pass.
     pub fn lose(&self) {
-        self.change(|held| {
-            held.left = None;
-            held.lost += 1;
+        self.change(|left| {
+            *left = None;
+            self.0.lost.fetch_add(1, Ordering::SeqCst);
         });
     }
 
     /// Whether all the bytes that might pass have passed.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.lock().left == Some(0)
+        *self.lock() == Some(0)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Held> {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How often everything has been lost so far.
+    fn lost(&self) -> u64 {
+        self.0.lost.load(Ordering::SeqCst)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Held)) {
+    fn lock(&self) -> MutexGuard<'_, Option<u64>> {
+        self.0.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Option<u64>)) {
         change(&mut self.lock());
-        self.0.1.notify_all();
+        self.0.changed.notify_all();
     }
 
-    /// How many of so many bytes may pass, at least one; `None` once they are lost, or nobody waits for them any more.
-    fn pass(&self, wanted: usize, stands: impl Fn() -> bool) -> Option<usize> {
-        let mut held = self.lock();
-        let lost = held.lost;
+    /// How many of so many bytes may pass, at least one, of a connection that began when so much had been lost; `None`
+    /// once they are lost, or nobody waits for them any more.
+    fn pass(&self, wanted: usize, lost: u64, stands: impl Fn() -> bool) -> Option<usize> {
+        let mut left = self.lock();
         loop {
-            if held.lost != lost {
+            if self.lost() != lost {
                 return None;
             }
-            match held.left {
+            match *left {
                 None => return Some(wanted),
                 Some(0) if !stands() => return None,
                 // Looks from time to time whether the connection still stands.
-                Some(0) => held = self.0.1.wait_timeout(held, LOOK).unwrap_or_else(PoisonError::into_inner).0,
+                Some(0) => left = self.0.changed.wait_timeout(left, LOOK).unwrap_or_else(PoisonError::into_inner).0,
                 Some(bytes) => {
                     let passing = wanted.min(usize::try_from(bytes).unwrap_or(usize::MAX));
-                    held.left = Some(bytes - passing as u64);
+                    *left = Some(bytes - passing as u64);
                     return Some(passing);
                 }
             }
@@ -126,7 +132,16 @@ struct Faults {
     /// The listener is really gone while refusing.
     closed: bool,
     ended: bool,
-    open: BTreeMap<u64, (TcpStream, TcpStream)>,
+    open: BTreeMap<u64, Line>,
+}
+
+/// A connection.
+#[derive(Debug)]
+struct Line {
+    client: TcpStream,
+    server: TcpStream,
+    /// How much the hold had lost when this began, or when it was given a hold.
+    lost: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -139,7 +154,7 @@ struct Cut {
 impl Proxy {
     /// Forwards a free port of 127.0.0.1 to `target`.
     pub fn start(target: u16) -> Result<Proxy> {
-        let port = Port::reserve()?;
+        let port = Arc::new(Port::reserve()?);
         let listener = port.listen()?;
         let shared = Arc::new(Shared {
             target,
@@ -149,8 +164,8 @@ impl Proxy {
             to_server: AtomicU64::new(0),
             to_client: AtomicU64::new(0),
         });
-        let (accepting, number) = (Arc::clone(&shared), port.number());
-        thread::spawn(move || accept(listener, number, &accepting));
+        let (accepting, at) = (Arc::clone(&shared), Arc::clone(&port));
+        thread::spawn(move || accept(listener, &at, &accepting));
         Ok(Proxy { port, shared })
     }
 
@@ -201,7 +216,10 @@ impl Proxy {
 
     /// What goes in this direction is let through by `hold`, which may be given to several proxies.
     pub fn hold(&self, direction: Direction, hold: &Hold) {
-        self.shared.lock().hold = Some((direction, hold.clone()));
+        let mut faults = self.shared.lock();
+        let lost = hold.lost();
+        faults.open.values_mut().for_each(|line| line.lost = lost);
+        faults.hold = Some((direction, hold.clone()));
     }
 
     /// Every byte arrives half this time after it was sent, however many are under way.
@@ -273,12 +291,18 @@ impl Shared {
 
     /// How many of so many bytes may go now; `None` where the connection has ended meanwhile.
     fn may_pass(&self, number: u64, direction: Direction, wanted: usize) -> Option<usize> {
-        let hold = self.lock().hold.clone().filter(|(held, _)| *held == direction);
+        let (hold, lost) = {
+            let faults = self.lock();
+            match &faults.hold {
+                Some((held, hold)) if *held == direction => (hold.clone(), faults.open.get(&number)?.lost),
+                _ => return Some(wanted),
+            }
+        };
         let stands = || {
             let faults = self.lock();
             !faults.ended && faults.open.contains_key(&number)
         };
-        hold.map_or(Some(wanted), |(_, hold)| hold.pass(wanted, stands))
+        hold.pass(wanted, lost, stands)
     }
 
     fn total(&self, direction: Direction) -> &AtomicU64 {
@@ -290,18 +314,16 @@ impl Shared {
 }
 
 fn close_all(faults: &mut Faults) {
-    for (client, server) in std::mem::take(&mut faults.open).into_values() {
-        close(&client, &server);
-    }
+    std::mem::take(&mut faults.open).values().for_each(close);
 }
 
-fn close(client: &TcpStream, server: &TcpStream) {
+fn close(line: &Line) {
     // The other side may have closed already.
-    let _ = client.shutdown(Shutdown::Both);
-    let _ = server.shutdown(Shutdown::Both);
+    let _ = line.client.shutdown(Shutdown::Both);
+    let _ = line.server.shutdown(Shutdown::Both);
 }
 
-fn accept(first: TcpListener, port: u16, shared: &Arc<Shared>) {
+fn accept(first: TcpListener, port: &Port, shared: &Arc<Shared>) {
     let mut listener = Some(first);
     let mut number = 0;
     loop {
@@ -314,29 +336,29 @@ fn accept(first: TcpListener, port: u16, shared: &Arc<Shared>) {
                 return;
             }
             drop(faults);
-            match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-                Ok(again) => {
-                    listener = Some(again);
-                    shared.lock().closed = false;
-                    shared.changed.notify_all();
-                }
-                // Another process has the port for a moment.
-                Err(_) => thread::sleep(Duration::from_millis(20)),
+            // Where it cannot listen there yet, it tries again.
+            if let Ok(again) = port.listen() {
+                listener = Some(again);
+                shared.lock().closed = false;
+                shared.changed.notify_all();
             }
             continue;
         };
         let accepted = listening.accept();
-        {
-            let mut faults = shared.lock();
-            if faults.ended {
-                return;
-            }
-            if faults.refusing {
-                listener = None;
-                faults.closed = true;
-                shared.changed.notify_all();
-                continue;
-            }
+        let (ended, refusing) = {
+            let faults = shared.lock();
+            (faults.ended, faults.refusing)
+        };
+        if ended {
+            return;
+        }
+        if refusing {
+            listener = None;
+            // A port that is open for somebody else is as good as closed: nobody accepts there.
+            let _ = port.wait_until_free();
+            shared.lock().closed = true;
+            shared.changed.notify_all();
+            continue;
         }
         if let Ok((client, _)) = accepted {
             number += 1;
@@ -353,7 +375,11 @@ fn accept(first: TcpListener, port: u16, shared: &Arc<Shared>) {
 fn carry(number: u64, client: TcpStream, server: TcpStream, shared: &Arc<Shared>) -> std::io::Result<()> {
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
-    shared.lock().open.insert(number, (client.try_clone()?, server.try_clone()?));
+    {
+        let mut faults = shared.lock();
+        let lost = faults.hold.as_ref().map_or(0, |(_, hold)| hold.lost());
+        faults.open.insert(number, Line { client: client.try_clone()?, server: server.try_clone()?, lost });
+    }
     for (from, to, direction) in
         [(client.try_clone()?, server.try_clone()?, Direction::ToServer), (server, client, Direction::ToClient)]
     {
@@ -436,7 +462,7 @@ fn deliver(
             break;
         }
     }
-    if let Some((client, server)) = shared.lock().open.remove(&number) {
-        close(&client, &server);
+    if let Some(line) = shared.lock().open.remove(&number) {
+        close(&line);
     }
 }

@@ -108,6 +108,7 @@ impl Sshd {
     /// Starts again on the same port with another host key, as a machine that was set up anew, or one in between.
     pub fn change_host_key(&mut self) -> Result<()> {
         self.stop();
+        self.port.wait_until_free()?;
         self.make_key("host")?;
         self.launch()
     }

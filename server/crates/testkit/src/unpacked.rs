@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::dovecot::config::Identity;
 use crate::error::{Error, Result, Tried as _};
+use crate::executable;
 
 /// What was said already by this process.
 static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -60,11 +61,8 @@ pub(crate) fn reachable(found: &Path, scratch: &Path, identity: &Identity) -> Re
         let (from, to) = (found.join(part), copy.join(part));
         let Ok(entries) = fs::read_dir(&from) else { continue };
         make_open_dir(&to)?;
-        for entry in entries.flatten() {
-            let file = to.join(entry.file_name());
-            fs::copy(entry.path(), &file)
-                .tried(|| format!("copying {} to {}", entry.path().display(), to.display()))?;
-        }
+        let files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        executable::copy(&files, &to)?;
     }
     make_open_dir(&copy)?;
     Ok(copy)

@@ -37,6 +37,8 @@ pub fn account(port: u16, user: &str, password: &str) -> Account {
                 connect: Duration::from_secs(60),
                 read: Duration::from_secs(60),
                 write: Duration::from_secs(60),
+                // Some tests change files afterwards, which no session may have open.
+                goodbye: Duration::from_secs(60),
             },
             ..NetPolicy::default()
         },
@@ -46,7 +48,7 @@ pub fn account(port: u16, user: &str, password: &str) -> Account {
 /// The same with time-outs short enough to wait for.
 pub fn impatient(mut account: Account) -> Account {
     let short = Duration::from_millis(1500);
-    account.policy.timeouts = Timeouts { connect: short, read: short, write: short };
+    account.policy.timeouts = Timeouts { connect: short, read: short, write: short, goodbye: short };
     account
 }
 

@@ -158,9 +158,9 @@ impl Shared {
         let input = OwnedFd::from(stream.try_clone().tried(broken)?);
         let mut command = self.service.session(user, tag, client)?;
         command.stdin(Stdio::from(input)).stdout(Stdio::from(OwnedFd::from(stream)));
-        let child = command.spawn().tried(|| "starting imapd".to_owned())?;
-        // In one step, so that a connection is never counted twice.
+        // In one step, so that a connection is never counted twice, and is known before its log-in is answered.
         let mut sessions = self.sessions();
+        let child = command.spawn().tried(|| "starting imapd".to_owned())?;
         sessions.logging_in.retain(|thread| thread.thread().id() != std::thread::current().id());
         sessions.logged_in.push(child);
         Ok(())

@@ -102,7 +102,7 @@ pub(super) fn write_oauth(builder: &Builder, dir: &Path, identity: &Identity) ->
         let text = format!(
             "introspection_mode = post\nintrospection_url = {url}/{path}\nusername_attribute = username\n\
              username_format = {format}\nactive_attribute = active\nactive_value = true\n\
-             openid_configuration_url = {url}/.well-known/openid-configuration\ntimeout_msecs = 10000\n"
+             openid_configuration_url = {url}/.well-known/openid-configuration\ntimeout_msecs = 60000\n"
         );
         write_private(&dir.join(file), &text, identity)?;
     }

@@ -1,5 +1,6 @@
 //! Ending a server with all its processes, and a watchdog that ends it when the test process is killed.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -48,39 +49,51 @@ impl Watchdog {
     }
 }
 
-/// The processes below `root`, which is not among them.
-pub(crate) fn descendants(root: u32) -> Vec<u32> {
+/// The processes that live, each with its parent and its group.
+fn living() -> Vec<(u32, Place)> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let parents: Vec<(u32, u32)> = entries
+    entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter_map(|pid| Some((pid, parent(pid)?)))
-        .collect();
+        .filter_map(|pid| Some((pid, place(pid)?)))
+        .collect()
+}
+
+/// The processes below `root`, which is not among them.
+pub(crate) fn descendants(root: u32) -> Vec<u32> {
+    let living = living();
     let mut found = vec![root];
     let mut at = 0;
     while let Some(&pid) = found.get(at) {
-        found.extend(parents.iter().filter(|(_, parent)| *parent == pid).map(|(child, _)| *child));
+        found.extend(living.iter().filter(|(_, place)| place.parent == pid).map(|(child, _)| *child));
         at += 1;
     }
     found.split_off(1)
 }
 
-/// Parent of a live process: `/proc/PID/stat` is `pid (name) state parent …`, and the name may hold parentheses.
-fn parent(pid: u32) -> Option<u32> {
+/// Where a process stands among the others.
+struct Place {
+    parent: u32,
+    group: u32,
+}
+
+/// Of a live process: `/proc/PID/stat` is `pid (name) state parent group …`, and the name may hold parentheses.
+fn place(pid: u32) -> Option<Place> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
     let state = fields.next()?;
-    (state != "Z").then(|| fields.next()?.parse().ok()).flatten()
+    (state != "Z").then(|| Some(Place { parent: fields.next()?.parse().ok()?, group: fields.next()?.parse().ok()? }))?
 }
 
 /// Whether a process lives (a zombie does not).
 pub(crate) fn lives(pid: u32) -> bool {
-    parent(pid).is_some()
+    place(pid).is_some()
 }
 
 /// SIGTERM, then SIGKILL when `patience` is over; returns when the process and all that it started are gone.
 pub(crate) fn end(child: &mut Child, patience: Duration) {
-    let below = descendants(child.id());
+    let mut below: BTreeSet<u32> = descendants(child.id()).into_iter().collect();
+    let group = place(child.id()).map(|place| place.group).filter(|&group| group == child.id());
     signal(child.id(), Signal::TERM);
     let deadline = Instant::now() + patience;
     loop {
@@ -91,13 +104,17 @@ pub(crate) fn end(child: &mut Child, patience: Duration) {
                 let _ = child.wait();
                 break;
             }
-            Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+            Ok(None) => {
+                // It may have started another one just before it heard of its end.
+                below.extend(descendants(child.id()));
+                std::thread::sleep(Duration::from_millis(5));
+            }
         }
     }
     // Most processes follow their master by themselves. A session that began just before does not always: Dovecot then
     // leaves it to its client. Each is asked, then ended.
     for (grace, then) in [(ORPHAN_GRACE, Signal::TERM), (ORPHAN_GRACE * 3, Signal::KILL), (patience, Signal::KILL)] {
-        if wait_for_end(&below, grace) {
+        if wait_for_end(&mut below, group, grace) {
             return;
         }
         below.iter().filter(|&&pid| lives(pid)).for_each(|&pid| signal(pid, then));
@@ -107,15 +124,21 @@ pub(crate) fn end(child: &mut Child, patience: Duration) {
 /// What a session may need to close its indexes.
 const ORPHAN_GRACE: Duration = Duration::from_millis(200);
 
-fn wait_for_end(pids: &[u32], patience: Duration) -> bool {
+/// Waits for the end of these processes, and of all that are in a group.
+fn wait_for_end(pids: &mut BTreeSet<u32>, group: Option<u32>, patience: Duration) -> bool {
     let deadline = Instant::now() + patience;
-    while pids.iter().any(|&pid| lives(pid)) {
+    loop {
+        if let Some(group) = group {
+            pids.extend(living().iter().filter(|(_, place)| place.group == group).map(|(pid, _)| *pid));
+        }
+        if !pids.iter().any(|&pid| lives(pid)) {
+            return true;
+        }
         if Instant::now() > deadline {
             return false;
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    true
 }
 
 fn signal(pid: u32, signal: Signal) {

@@ -75,6 +75,8 @@ pub(super) struct State {
     /// Of which grant, and whether another has taken its place.
     pub(super) refresh: HashMap<String, (usize, bool)>,
     pub(super) lifetime: Duration,
+    /// How long a device has to wait between two questions.
+    pub(super) device_interval: Duration,
     pub(super) rotates: bool,
     pub(super) delegated: bool,
     pub(super) mischief: Option<Mischief>,
@@ -97,6 +99,7 @@ impl State {
             access: HashMap::new(),
             refresh: HashMap::new(),
             lifetime: Duration::from_secs(3600),
+            device_interval: Duration::from_secs(1),
             rotates: true,
             delegated: true,
             mischief: None,

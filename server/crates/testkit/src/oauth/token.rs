@@ -138,7 +138,7 @@ pub(super) fn device_code(state: &mut State, request: &HttpRequest) -> HttpRespo
     };
     let (device_code, user_code) = (format!("dc-{}", random()), random()[..8].to_ascii_uppercase());
     let scope = field(&form, "scope").to_owned();
-    let interval = Duration::from_secs(1);
+    let interval = state.device_interval;
     let ends = Instant::now() + Duration::from_secs(600).min(state.lifetime);
     let device = Device { user_code: user_code.clone(), client, scope, ends, interval, asked: None, decision: None };
     state.devices.insert(device_code.clone(), device);

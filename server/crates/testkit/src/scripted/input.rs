@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use super::faults::FaultKind;
+use super::state::Doing;
 use super::{Shared, State};
 use crate::wire::{Segment, announced_literal};
 
@@ -129,10 +130,10 @@ impl Input {
             self.shared.lock().count_fault(cut);
             return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the connection is cut, as ordered"));
         }
-        self.shared.lock().idle(self.id, true);
+        self.shared.lock().now(self.id, Doing::Idle);
         // The bytes stay in the socket, where `State::settled` sees them, until the session counts as busy.
         let come = self.stream.peek(&mut [0])?;
-        self.shared.lock().idle(self.id, false);
+        self.shared.lock().now(self.id, Doing::Work);
         if come == 0 {
             return Ok(false);
         }
@@ -149,7 +150,7 @@ impl Input {
 
     /// Takes what comes and gives no sign of life, until the client gives up.
     pub(super) fn swallow(&mut self) {
-        self.shared.lock().idle(self.id, true);
+        self.shared.lock().now(self.id, Doing::Idle);
         let mut buffer = [0; 4096];
         while matches!(self.stream.read(&mut buffer), Ok(count) if count > 0) {}
     }

@@ -11,17 +11,19 @@ use super::faults::{Blow, FaultKind, Welcome};
 use super::impersonate::{self, Quirk};
 use super::input::{Input, Received};
 use super::rule::Action;
+use super::state::Doing;
 use super::view::Selected;
 use super::{Mailbox, Shared, State, append, listing, login, mischief};
 use crate::wire::{mutf7_decode, quote};
 
-/// How long a command that looks at mailboxes waits for what other connections have sent before.
-const OTHERS_PATIENCE: Duration = Duration::from_millis(300);
+/// After so long an answer that nobody reads holds its connection.
+const UNREAD: Duration = Duration::from_millis(100);
 
 /// Serves a connection until it ends.
 pub(super) fn serve(stream: &TcpStream, shared: &Arc<Shared>, id: u64) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut writer = stream.try_clone()?;
+    stream.set_write_timeout(Some(UNREAD))?;
+    let mut writer = Output { stream: stream.try_clone()?, shared, id };
     let (welcome, greeting) = {
         let mut state = shared.lock();
         let welcome = state.faults.as_mut().map_or(Welcome::Served(None), super::faults::Faults::at_connection);
@@ -36,7 +38,7 @@ pub(super) fn serve(stream: &TcpStream, shared: &Arc<Shared>, id: u64) -> io::Re
     let mut input = Input::new(stream.try_clone()?, Arc::clone(shared), id, cut_after);
     let mut session = Session { id, ..Session::default() };
     loop {
-        let mut go_ahead = stream.try_clone()?;
+        let mut go_ahead = Output { stream: stream.try_clone()?, shared, id };
         let received = input.command(|| go_ahead.write_all(b"+ go ahead\r\n"), append::consent)?;
         let segments = match received {
             Received::Line(mut segments) => {
@@ -67,7 +69,7 @@ pub(super) fn serve(stream: &TcpStream, shared: &Arc<Shared>, id: u64) -> io::Re
         };
         shared.record(&command);
         if matches!(command.name.as_str(), "SELECT" | "EXAMINE" | "STATUS" | "LIST") {
-            shared.settled(id, OTHERS_PATIENCE);
+            shared.settled(id);
         }
         let action = {
             let mut state = shared.lock();
@@ -81,6 +83,33 @@ pub(super) fn serve(stream: &TcpStream, shared: &Arc<Shared>, id: u64) -> io::Re
         if ends || command.name == "LOGOUT" {
             return Ok(());
         }
+    }
+}
+
+/// The way to the client, which may take its time.
+struct Output<'a> {
+    stream: TcpStream,
+    shared: &'a Shared,
+    id: u64,
+}
+
+impl Write for Output<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.stream.write(bytes) {
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                    self.shared.lock().now(self.id, Doing::Held);
+                }
+                written => {
+                    self.shared.lock().now(self.id, Doing::Work);
+                    return written;
+                }
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
     }
 }
 
@@ -123,7 +152,7 @@ impl Session {
     fn by_rule(
         &mut self,
         shared: &Shared,
-        writer: &mut TcpStream,
+        writer: &mut Output<'_>,
         command: &Command,
         action: Action,
     ) -> io::Result<bool> {
@@ -137,7 +166,7 @@ impl Session {
             Action::Reply(bytes) => writer.write_all(&fill_in(&bytes))?,
             Action::Stall => {
                 let mut state = shared.lock();
-                state.idle(self.id, true);
+                state.now(self.id, Doing::Held);
                 let stalled = |state: &mut State| !state.ended && !state.rules.is_empty();
                 state = shared.changed.wait_while(state, stalled).unwrap_or_else(PoisonError::into_inner);
                 drop(state);
@@ -160,7 +189,7 @@ impl Session {
     fn by_fault(
         &mut self,
         shared: &Shared,
-        writer: &mut TcpStream,
+        writer: &mut Output<'_>,
         input: &mut Input,
         command: &Command,
     ) -> io::Result<bool> {

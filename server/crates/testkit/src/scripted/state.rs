@@ -12,6 +12,11 @@ use super::mischief::Change;
 use super::rule::Rule;
 use super::{Mailbox, mailbox};
 
+/// How long a command that looks at mailboxes waits for what other connections have sent before: for one that has not
+/// carried it out yet, and for one that cannot.
+const BUSY: Duration = Duration::from_secs(30);
+const HELD: Duration = Duration::from_millis(300);
+
 /// Everything behind the lock.
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -49,8 +54,20 @@ pub(super) struct State {
 #[derive(Debug)]
 pub(super) struct Live {
     stream: TcpStream,
+    doing: Doing,
+}
+
+/// What a connection does at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// Carries out a command, or sends its answer.
+    Work,
     /// Waits for the client, as far as its own buffer goes.
-    idle: bool,
+    Idle,
+    /// Waits since then until the others have carried out what has come ([`Shared::settled`]).
+    Settle(Instant),
+    /// Waits for a client that does not read its answer, or for the end of a rule.
+    Held,
 }
 
 impl State {
@@ -103,14 +120,25 @@ impl State {
     pub(super) fn begin(&mut self, stream: TcpStream) -> u64 {
         self.accepted += 1;
         let id = self.accepted as u64;
-        self.sessions.insert(id, Live { stream, idle: false });
+        self.sessions.insert(id, Live { stream, doing: Doing::Work });
         id
     }
 
-    pub(super) fn idle(&mut self, id: u64, idle: bool) {
+    pub(super) fn now(&mut self, id: u64, doing: Doing) {
         if let Some(live) = self.sessions.get_mut(&id) {
-            live.idle = idle;
+            live.doing = doing;
         }
+    }
+
+    /// What the other connections do that have not carried out all that has come, for one that waits for them since then.
+    fn behind(&self, id: u64, since: Instant) -> impl Iterator<Item = Doing> {
+        let others = self.sessions.iter().filter(move |&(&other, live)| {
+            // Of two that wait for each other, the one that began first goes on.
+            other != id && !matches!(live.doing, Doing::Settle(began) if began >= since)
+        });
+        let behind = others
+            .filter(|(_, live)| live.doing == Doing::Work || rustix::io::ioctl_fionread(&live.stream).unwrap_or(0) > 0);
+        behind.map(|(_, live)| live.doing)
     }
 
     pub(super) fn close_all(&mut self) {
@@ -140,18 +168,18 @@ impl Shared {
     /// Waits until the other connections have carried out what has come, for as long as it is worth it: who looks
     /// at a mailbox after another connection broke then sees all that the other one did. Real servers promise less;
     /// a simulation needs it, or it would find what no client can prevent.
-    pub(super) fn settled(&self, id: u64, patience: Duration) {
-        let until = Instant::now() + patience;
-        self.lock().idle(id, true);
+    pub(super) fn settled(&self, id: u64) {
+        let began = Instant::now();
+        self.lock().now(id, Doing::Settle(began));
         loop {
-            let quiet = self.lock().sessions.iter().all(|(&other, live)| {
-                other == id || live.idle && rustix::io::ioctl_fionread(&live.stream).unwrap_or(0) == 0
-            });
-            if quiet || Instant::now() >= until {
+            // Whatever is not held goes on by itself, as soon as the machine lets it.
+            let patience = |doing| if doing == Doing::Held { HELD } else { BUSY };
+            let patience = self.lock().behind(id, began).map(patience).max();
+            if patience.is_none_or(|patience| began.elapsed() >= patience) {
                 break;
             }
             std::thread::sleep(Duration::from_micros(100));
         }
-        self.lock().idle(id, false);
+        self.lock().now(id, Doing::Work);
     }
 }

@@ -8,6 +8,8 @@
 //! (`strays`). One folder at a time is in memory, at 32 bytes a message and side; what may belong together across
 //! folders at 16 a message.
 
+#[cfg(test)]
+mod at_work;
 mod bodies;
 mod compare;
 mod count;
