@@ -5,7 +5,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -50,6 +50,10 @@ const MAILBOXES = {
   /** Opened by a consent of their owners, or of their administrator. */
   consenting: { email: 'eva@consente.test', messages: 1, largeMb: 0 },
   delegated: { email: 'leo@consente.test', messages: 1, largeMb: 0 },
+  /** Moved by doveadm, by imapsync, and out of a PST by readpst. */
+  byDoveadm: { email: 'dora@dovecot.test', messages: 120, largeMb: 0 },
+  byImapsync: { email: 'ivo@sincroniza.test', messages: 100, largeMb: 0 },
+  byReadpst: { email: 'olga@outlook.test', messages: 1, largeMb: 0 },
 } as const;
 
 export type MailboxName = keyof typeof MAILBOXES;
@@ -70,6 +74,8 @@ interface Dovecot {
   imap_port: number;
   imaps_port: number;
   ca_file: string;
+  /** Its configuration, `dovecot.conf`, lies there. */
+  dir: string;
 }
 
 /** A provider of OAuth 2 and the mail server that asks it about tokens. */
@@ -101,6 +107,8 @@ export class Lab {
   line!: Line;
   /** Port of the new server (TLS). */
   destPort = 0;
+  /** Port of the old server without TLS and without delay. */
+  private fillPort = 0;
   private readonly children: ChildProcess[] = [];
   private readonly bearers = new Map<Role, { token: string; until: number }>();
   private log = '';
@@ -134,6 +142,9 @@ export class Lab {
       filed: account('filed'),
       consenting: account('consenting'),
       delegated: account('delegated'),
+      byDoveadm: account('byDoveadm'),
+      byImapsync: account('byImapsync'),
+      byReadpst: account('byReadpst'),
     };
   }
 
@@ -158,11 +169,12 @@ export class Lab {
       (Object.keys(MAILBOXES) as MailboxName[]).map((name, seed) => this.fill(source.imap_port, name, seed + 1)),
     );
     const far = await this.child('proxy', ['proxy', '--to', String(source.imaps_port), '--rtt-ms', '25']);
+    this.fillPort = source.imap_port;
     this.line = await Line.to(far.port);
     this.sourcePort = this.line.port;
     this.destPort = dest.imaps_port;
     const authorities = await Promise.all([source, dest].map((server) => readFile(server.ca_file, 'utf8')));
-    await this.desk(await this.file('ca.pem', authorities.join('\n')));
+    await this.desk(await this.file('ca.pem', authorities.join('\n')), join(dest.dir, 'dovecot.conf'));
   }
 
   private async file(name: string, text: string): Promise<string> {
@@ -239,10 +251,38 @@ export class Lab {
     const file = await this.file(`${name}.password`, sourcePassword);
     const args = ['fill', '--port', port, '--user', email, '--password-file', file, '--messages', messages];
     const large = largeMb > 0 ? ['--large-mb', largeMb] : [];
-    await run(join(bin, 'gatepost-testkit'), [...args, '--seed', seed, ...large].map(String));
+    await this.kit([...args, '--seed', seed, ...large]);
   }
 
-  private async desk(authorities: string): Promise<void> {
+  /** Mail comes to the inbox of a mailbox at the old server. */
+  async deliver(name: MailboxName, messages: number, seed: number): Promise<void> {
+    const file = await this.file(`${name}.password`, this.accounts[name].sourcePassword);
+    const account = ['--port', this.fillPort, '--user', this.accounts[name].email, '--password-file', file];
+    await this.kit(['fill', ...account, '--messages', messages, '--seed', seed, '--inbox-only']);
+  }
+
+  /** An Outlook file with something of everything, and a post, which some programs leave out. */
+  async outlookFile(): Promise<string> {
+    const path = join(this.dir, 'outlook.pst');
+    await this.kit(['write-pst', path, '--post']);
+    return path;
+  }
+
+  private async kit(args: (string | number)[]): Promise<void> {
+    await run(join(bin, 'gatepost-testkit'), args.map(String));
+  }
+
+  /** imapsync, or what stands in for it: it copies by IMAP and prints imapsync's lines. */
+  private async imapsync(): Promise<string> {
+    const real = process.env.GATEPOST_REAL_IMAPSYNC;
+    if (real) return real;
+    const path = join(this.dir, 'imapsync');
+    await copyFile(resolve(import.meta.dirname, '../server/tests/tools/imapsync.py'), path);
+    await chmod(path, 0o755);
+    return path;
+  }
+
+  private async desk(authorities: string, dovecot: string): Promise<void> {
     // The pace of a real host: both servers are one host here.
     const pace = await this.file('gatepost.toml', '[[host]]\nname = "localhost"\nmessages_per_second = 40\n');
     const env = {
@@ -255,6 +295,11 @@ export class Lab {
       GATEPOST_IMPORT_PATH: this.importPath,
       GATEPOST_LISTEN: '127.0.0.1:0',
       GATEPOST_DNS_RESOLVERS: await this.dns(),
+      // doveadm works for the server that the settings name, and for no other.
+      MIGRATION_DEST_IMAP_HOST: 'localhost',
+      MIGRATION_DEST_IMAP_PORT: String(this.destPort),
+      MIGRATION_DOVEADM_CONFIG: dovecot,
+      MIGRATION_IMAPSYNC_BIN: await this.imapsync(),
       // The provider of OAuth 2 is on this machine.
       MIGRATION_ALLOWED_HOSTS: '127.0.0.1',
       // Whatever the hour, nothing starts by itself.

@@ -38,6 +38,9 @@ pub struct Run {
     pub finished_at: Option<String>,
     /// A user's id, or `worker`.
     pub triggered_by: String,
+    /// When its log was removed, because its time was over; asking for it is answered with 410.
+    #[serde(default)]
+    pub log_removed_at: Option<String>,
     /// Progress while it runs.
     pub progress: Progress,
 }

@@ -1,9 +1,9 @@
 //! A run: its steps, its figures, its log.
 
+mod program;
+
 use crate::{
-    components::{
-        Fact, MaybeAt, PageHead, PostButton, RunBadge, Table, count, head, head_figure, level_words, load, param, size,
-    },
+    components::{At, Fact, MaybeAt, PageHead, PostButton, RunBadge, count, level_words, load, param, size},
     i18n::{Said, names, numbers, phrases_of},
     islands::{
         live::{LiveWords, RunLive},
@@ -28,7 +28,8 @@ pub fn ShowRun() -> AnyView {
         let job = gatepost.get_job(&actor, view.run.job_id).await?;
         let mut lines = Vec::new();
         let mut after: Option<EventId> = None;
-        loop {
+        // There is nothing to read where its time is over.
+        while view.run.log_removed_at.is_none() {
             let more = gatepost.run_log(&actor, id, after, LOG_PAGE).await?;
             let Some(last) = more.last() else { break };
             after = Some(last.id);
@@ -45,6 +46,10 @@ pub fn ShowRun() -> AnyView {
         let manage = actor.can_manage();
         let whole_log =
             gatepost.has_tool_log(&actor, id).await?.then(|| format!("/api/v1/migration/runs/{id}/tool-log"));
+        let of_mailbox = match run.mailbox_id {
+            Some(mailbox) => Some(gatepost.get_mailbox(&actor, mailbox).await?.tool),
+            None => None,
+        };
         let again = manage && matches!(run.status, RunStatus::Failed | RunStatus::Partial);
         let words = LogWords {
             label: t!(log.label, run = name.clone()),
@@ -52,6 +57,10 @@ pub fn ShowRun() -> AnyView {
             follow: t!(log.follow).to_owned(),
             levels: level_words(),
             empty: t!(log.empty).to_owned(),
+        };
+        let log = match run.log_removed_at.clone() {
+            Some(at) => view! { <p class="hint">{t!(program.log_removed)}" "<At at/></p> }.into_any(),
+            None => view! { <LogViewer run=id lines live words/> }.into_any(),
         };
         Ok(view! {
             <PageHead title=name up=crumbs(&job)>
@@ -67,7 +76,7 @@ pub fn ShowRun() -> AnyView {
             </PageHead>
             {run.summary.clone().map(|summary| view! { <p class=summary_class(run.status)><Said text=summary/></p> })}
             <RunFacts run=run.clone()/>
-            {tool_said(&run, whole_log)}
+            {program::what_it_says(&run, of_mailbox, whole_log)}
             <section aria-labelledby="steps">
                 <h2 id="steps">{t!(run.steps)}</h2>
                 {live_run(view)}
@@ -75,7 +84,7 @@ pub fn ShowRun() -> AnyView {
             </section>
             <section aria-labelledby="log">
                 <h2 id="log">{t!(log.title)}</h2>
-                <LogViewer run=id lines live words/>
+                {log}
             </section>
         }
         .into_any())
@@ -128,71 +137,6 @@ fn RunFacts(run: Run) -> AnyView {
         </dl>
     }
     .into_any()
-}
-
-/// What an external program says of the run beside what we have read ourselves, and the way to its whole log.
-fn tool_said(run: &Run, whole_log: Option<String>) -> Option<AnyView> {
-    let tool = names::tool(run.tool);
-    let said = run.stats.get(run.tool.as_str()).and_then(|said| said.as_object());
-    if said.is_none() && whole_log.is_none() {
-        return None;
-    }
-    let figures: [Figure; 12] = [
-        ("transferred", t!(stats.transferred), count),
-        ("refused", t!(engine.refused), count),
-        ("errors", t!(stats.errors), count),
-        ("skipped", t!(engine.skipped), count),
-        ("folders_done", t!(stats.folders), count),
-        ("bytes", t!(stats.bytes), size),
-        ("seconds", t!(stats.seconds), |seconds| numbers().duration(seconds)),
-        ("reconnections_source", t!(engine.reconnections_source), count),
-        ("reconnections_dest", t!(engine.reconnections_dest), count),
-        ("calls", t!(engine.rounds), count),
-        ("exit_code", t!(engine.exit_code), |code| code.to_string()),
-        ("messages", t!(mailbox.messages), count),
-    ];
-    // Its own name for a figure is ours as well, where both have one.
-    let ours = |name: &str| {
-        let name = match name {
-            "folders_done" => "folders",
-            "refused" => "quarantined",
-            "exit_code" => return None,
-            other => other,
-        };
-        run.stats.get(name)
-    };
-    let number = |value: &serde_json::Value| value.as_i64().or_else(|| value.as_f64().map(|n| n.round() as i64));
-    let rows = figures.into_iter().filter_map(|(name, label, shown)| {
-        let theirs = number(said?.get(name)?)?;
-        let ours = ours(name).and_then(number).map(shown).unwrap_or_default();
-        Some(view! {
-            <tr>
-                <th scope="row" data-label=t!(engine.figure)>{label}</th>
-                <td data-label=t!(engine.program) class="num">{shown(theirs)}</td>
-                <td data-label=t!(engine.ours) class="num">{ours}</td>
-            </tr>
-        })
-    });
-    let rows = rows.collect::<Vec<_>>();
-    let heads = vec![head(t!(engine.figure)), head_figure(t!(engine.program)), head_figure(t!(engine.ours))];
-    let table = (!rows.is_empty()).then(|| {
-        let caption = t!(engine.said, tool = tool.to_owned());
-        view! { <Table caption heads rows=rows.into_any() class="figures"/> }
-    });
-    let text = |name: &str| said.and_then(|said| said.get(name)).and_then(|value| value.as_str()).map(str::to_owned);
-    Some(
-        view! {
-            <section aria-labelledby="said">
-                <h2 id="said">{t!(engine.said, tool = tool.to_owned())}</h2>
-                <p class="hint">{t!(engine.said_hint)}</p>
-                {text("failure").map(|words| view! { <p class="notice warn"><Said text=words/></p> })}
-                {table}
-                {text("version").map(|version| view! { <p class="hint">{t!(engine.version)}" "{version}</p> })}
-                {whole_log.map(|href| view! { <p><a class="button small" href=href download="">{t!(engine.log)}</a></p> })}
-            </section>
-        }
-        .into_any(),
-    )
 }
 
 /// What a run says while it is at work, by the beginnings of the sentences' names.

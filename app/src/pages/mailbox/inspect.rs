@@ -13,7 +13,9 @@ use crate::{
     pages::{job::crumbs, run::live_run},
     serverfns::upload::DeleteUpload,
 };
-use gatepost_contract::{Inspection, MailboxId, Page, PageQuery, Phase, Problem, Upload, UploadOrigin, UploadState};
+use gatepost_contract::{
+    Inspection, MailboxId, Page, PageQuery, Phase, Problem, Run, Upload, UploadOrigin, UploadState,
+};
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::hooks::use_params_map;
 
@@ -34,10 +36,12 @@ pub fn InspectFile() -> AnyView {
         }
         let mailbox = gatepost.get_mailbox(&actor, id).await?;
         let job = gatepost.get_job(&actor, upload.job_id).await?;
-        let run = match upload.run_id.filter(|_| upload.state == UploadState::Stored) {
-            Some(run) => Some(gatepost.get_run(&actor, run).await?).filter(|view| !view.run.status.is_final()),
+        let run = match upload.run_id {
+            Some(run) => Some(gatepost.get_run(&actor, run).await?),
             None => None,
         };
+        let read_by = run.as_ref().map(|view| view.run.clone()).filter(|run| run.status.is_final());
+        let run = run.filter(|view| upload.state == UploadState::Stored && !view.run.status.is_final());
         let manage = actor.can_manage() && upload.state != UploadState::Deleted;
         let closed = job.phase == Phase::Closed;
         let mut up = crumbs(&job);
@@ -54,7 +58,7 @@ pub fn InspectFile() -> AnyView {
             </PageHead>
             {notes(&upload)}
             {run.map(|view| view! { <section aria-label=t!(job.now)><div class="lives">{live_run(view)}</div></section> })}
-            {facts(&upload)}
+            {facts(&upload, read_by)}
             {inside}
             {manage.then(|| view! { <DeleteForm upload=upload.clone() closed/> })}
         }
@@ -75,7 +79,7 @@ fn notes(upload: &Upload) -> AnyView {
     }
 }
 
-fn facts(upload: &Upload) -> AnyView {
+fn facts(upload: &Upload, read_by: Option<Run>) -> AnyView {
     let found = upload.inspection.clone();
     let until = upload.expires_at.clone().filter(|_| upload.state != UploadState::Receiving);
     let (arrived, by) = (upload.created_at.clone(), upload.created_by.clone());
@@ -89,6 +93,10 @@ fn facts(upload: &Upload) -> AnyView {
             <Fact name=t!(files.size)>{size(bytes)}</Fact>
             <Fact name=t!(inspect.origin)>{names::upload_origin(origin)}</Fact>
             <Fact name=t!(files.brought)><At at=arrived/>" · "{by}</Fact>
+            {read_by.map(|run| {
+                let name = format!("{} #{}", names::run_type(run.run_type), run.id);
+                view! { <Fact name=t!(program.read_by)><a href=format!("/runs/{}", run.id)>{name}</a></Fact> }
+            })}
             {until.map(|at| view! { <Fact name=t!(inspect.kept)><At at/></Fact> })}
             {digest.map(|digest| view! { <Fact name=t!(inspect.sha256)><code>{digest}</code></Fact> })}
         </dl>
