@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # Finds or installs the external programs that can be chosen as a mailbox's tool beside the built-in engine.
-#   scripts/install-migration-tools.sh           installs what Debian or Ubuntu has, names what must be fetched by hand
-#   scripts/install-migration-tools.sh --check   only looks; exit 3 when something is missing
+#   install-migration-tools.sh           installs what Debian or Ubuntu has, names what must be fetched by hand
+#   install-migration-tools.sh --check   only looks; exit 3 when something is missing
 # The built-in engine needs none of them. What no registry has is never fetched by this script: it says where it is.
+# It stands alone: the package has it in /usr/share/gatepost, the sources in scripts/.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-. scripts/lib.sh
+
+fail() { printf 'failed: %s\n' "$*" >&2; exit 1; }
 
 check=no
 for arg in "$@"; do
   case "$arg" in
     --check) check=yes ;;
-    -h|--help) sed -n '2,5p' "$0" | sed 's/^# \?//'; exit 0 ;;
-    *) fail "unknown option $arg; see scripts/install-migration-tools.sh --help" ;;
+    -h|--help) sed -n '2,6p' "$0" | sed 's/^# \?//'; exit 0 ;;
+    *) fail "unknown option $arg; see $0 --help" ;;
   esac
 done
 tools=${MIGRATION_TOOLS_PATH:-/opt/migration-tools}
@@ -23,8 +24,23 @@ libhtml-parser-perl libjson-webtoken-perl libmail-imapclient-perl libparse-recde
 libreadonly-perl libregexp-common-perl libsys-meminfo-perl libterm-readkey-perl libunicode-string-perl liburi-perl \
 libwww-perl"
 
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif command -v sudo >/dev/null; then sudo "$@"
+  else fail "this needs root: run  $*  as root, then start again"; fi
+}
+
 if [ "$check" = no ]; then
-  ensure_apt readpst pst-utils doveadm dovecot-core ssh openssh-client python3 python3
+  packages=()
+  for wanted in readpst:pst-utils doveadm:dovecot-core ssh:openssh-client python3:python3; do
+    command -v "${wanted%:*}" >/dev/null || packages+=("${wanted#*:}")
+  done
+  if [ ${#packages[@]} -gt 0 ]; then
+    command -v apt-get >/dev/null || fail "please install: ${packages[*]}"
+    printf 'installing %s\n' "${packages[*]}" >&2
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+  fi
 fi
 
 missing=0

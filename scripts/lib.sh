@@ -91,6 +91,18 @@ ensure_package_tools() {
   cargo_install cargo-deb --version "$CARGO_DEB"
 }
 
+# clean_root RELEASE: the path of an archive of a minimal Debian or Ubuntu with systemd, made once and kept in the cache.
+clean_root() {
+  local clean="$CACHE/clean-$1.tar"
+  if [ ! -s "$clean" ]; then
+    say "making a clean $1"
+    mkdir -p "$CACHE"
+    mmdebstrap -q --variant=minbase --include=systemd,systemd-sysv,dbus,passwd "$1" - > "$clean.new" || return
+    mv "$clean.new" "$clean"
+  fi
+  printf '%s\n' "$clean"
+}
+
 ensure_build_tools() {
   # gcc alone compiles nothing: it only recommends the C library's headers and start files.
   ensure_apt cc gcc /usr/include/stdio.h libc6-dev brotli brotli

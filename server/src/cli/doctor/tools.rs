@@ -9,6 +9,9 @@ use gatepost_tools::{
 };
 use std::path::{Path, PathBuf};
 
+/// Where the package puts the script that finds or installs them.
+const INSTALLER: &str = "/usr/share/gatepost/install-migration-tools.sh";
+
 /// How a program tells its version, and what to do where it is missing.
 struct Wanted {
     check: &'static str,
@@ -25,10 +28,17 @@ struct Wanted {
 pub async fn examine(config: &Config) -> Vec<Finding> {
     let work = config.core.data_path.join("work").join(format!("doctor-{}", std::process::id()));
     let mut findings = Vec::new();
+    let mut missing = false;
     for wanted in wanted(&config.tools) {
+        missing |= wanted.found.is_none();
         findings.push(finding(wanted, &work).await);
     }
     let _ = std::fs::remove_dir_all(&work);
+    if missing {
+        let script = if Path::new(INSTALLER).exists() { INSTALLER } else { "scripts/install-migration-tools.sh" };
+        let message = format!("{script} installs what Debian and Ubuntu have, and names what must be fetched by hand");
+        findings.push(Finding::ok("external programs", message));
+    }
     findings.extend(doveadm_config(&config.tools));
     findings.extend(zmmailbox(&config.tools));
     findings
