@@ -4,7 +4,9 @@
 
 mod common;
 
-use common::{NEW_PASSWORD, OLD_PASSWORD, USER, deliver, kit, letter, mail, number, raw::Raw, wait_for};
+use common::{
+    NEW_PASSWORD, OLD_PASSWORD, USER, count_meanwhile, deliver, kit, letter, mail, number, raw::Raw, wait_for,
+};
 use gatepost_testkit::{
     Account, Courier, Cyrus, Differences, Dovecot, Generated, Proxy, Snapshot, SpecialUse, at_hand, compare,
     courier_or_explain, cyrus_or_explain,
@@ -245,9 +247,9 @@ fn dovecot_moves_to_courier() {
 }
 
 /// How many messages an account has once its server has ended with what a killed client had sent: it stores that also
-/// after the client has gone, and a folder may grow while it is read.
+/// after the client has gone.
 fn settled(account: &Account, line: &Proxy) -> usize {
-    let count = || Snapshot::read(account).ok().map(|read| read.messages.len());
+    let count = || count_meanwhile(account);
     wait_for("the server to end with what it was sent", || {
         let first = (line.open_connections() == 0).then(count)??;
         count().filter(|second| *second == first)

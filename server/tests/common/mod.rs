@@ -59,6 +59,12 @@ pub fn new_server() -> dovecot::Builder {
     Dovecot::builder().special_use(SpecialUse::English).user(USER, NEW_PASSWORD)
 }
 
+/// How many messages an account has while somebody else writes to it, if its server says so: a folder may grow while it is
+/// read, and Dovecot ends the connection of whoever has a folder open that doveadm changes.
+pub fn count_meanwhile(account: &Account) -> Option<usize> {
+    Snapshot::read(account).ok().map(|read| read.messages.len())
+}
+
 /// Where the old server's folders belong on the new one.
 pub fn folder_map() -> HashMap<String, String> {
     [

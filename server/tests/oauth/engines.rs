@@ -3,7 +3,8 @@
 
 use crate::{
     common::{
-        Journey, NEW_PASSWORD, USER, assert_same, deliver, number, old_server, sized_letter, stat, text, wait_for,
+        Journey, NEW_PASSWORD, USER, assert_same, count_meanwhile, deliver, number, old_server, sized_letter, stat,
+        text, wait_for,
     },
     scene::{Scene, provider},
 };
@@ -65,8 +66,9 @@ impl Stage {
         let run = self.scene.journey.start("initial")[0];
         wait_for("the run to be at work", || hold.holds().then_some(()));
         // What was read whole is on its way.
-        wait_for("the first messages", || (self.there() > 0).then_some(()));
-        assert!(self.there() < MESSAGES);
+        let account = self.scene.new.account(USER);
+        let there = wait_for("the first messages", || count_meanwhile(&account).filter(|count| *count > 0));
+        assert!(there < MESSAGES);
         (run, hold)
     }
 

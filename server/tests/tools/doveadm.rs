@@ -4,7 +4,7 @@
 mod bad;
 
 use crate::common::{
-    DOMAIN, Journey, NEW_PASSWORD, OLD_PASSWORD, USER, assert_same, deliver, id,
+    DOMAIN, Journey, NEW_PASSWORD, OLD_PASSWORD, USER, assert_same, count_meanwhile, deliver, id,
     kit::{self, Server},
     letter, mail, mailbox, new_server, number, old_server,
     raw::Raw,
@@ -350,7 +350,7 @@ fn gatepost_killed_in_the_middle_of_doveadm_ends_it_and_goes_on_with_the_same_ru
     desk.journey.succeed("preflight");
     desk.mode("stall");
     let run = desk.journey.start("initial")[0];
-    wait_for("six messages", || (desk.there().messages.len() == 7).then_some(()));
+    wait_for("six messages", || count_meanwhile(&desk.new.account(USER)).filter(|count| *count == 7));
     let mode = desk.scripts.path().join("mode");
     let desk = desk.killed_and_restarted_after(|| fs::write(mode, "").expect("written"));
     let ended = desk.journey.ended(run);

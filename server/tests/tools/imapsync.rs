@@ -5,7 +5,7 @@ mod guard;
 mod real;
 
 use crate::common::{
-    Journey, NEW_PASSWORD, OLD_PASSWORD, USER, assert_same, deliver,
+    Journey, NEW_PASSWORD, OLD_PASSWORD, USER, assert_same, count_meanwhile, deliver,
     kit::{Reply, Server},
     letter, mail, mailbox, new_server, number, old_server, sized_letter, stat, text, wait_for,
 };
@@ -232,7 +232,7 @@ fn gatepost_killed_in_the_middle_of_it_ends_it_and_goes_on_with_the_same_run() {
         deliver(&desk.old.account(USER), messages);
         desk.journey.succeed("preflight");
         let run = desk.journey.start("initial")[0];
-        wait_for("three messages", || (desk.there().messages.len() == 3).then_some(()));
+        wait_for("three messages", || count_meanwhile(&desk.new.account(USER)).filter(|count| *count == 3));
         let guard = guard::of(desk.journey.server.pid());
         if !guarded {
             guard::send("KILL", guard);
