@@ -42,7 +42,7 @@ pub(super) struct Made {
 impl Made {
     /// How much memory it takes.
     pub fn held(&self) -> usize {
-        self.bytes.len() + self.long.as_ref().map_or(0, |raw| raw.head.len())
+        self.bytes.capacity() + self.long.as_ref().map_or(0, |raw| raw.head.capacity())
     }
 
     /// Bytes of no folder in particular.

@@ -16,7 +16,7 @@ const MOST_WAITING: usize = 4 << 20;
 const CHANGED: &str = "The file was changed while it was read. Let it come to rest, or copy it, and begin again.";
 /// How many buffers are kept to be used again, and how large each may be.
 const SPARE: usize = 8;
-const LARGEST_SPARE: usize = 1 << 20;
+const LARGEST_SPARE: usize = 512 << 10;
 
 /// What all threads share.
 pub(super) struct Order {
